@@ -1,0 +1,43 @@
+// Bundles everything that runs into dist/: the command, the library's entry points, and the artefacts that run elsewhere
+// (the Lambda handler, the train worker). Fast enough to run before every command.
+import { build } from 'esbuild'
+import { existsSync } from 'node:fs'
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  sourcemap: true,
+  minifySyntax: true,
+  minifyWhitespace: true,
+  external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents'],
+  banner: { js: "import{createRequire as __millraceRequire}from'node:module';const require=__millraceRequire(import.meta.url);" },
+  logLevel: 'warning',
+}
+
+const library = {
+  'index': 'index.ts',
+  'env': 'shared/env/index.ts',
+  'batch': 'shared/batch/index.ts',
+  'flow': 'learner/flow/index.ts',
+  'tensor': 'learner/tensor/index.ts',
+  'local-cloud': 'infra/local/index.ts',
+  'cli/main': 'cli/main.ts',
+}
+
+// Self-contained files, each loaded by a process or thread of its own.
+const artefacts = {
+  'functions/rollout': 'functions/rollout.ts',
+  'learner/train-worker': 'learner/trainWorker.ts',
+  'infra/local/bootstrap': 'infra/local/bootstrap.ts',
+}
+
+const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)))
+
+await Promise.all([
+  build({ ...common, entryPoints: present(library), outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]' }),
+  ...Object.entries(present(artefacts)).map(([name, file]) =>
+    build({ ...common, entryPoints: { [name]: file }, outdir: 'dist', outExtension: { '.js': '.mjs' } }),
+  ),
+])

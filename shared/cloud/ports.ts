@@ -1,0 +1,62 @@
+/** What a read of an object gave. */
+export type ReadResult =
+  | { readonly kind: 'found'; readonly body: Uint8Array; readonly etag: string }
+  | { readonly kind: 'notModified' }
+  | { readonly kind: 'absent' }
+
+export interface WriteCondition {
+  /** Write only if no object is there. */
+  readonly ifAbsent?: boolean
+  /** Write only over the object with this ETag. */
+  readonly ifMatch?: string
+}
+
+/** An object store (S3). Keys are relative to the bucket the store was made for. */
+export interface ObjectStore {
+  /** @throws MillraceError E_STORE */
+  get(key: string, options?: { readonly ifNoneMatch?: string; readonly signal?: AbortSignal }): Promise<ReadResult>
+  /**
+   * @returns the new ETag
+   * @throws MillraceError E_STORE_PRECONDITION when the condition does not hold, E_STORE otherwise
+   */
+  put(key: string, body: Uint8Array, condition?: WriteCondition): Promise<string>
+  /** Keys under a prefix in UTF-8 order, all pages. */
+  list(prefix: string): Promise<readonly string[]>
+  delete(keys: readonly string[]): Promise<void>
+}
+
+export interface QueueMessage {
+  readonly id: string
+  readonly receipt: string
+  readonly body: string
+  /** How often this message was delivered, this time included. */
+  readonly receiveCount: number
+}
+
+/** A queue of sample batches (SQS): at least once, in no order. */
+export interface BatchQueue {
+  /** @throws MillraceError E_QUEUE */
+  send(body: string): Promise<void>
+  /** Up to `max` (1 … 10) messages; waits up to `waitMs` (0 … 20,000) for the first. An abort gives back []. */
+  receive(options: { readonly max: number; readonly waitMs: number; readonly signal?: AbortSignal }): Promise<readonly QueueMessage[]>
+  /** Deletes what was consumed, any number at once. */
+  delete(messages: readonly QueueMessage[]): Promise<void>
+  /** Moves a message that can never be used to the dead-letter queue, with the reason. */
+  reject(message: QueueMessage, reason: string): Promise<void>
+}
+
+export type InvokeResult = { readonly kind: 'accepted' } | { readonly kind: 'throttled'; readonly reason: string }
+
+/** A way to start functions (Lambda's asynchronous invocation). */
+export interface Invoker {
+  /** @throws MillraceError E_INVOKE; a throttle is a result, not an error */
+  invoke(payload: Uint8Array): Promise<InvokeResult>
+}
+
+/** Time as the rollout core and the learner see it, so that a test can pass a virtual clock. */
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Resolves after `ms`, or at once when aborted. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}

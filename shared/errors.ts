@@ -1,0 +1,85 @@
+/**
+ * Every error a user can meet, by code. The sentence says what the code means; a thrown error adds what was expected,
+ * what came, and where. `docs/errors.md` lists the same codes, and a test holds the two together.
+ */
+export const ERROR_CODES = {
+  E_PLAN_PARAMETER: 'An operator was given a parameter it cannot work with; the plan was not started.',
+  E_PLAN_SHAPE: 'The plan is not a valid dataflow graph; the plan was not started.',
+  E_PLAN_ABORTED: 'The plan was stopped from outside at a clean boundary.',
+  E_OPERATOR: 'An operator of the plan failed; its name and its path in the plan are given.',
+  E_ENV_UNKNOWN: 'No environment is registered under this id.',
+  E_ENV_SPACE: 'An observation or action space is malformed, or does not fit what uses it.',
+  E_ENV_STEP: 'An environment failed, or gave back something outside its spaces.',
+  E_POLICY_SPEC: 'A policy specification does not fit the environment or is malformed.',
+  E_POLICY_MODEL: 'A published policy could not be loaded or does not have the expected inputs and outputs.',
+  E_BATCH_FORMAT: 'A sample batch is not in the wire format, or is of a version this program does not know.',
+  E_BATCH_SHAPE: 'A column of a sample batch has the wrong shape or type.',
+  E_BATCH_VALUE: 'A sample batch holds a NaN or an infinite number.',
+  E_BATCH_HASH: 'A sample batch does not have the hash its message promises.',
+  E_MESSAGE: 'A queue message does not follow its schema, or belongs to another run.',
+  E_LEASE: 'A lease (the payload of an invocation) does not follow its schema.',
+  E_MANIFEST: "A run's manifest does not follow its schema.",
+  E_STORE: 'The object store refused or failed a request.',
+  E_STORE_PRECONDITION: 'A conditional write lost against another writer.',
+  E_QUEUE: 'The queue refused or failed a request.',
+  E_INVOKE: 'A function could not be invoked.',
+  E_ROLLOUT: 'A rollout function ended with an error.',
+  E_GRAPH: 'A tensor graph could not be built: an operator, a shape or a type does not fit.',
+  E_ENGINE: 'A tensor graph could not be run by the chosen engine.',
+  E_TRAIN_DIVERGED: 'A train step gave a NaN or an infinite number.',
+  E_EXPERIMENT: 'The experiment file is missing, broken, or has a field that is not known.',
+  E_USAGE: 'The command line is wrong.',
+  E_PORT: 'A network port is already in use.',
+  E_DISK: 'A file of the run folder could not be written or read.',
+  E_INTERNAL: 'Something that should never happen did; please report it.',
+} as const
+
+export type ErrorCode = keyof typeof ERROR_CODES
+
+/** Where an error happened: shard, lease, operator, path, field … plain data, printed as `key value`. */
+export type Where = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** The only error class of Millrace: a code from the table, a sentence for the user, where it happened, and the cause. */
+export class MillraceError extends Error {
+  override readonly name = 'MillraceError'
+  readonly code: ErrorCode
+  readonly where: Where
+
+  constructor(code: ErrorCode, message: string, where: Where = {}, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.where = where
+  }
+}
+
+/** True for a MillraceError, of the given code if one is named; works across bundles, where `instanceof` does not. */
+export function isMillraceError(error: unknown, code?: ErrorCode): error is MillraceError {
+  return error instanceof Error && error.name === 'MillraceError' && 'code' in error && (code === undefined || error.code === code)
+}
+
+/** The known name nearest to a mistyped one (Levenshtein distance at most a third of its length), for "did you mean". */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  let best: string | undefined
+  let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
+  for (const candidate of known) {
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase())
+    if (distance < bestDistance) {
+      best = candidate
+      bestDistance = distance
+    }
+  }
+  return best
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      row.push(Math.min(substitution, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1))
+    }
+    previous = row
+  }
+  return previous[b.length] ?? 0
+}

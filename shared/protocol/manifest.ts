@@ -1,0 +1,40 @@
+import { z } from 'zod'
+import { MillraceError } from '../errors.ts'
+import { issues } from './lease.ts'
+
+/**
+ * The one small object of a run that every function polls: which policy is newest, how long the learner's word holds, and
+ * whether to stop.
+ */
+export const Manifest = z.strictObject({
+  format: z.literal(1),
+  run: z.string().min(1),
+  policy: z.strictObject({
+    version: z.number().int().min(0),
+    key: z.string().min(1),
+    sha256: z.string().length(64),
+    /** The model itself in base64 where it is small: saves every function a request per version. */
+    inline: z.string().optional(),
+  }),
+  /** ms since the epoch; past it a function stops by itself. */
+  heartbeatUntil: z.number(),
+  stop: z.boolean(),
+})
+export type Manifest = z.infer<typeof Manifest>
+
+/** @throws MillraceError E_MANIFEST */
+export function parseManifest(body: Uint8Array): Manifest {
+  let data: unknown
+  try {
+    data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch (cause) {
+    throw new MillraceError('E_MANIFEST', 'the manifest is not JSON', {}, { cause })
+  }
+  const result = Manifest.safeParse(data)
+  if (!result.success) throw new MillraceError('E_MANIFEST', `not a manifest: ${issues(result.error)}`)
+  return result.data
+}
+
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(manifest))
+}
