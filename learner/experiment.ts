@@ -1,0 +1,136 @@
+import { z } from 'zod'
+import { MillraceError, nearestName } from '../shared/errors.ts'
+import type { EnvSource } from '../shared/env/index.ts'
+import type { Algorithm } from './algorithm.ts'
+
+const count = z.number().int().min(1)
+
+/** How experience is made. One shard is one function at a time; it steps `envsPerShard` envs together. */
+export const RolloutSettings = z.strictObject({
+  shards: count.max(10_000).default(2),
+  envsPerShard: count.max(65_536).default(32),
+  /** T: env steps of each env in a fragment. */
+  fragmentLength: count.max(65_536).default(20),
+  /** How long one invocation works before it is renewed; Lambda's own limit is 900. */
+  leaseSeconds: z.number().min(1).max(880).default(120),
+  /** How often a function looks at the manifest, at most; 0 is once a fragment. */
+  manifestPollMs: z.number().min(0).default(0),
+  /** Bodies over this many bytes travel through the bucket; by default whatever is cheaper where the run is. */
+  spillAboveBytes: z.number().int().min(0).optional(),
+})
+export type RolloutSettings = z.infer<typeof RolloutSettings>
+
+/** When a run ends: at the first that is reached. */
+export const StopSettings = z.strictObject({
+  /** Mean return of the last 100 episodes. */
+  meanReturn: z.number().optional(),
+  envSteps: z.number().positive().optional(),
+  seconds: z.number().positive().optional(),
+})
+export type StopSettings = z.infer<typeof StopSettings>
+
+const ExperimentSchema = z.strictObject({
+  env: z.custom<EnvSource>((env) => typeof env === 'string' || typeof env === 'function' || (typeof env === 'object' && env !== null), {
+    error: 'expected an env id, an env class, or an env definition',
+  }),
+  envConfig: z.record(z.string(), z.json()).default({}),
+  algorithm: z.custom<Algorithm>((a) => typeof a === 'object' && a !== null && 'plan' in a && 'config' in a, {
+    error: 'expected an algorithm, for instance impala({ learningRate: 5e-4 })',
+  }),
+  rollouts: RolloutSettings.prefault({}),
+  stop: StopSettings.prefault({}),
+  budget: z.strictObject({ usd: z.number().positive() }).optional(),
+  seed: z.number().int().min(0).default(1),
+})
+
+/** What a user writes. */
+export type ExperimentInput = z.input<typeof ExperimentSchema>
+/** An experiment with every default filled in. */
+export type Experiment = z.output<typeof ExperimentSchema>
+
+/**
+ * Checks an experiment and fills in its defaults. The default export of an experiment file.
+ * @throws MillraceError E_EXPERIMENT naming the field, what was expected, and the nearest known name of an unknown one
+ */
+export function experiment(input: ExperimentInput): Experiment {
+  return parseSettings(ExperimentSchema, input, 'experiment')
+}
+
+/** True for what `experiment()` gave back, also when another copy of this module made it. */
+export function isExperiment(value: unknown): value is Experiment {
+  return ExperimentSchema.safeParse(value).success
+}
+
+/** Parses settings against a strict schema; every complaint in one sentence, with the nearest known name for a typo. */
+export function parseSettings<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
+  const result = schema.safeParse(input)
+  if (result.success) return result.data
+  const complaints = result.error.issues.map((issue) => {
+    const path = [what, ...issue.path].join('.')
+    if (issue.code !== 'unrecognized_keys') return `${path}: ${issue.message}`
+    const known = knownKeys(schema, issue.path)
+    return issue.keys
+      .map((key) => {
+        const nearest = nearestName(key, known)
+        return `${path} has no field '${key}'${nearest ? `; did you mean '${nearest}'?` : known.length ? `; it has ${known.join(', ')}` : ''}`
+      })
+      .join('; ')
+  })
+  throw new MillraceError('E_EXPERIMENT', complaints.join('; '))
+}
+
+function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
+  let at: unknown = schema
+  for (const key of path) at = unwrap(at) instanceof z.ZodObject ? (unwrap(at) as z.ZodObject).shape[String(key)] : undefined
+  const object = unwrap(at)
+  return object instanceof z.ZodObject ? Object.keys(object.shape) : []
+}
+
+function unwrap(schema: unknown): unknown {
+  let at = schema
+  while (at instanceof z.ZodDefault || at instanceof z.ZodPrefault || at instanceof z.ZodOptional) at = at.def.innerType
+  return at
+}
+
+/**
+ * A copy of an experiment with overrides by dotted path, as `--set` gives them: `rollouts.shards`, `algorithm.learningRate`, `seed`.
+ * Values are JSON where they parse as JSON, else strings.
+ * @throws MillraceError E_EXPERIMENT for an unknown path or a value that does not fit
+ */
+export function withOverrides(base: Experiment, overrides: Readonly<Record<string, string>>): Experiment {
+  const plain: Record<string, unknown> = structuredCloneData(base)
+  let algorithmConfig: Record<string, unknown> = { ...(base.algorithm.config as Record<string, unknown>) }
+  for (const [path, text] of Object.entries(overrides)) {
+    const parts = path.split('.')
+    const value = parseValue(text)
+    if (parts[0] === 'algorithm') algorithmConfig = setPath(algorithmConfig, parts.slice(1), { value, path })
+    else Object.assign(plain, setPath(plain, parts, { value, path }))
+  }
+  return experiment({ ...plain, env: plain['env'] ?? base.env, algorithm: base.algorithm.withConfig(algorithmConfig) } as ExperimentInput)
+}
+
+function structuredCloneData(base: Experiment): Record<string, unknown> {
+  const { env, algorithm: _algorithm, ...data } = base
+  return { ...structuredClone(data), env }
+}
+
+function setPath(
+  target: Record<string, unknown>,
+  parts: readonly string[],
+  { value, path }: { value: unknown; path: string },
+): Record<string, unknown> {
+  const [head, ...rest] = parts
+  if (!head) throw new MillraceError('E_EXPERIMENT', `--set ${path}: the path is empty or ends in a dot`)
+  if (rest.length === 0) return { ...target, [head]: value }
+  const inner = target[head]
+  const next = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {}
+  return { ...target, [head]: setPath(next, rest, { value, path }) }
+}
+
+function parseValue(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text
+  }
+}

@@ -1,0 +1,75 @@
+import type { Clocks } from './clocks.ts'
+
+/** min, mean and max of something over a window. */
+export interface Spread {
+  readonly min: number
+  readonly mean: number
+  readonly max: number
+}
+
+/** One line of the metrics log: written after every update. Times in ms since the start of the run. */
+export interface UpdateLine extends Clocks {
+  readonly atMs: number
+  readonly policyVersion: number
+  /** Policy lag, in versions, of the fragments that went into this update. */
+  readonly lag: Spread
+  /** Mean return of the last 100 episodes finished, null before the first. */
+  readonly meanReturn: number | null
+  readonly episodes: number
+  /** Loss terms and the like, by name. */
+  readonly metrics: Readonly<Record<string, number>>
+}
+
+/** Fragments that did not go into training, by reason, and the env steps lost with them. */
+export interface Dropped {
+  readonly stale: number
+  readonly duplicate: number
+  readonly corrupt: number
+  readonly foreign: number
+  readonly envSteps: number
+}
+
+/** Where a run stands; given to the display a few times a second. */
+export interface Progress extends UpdateLine {
+  /** Over about the last two seconds. */
+  readonly stepsPerSecond: number
+  readonly updatesPerSecond: number
+  /** Share of time the train worker waited for data, 0 … 1. */
+  readonly learnerIdleShare: number
+  readonly leasesInFlight: number
+  readonly queuedFragments: number
+  /** What this run would have cost on AWS so far (list prices of the price book). */
+  readonly costUsd: number
+  readonly dropped: Dropped
+}
+
+export type StopReason = 'meanReturn' | 'envSteps' | 'seconds' | 'budget' | 'interrupted' | 'ended'
+
+export interface RunSummary {
+  readonly run: string
+  readonly reason: StopReason
+  readonly progress: Progress
+  /** (env steps, mean return of the last 100 episodes), thinned to at most a few hundred points. */
+  readonly curve: readonly (readonly [number, number])[]
+  readonly costByPart: Readonly<Record<string, number>>
+}
+
+/** Whoever wants to see a run: the display, the run folder, a test. Observers only observe; they cannot slow a run down. */
+export interface RunObserver {
+  onStart?(info: RunInfo): void
+  onUpdate?(line: UpdateLine): void
+  onProgress?(progress: Progress): void
+  /** Something worth a line: a lease lost, a batch rejected. */
+  onEvent?(event: { readonly level: 'info' | 'warn'; readonly text: string }): void
+  onEnd?(summary: RunSummary): void
+}
+
+export interface RunInfo {
+  readonly run: string
+  readonly env: string
+  readonly algorithm: string
+  readonly seed: number
+  /** Where the functions run: "emulated cloud", "serial", or the endpoints. */
+  readonly where: string
+  readonly stop: { readonly meanReturn?: number | undefined; readonly envSteps?: number | undefined; readonly seconds?: number | undefined }
+}
