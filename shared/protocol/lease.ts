@@ -1,15 +1,19 @@
 import { z } from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
+import { Sha256, issues } from './fields.ts'
+
+export { issues }
 
 const count = z.number().int().min(1)
+const requests = z.number().min(0)
 const json = z.record(z.string(), z.json())
 
 /**
  * How far a rollout function may run ahead of the learner. It is what bounds policy lag at its source.
  *
- * - `exact`: fragment n of the lease (n = 0, 1, …) is stepped with policy version `baseVersion + max(0, floor(n / perVersion) - lead)`
- *   and no other; the function waits until that version is out. The data then depend on nothing but seeds: lead 0 is a
+ * - `exact`: the fragment with sequence number n is stepped with policy version `max(0, floor(n / perVersion) - lead)` and no
+ *   other; the function waits until that version is out. The data then depend on nothing but seeds: lead 0 is a
  *   synchronous plan, lead 1 overlaps stepping with learning at a constant lag of one.
  * - `newest`: the newest version known when the fragment starts; at most `perVersion * (lead + 1)` fragments are sent under
  *   one version, then the function waits for the next (or for `patienceMs`, so that a lost fragment cannot stop a run).
@@ -18,7 +22,6 @@ export const Pacing = z.strictObject({
   mode: z.enum(['exact', 'newest']),
   perVersion: z.number().positive(),
   lead: z.number().int().min(0),
-  baseVersion: z.number().int().min(0),
   patienceMs: z.number().positive(),
 })
 export type Pacing = z.infer<typeof Pacing>
@@ -36,7 +39,7 @@ export const Lease = z.strictObject({
     id: z.string().min(1),
     config: json,
     /** A user's own env: a self-contained ES module in the bucket whose default export is the experiment. */
-    code: z.strictObject({ key: z.string().min(1), sha256: z.string().length(64) }).optional(),
+    code: z.strictObject({ key: z.string().min(1), sha256: Sha256 }).optional(),
   }),
   policy: PolicySpec,
   numEnvs: count,
@@ -51,8 +54,9 @@ export const Lease = z.strictObject({
   seed: z.number().int().min(0),
   bucket: z.string().min(1),
   queueUrl: z.string().min(1),
-  /** Bodies over this many bytes go to the bucket, and the message points at them. */
+  /** Fragments whose encoded bytes are more than this go to the bucket, and the message points at them. */
   spillAboveBytes: z.number().int().min(0),
+  /** Whether fragments that travel inside the message may be compressed (they are where it saves a fifth of the message's price). */
   compress: z.boolean(),
   maxSendsInFlight: count,
   /** How often the manifest is looked at, at most. */
@@ -66,19 +70,19 @@ export type LeaseEnd = z.infer<typeof LeaseEnd>
 
 /** What a function answers, and sends through the queue as its last message. */
 export const LeaseReport = z.strictObject({
-  run: z.string(),
+  run: z.string().min(1),
   shard: z.number().int().min(0),
-  lease: z.string(),
+  lease: z.string().min(1),
   end: LeaseEnd,
   fragments: z.number().int().min(0),
   envSteps: z.number().int().min(0),
   /** Time from start to end, time spent in policy and env stepping, and time waiting for a newer policy; ms. */
-  totalMs: z.number(),
-  steppingMs: z.number(),
-  waitingMs: z.number(),
+  totalMs: z.number().min(0),
+  steppingMs: z.number().min(0),
+  waitingMs: z.number().min(0),
   coldStart: z.boolean(),
   /** S3 requests by price class, and SQS requests in 64 KB chunks: what the lease cost beside its milliseconds. */
-  requests: z.strictObject({ s3Put: z.number(), s3Get: z.number(), sqs: z.number() }),
+  requests: z.strictObject({ s3Put: requests, s3Get: requests, sqs: requests }),
   error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
 })
 export type LeaseReport = z.infer<typeof LeaseReport>
@@ -88,9 +92,4 @@ export function parseLease(event: unknown): Lease {
   const result = Lease.safeParse(event)
   if (!result.success) throw new MillraceError('E_LEASE', `not a lease: ${issues(result.error)}`)
   return result.data
-}
-
-/** A schema's complaints as one sentence: `field: what was expected; field: …`. */
-export function issues(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; ')
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { MillraceError } from '../errors.ts'
-import { issues } from './lease.ts'
+import { Sha256, issues } from './fields.ts'
 
 /**
  * The one small object of a run that every function polls: which policy is newest, how long the learner's word holds, and
@@ -12,7 +12,7 @@ export const Manifest = z.strictObject({
   policy: z.strictObject({
     version: z.number().int().min(0),
     key: z.string().min(1),
-    sha256: z.string().length(64),
+    sha256: Sha256,
     /** The model itself in base64 where it is small: saves every function a request per version. */
     inline: z.string().optional(),
   }),

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { MillraceError } from '../errors.ts'
-import { LeaseReport, issues } from './lease.ts'
+import { Sha256, issues } from './fields.ts'
+import { LeaseReport } from './lease.ts'
 
 /** A fragment on the queue: its provenance, and its body inline or as a pointer into the bucket. */
 export const FragmentMessage = z.strictObject({
@@ -13,11 +14,12 @@ export const FragmentMessage = z.strictObject({
   policyVersion: z.number().int().min(0),
   envSteps: z.number().int().min(1),
   /** SHA-256 of the body as it travels (after compression, before base64), hex. */
-  sha256: z.string().length(64),
+  sha256: Sha256,
+  /** Its length, likewise. */
   bytes: z.number().int().min(1),
   encoding: z.enum(['safetensors', 'safetensors+deflate']),
   body: z.discriminatedUnion('in', [
-    z.strictObject({ in: z.literal('message'), base64: z.string() }),
+    z.strictObject({ in: z.literal('message'), base64: z.string().min(1) }),
     z.strictObject({ in: z.literal('bucket'), key: z.string().min(1) }),
   ]),
 })
