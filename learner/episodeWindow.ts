@@ -1,0 +1,32 @@
+/** Mean return of the last episodes, RLlib's and Gymnasium's measure of training. */
+export class EpisodeWindow {
+  private readonly returns: Float64Array
+  private next = 0
+  /** Episodes finished since the start of the run. */
+  episodes = 0
+
+  /** @param size how many of the last episodes count, 100 by convention */
+  constructor(size = 100) {
+    this.returns = new Float64Array(size)
+  }
+
+  add(episodeReturn: number): void {
+    this.returns[this.next] = episodeReturn
+    this.next = (this.next + 1) % this.returns.length
+    this.episodes++
+  }
+
+  /** True once the mean is over a full window: a goal counts only then. */
+  get full(): boolean {
+    return this.episodes >= this.returns.length
+  }
+
+  /** Null before the first episode; over fewer episodes than the window holds while it is not full. */
+  mean(): number | null {
+    const held = Math.min(this.episodes, this.returns.length)
+    if (held === 0) return null
+    let sum = 0
+    for (let i = 0; i < held; i++) sum += this.returns[i] ?? 0
+    return sum / held
+  }
+}

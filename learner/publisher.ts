@@ -1,0 +1,97 @@
+import { createHash } from 'node:crypto'
+import type { Clock, ObjectStore } from '../shared/cloud/ports.ts'
+import { keys } from '../shared/protocol/keys.ts'
+import { type Manifest, encodeManifest } from '../shared/protocol/manifest.ts'
+
+/** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
+const INLINE_BYTES = 64 * 1024
+const HEARTBEAT_EVERY_MS = 2_000
+/** How long functions go on without a sign of life of the learner. */
+const HEARTBEAT_MS = 15_000
+
+/**
+ * Writes policies and the manifest. Policies are immutable objects; the manifest is one small object that this learner alone
+ * writes, one write at a time, the newest state last. While it is open it also keeps the heartbeat going.
+ */
+export class Publisher {
+  private readonly store: ObjectStore
+  private readonly clock: Clock
+  private readonly run: string
+  private readonly onRequest: (puts: number) => void
+  private policy: Manifest['policy'] | undefined
+  private stopped = false
+  private dirty = false
+  private writing: Promise<void> | undefined
+  private lastWrite = 0
+  private timer: NodeJS.Timeout | undefined
+  private failure: unknown
+
+  constructor(store: ObjectStore, clock: Clock, { run, onRequest }: { readonly run: string; readonly onRequest: (puts: number) => void }) {
+    this.store = store
+    this.clock = clock
+    this.run = run
+    this.onRequest = onRequest
+  }
+
+  /** Starts the heartbeat. A failed heartbeat is thrown by the next publish. */
+  start(): void {
+    this.timer = setInterval(() => {
+      if (this.policy && this.clock.now() - this.lastWrite >= HEARTBEAT_EVERY_MS) {
+        this.write().catch((error: unknown) => {
+          this.failure = error
+        })
+      }
+    }, HEARTBEAT_EVERY_MS)
+    this.timer.unref()
+  }
+
+  /**
+   * Makes a policy the newest one: its object first, then the manifest that names it.
+   * @param version rises with every call
+   * @throws MillraceError E_STORE
+   */
+  async publish(version: number, model: Uint8Array): Promise<void> {
+    if (this.failure !== undefined) throw this.failure
+    const key = keys.policy(this.run, version)
+    const sha256 = createHash('sha256').update(model).digest('hex')
+    this.onRequest(1)
+    const stored = this.store.put(key, model)
+    if (model.byteLength <= INLINE_BYTES) {
+      this.policy = { version, key, sha256, inline: Buffer.from(model).toString('base64') }
+      await Promise.all([stored, this.write()])
+    } else {
+      await stored
+      this.policy = { version, key, sha256 }
+      await this.write()
+    }
+  }
+
+  /** Tells every function to end. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer)
+    this.stopped = true
+    if (this.policy) await this.write()
+  }
+
+  /** Writes the present state; calls made while a write is in flight share the next one. */
+  private write(): Promise<void> {
+    this.dirty = true
+    this.writing ??= this.writeAll().finally(() => {
+      this.writing = undefined
+    })
+    return this.writing
+  }
+
+  private async writeAll(): Promise<void> {
+    while (this.dirty && this.policy) {
+      this.dirty = false
+      const now = this.clock.now()
+      this.lastWrite = now
+      this.onRequest(1)
+      await this.store.put(
+        keys.manifest(this.run),
+        encodeManifest({ format: 1, run: this.run, policy: this.policy, heartbeatUntil: now + HEARTBEAT_MS, stop: this.stopped }),
+      )
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import { openFragment } from '../../shared/batch/index.ts'
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import type { BatchQueue, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
+import { isMillraceError } from '../../shared/errors.ts'
+import type { LeaseReport } from '../../shared/protocol/lease.ts'
+import { type FragmentMessage, type Message, parseMessage } from '../../shared/protocol/message.ts'
+import type { Dropped } from '../observer.ts'
+import { Watermark } from './watermark.ts'
+
+const LONG_POLL_MS = 20_000
+const MAX_RECEIVE = 10
+
+export interface InboxOptions {
+  readonly queue: BatchQueue
+  readonly store: ObjectStore
+  readonly run: string
+  /** Fragments held here at most; when it is full nothing more is received. */
+  readonly capacity: number
+  /** Checks a decoded fragment against what its lease promised; throws what is wrong with it. */
+  check(fragment: SampleBatch): void
+  onFragment(fragment: SampleBatch): void
+  onLeaseEnd(report: LeaseReport): void
+  onEvent(text: string): void
+  onFatal(error: unknown): void
+  /** Requests made, for the bill. */
+  onRequests(made: { readonly s3Get?: number; readonly sqs?: number }): void
+  readonly signal: AbortSignal
+}
+
+type Rejection = 'duplicate' | 'corrupt' | 'foreign'
+
+/** What is needed to acknowledge a fragment. */
+interface Held {
+  readonly message: QueueMessage
+  readonly key: string | undefined
+}
+
+/**
+ * The learner's end of the queue. Receives, opens and checks fragments; whatever is a duplicate, corrupt or of another run is
+ * counted, told and put away, and never gets further. A message is deleted only once its fragment was consumed.
+ */
+export class Inbox {
+  private readonly options: InboxOptions
+  private readonly seen = new Map<number, Watermark>()
+  private readonly held = new Map<string, Held>()
+  private readonly opening = new Set<Promise<void>>()
+  private roomWaiter: (() => void) | undefined
+  private doneMessages: QueueMessage[] = []
+  private doneKeys: string[] = []
+  private deleting: Promise<void> = Promise.resolve()
+  private readonly counts = { duplicate: 0, corrupt: 0, foreign: 0 }
+
+  constructor(options: InboxOptions) {
+    this.options = options
+  }
+
+  get rejected(): Readonly<Record<Rejection, number>> {
+    return this.counts
+  }
+
+  /** Fragments received and not yet consumed. */
+  get size(): number {
+    return this.held.size
+  }
+
+  /** Receives until the signal aborts. */
+  async pump(): Promise<void> {
+    const { queue, signal, capacity, onRequests } = this.options
+    while (!signal.aborted) {
+      if (this.size >= capacity) {
+        await new Promise<void>((resolve) => {
+          this.roomWaiter = resolve
+        })
+        continue
+      }
+      const messages = await queue.receive({ max: MAX_RECEIVE, waitMs: LONG_POLL_MS, signal })
+      onRequests({ sqs: 1 })
+      for (const message of messages) {
+        const opened: Promise<void> = this.accept(message)
+          .catch((error: unknown) => this.options.onFatal(error))
+          .finally(() => this.opening.delete(opened))
+        this.opening.add(opened)
+      }
+    }
+  }
+
+  /** A fragment went into training, or was dropped for good: its message and its body may go. */
+  consumed(fragment: SampleBatch): void {
+    const id = fragmentId(fragment.provenance)
+    const held = this.held.get(id)
+    if (!held) return
+    this.held.delete(id)
+    this.put(held)
+    this.wake()
+  }
+
+  /** Ends receiving; waits for what is under way. */
+  async close(): Promise<void> {
+    this.wake()
+    await Promise.all(this.opening)
+    this.flush()
+    await this.deleting
+  }
+
+  private wake(): void {
+    this.roomWaiter?.()
+    this.roomWaiter = undefined
+  }
+
+  private async accept(message: QueueMessage): Promise<void> {
+    let parsed: Message
+    try {
+      parsed = parseMessage(message.body)
+    } catch (error) {
+      return await this.reject(message, 'corrupt', sentence(error))
+    }
+    const run = parsed.kind === 'leaseEnd' ? parsed.report.run : parsed.run
+    if (run !== this.options.run) return await this.reject(message, 'foreign', `it belongs to run ${run}`)
+    if (parsed.kind === 'fragment') return await this.acceptFragment(message, parsed)
+    this.put({ message, key: undefined })
+    this.options.onLeaseEnd(parsed.report)
+  }
+
+  private async acceptFragment(message: QueueMessage, parsed: FragmentMessage): Promise<void> {
+    const { store, check, onFragment, onRequests, signal } = this.options
+    const key = parsed.body.in === 'bucket' ? parsed.body.key : undefined
+    const seen = this.watermark(parsed.shard)
+    const id = fragmentId(parsed)
+    if (seen.has(parsed.sequence) || this.held.has(id)) {
+      this.counts.duplicate++
+      // A copy may share its body with the first one, which may still be needed: only its message goes.
+      return this.put({ message, key: undefined })
+    }
+    this.held.set(id, { message, key })
+    let fragment: SampleBatch
+    try {
+      if (key !== undefined) onRequests({ s3Get: 1 })
+      fragment = await openFragment(parsed, store)
+      check(fragment)
+    } catch (error) {
+      this.held.delete(id)
+      if (isMillraceError(error, 'E_STORE')) throw error
+      return await this.reject(message, 'corrupt', sentence(error))
+    }
+    if (signal.aborted) return
+    seen.add(parsed.sequence)
+    onFragment(fragment)
+  }
+
+  /** The first sequence number of a shard that has not come yet: where a replaced lease goes on. */
+  nextSequence(shard: number): number {
+    return this.watermark(shard).next
+  }
+
+  private watermark(shard: number): Watermark {
+    const known = this.seen.get(shard)
+    if (known) return known
+    const fresh = new Watermark()
+    this.seen.set(shard, fresh)
+    return fresh
+  }
+
+  private async reject(message: QueueMessage, kind: Rejection, reason: string): Promise<void> {
+    this.counts[kind]++
+    this.options.onEvent(`a message was put into the dead-letter queue (${kind}): ${reason}`)
+    this.options.onRequests({ sqs: 2 })
+    await this.options.queue.reject(message, reason)
+  }
+
+  /** Deletes in bulk: as many as have gathered while the last bulk was on its way. */
+  private put({ message, key }: Held): void {
+    this.doneMessages.push(message)
+    if (key !== undefined) this.doneKeys.push(key)
+    if (this.doneMessages.length >= MAX_RECEIVE) this.flush()
+  }
+
+  private flush(): void {
+    const messages = this.doneMessages.splice(0)
+    const bodies = this.doneKeys.splice(0)
+    if (messages.length === 0) return
+    this.options.onRequests({ sqs: Math.ceil(messages.length / MAX_RECEIVE) })
+    this.deleting = this.deleting
+      .then(async () => {
+        await Promise.all([this.options.queue.delete(messages), bodies.length > 0 ? this.options.store.delete(bodies) : undefined])
+      })
+      .catch((error: unknown) => this.options.onFatal(error))
+  }
+}
+
+export type RejectedCounts = Pick<Dropped, Rejection>
+
+function fragmentId(at: { readonly shard: number; readonly sequence: number }): string {
+  return `${at.shard}/${at.sequence}`
+}
+
+function sentence(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

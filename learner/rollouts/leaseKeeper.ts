@@ -1,0 +1,149 @@
+import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
+import type { CostMeter } from '../../shared/cost/costMeter.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { Lease, LeaseReport } from '../../shared/protocol/lease.ts'
+
+/** A function may be late by this much before its lease counts as lost. */
+const GRACE_MS = 5_000
+const THROTTLE_PAUSE_MS = { first: 50, last: 5_000 }
+/** Leases of one shard that may fail in a row, without a single fragment, before the run ends with their error. */
+const MAX_FAILURES = 3
+
+/** What is known of the lease a shard works under. */
+interface Held {
+  readonly lease: string
+  readonly firstSequence: number
+}
+
+export interface LeaseKeeperOptions {
+  readonly invoker: Invoker
+  readonly clock: Clock
+  readonly meter: CostMeter
+  readonly leaseMs: number
+  /** The payload for one lease; `deadline` in ms since the epoch. */
+  makeLease(options: { readonly shard: number; readonly lease: string; readonly deadline: number; readonly firstSequence: number }): Lease
+  /** Where a lease that replaces a lost one goes on: the first fragment of the shard that never came. */
+  firstMissing(shard: number): number
+  /** A lease ended in a way worth telling: it was lost, throttled, or it failed. */
+  onEvent(text: string): void
+  /** The run cannot go on. */
+  onFatal(error: unknown): void
+  readonly signal: AbortSignal
+}
+
+/** Keeps one lease open for every shard: starts them, renews what ended, replaces what was lost. */
+export class LeaseKeeper {
+  private readonly options: LeaseKeeperOptions
+  private readonly held = new Map<number, Held>()
+  private readonly failures = new Map<number, number>()
+  private readonly starting = new Set<Promise<void>>()
+  private readonly watchdogs = new Map<number, NodeJS.Timeout>()
+  private issued = 0
+
+  constructor(options: LeaseKeeperOptions) {
+    this.options = options
+  }
+
+  get inFlight(): number {
+    return this.held.size
+  }
+
+  open(shards: number): void {
+    for (let shard = 0; shard < shards; shard++) this.start(shard, 0)
+  }
+
+  /** A fragment came: the shard's function works. */
+  alive(shard: number): void {
+    if (this.failures.size > 0) this.failures.delete(shard)
+  }
+
+  private isCurrent(shard: number, lease: string): boolean {
+    return this.held.get(shard)?.lease === lease
+  }
+
+  /** A function said goodbye. Its shard gets a new lease unless the run is over. */
+  ended(report: LeaseReport): void {
+    const { meter, signal, onFatal, onEvent } = this.options
+    meter.leaseEnded(report.lease, report)
+    const held = this.held.get(report.shard)
+    if (held?.lease !== report.lease) return
+    this.forget(report.shard)
+    if (signal.aborted) return
+    if (report.end === 'error') {
+      const failures = (this.failures.get(report.shard) ?? 0) + 1
+      this.failures.set(report.shard, failures)
+      const text = report.error?.message ?? 'no reason given'
+      onEvent(`shard ${report.shard}, lease ${report.lease} failed: ${text}`)
+      if (failures >= MAX_FAILURES) {
+        onFatal(
+          new MillraceError('E_ROLLOUT', `shard ${report.shard} failed ${failures} times in a row: ${text}`, {
+            shard: report.shard,
+            lease: report.lease,
+            code: report.error?.code,
+          }),
+        )
+        return
+      }
+    }
+    this.start(report.shard, held.firstSequence + report.fragments)
+  }
+
+  /** Waits for invocations being made; the functions themselves end by the manifest. */
+  async close(): Promise<void> {
+    for (const watchdog of this.watchdogs.values()) clearTimeout(watchdog)
+    await Promise.all(this.starting)
+  }
+
+  private start(shard: number, firstSequence: number): void {
+    const started: Promise<void> = this.invoke(shard, firstSequence)
+      .catch((error: unknown) => this.options.onFatal(error))
+      .finally(() => this.starting.delete(started))
+    this.starting.add(started)
+  }
+
+  private async invoke(shard: number, firstSequence: number): Promise<void> {
+    const { invoker, clock, meter, leaseMs, makeLease, onEvent, signal } = this.options
+    let pauseMs = THROTTLE_PAUSE_MS.first
+    for (;;) {
+      if (signal.aborted) return
+      const lease = `${shard}-${this.issued++}`
+      const deadline = clock.now() + leaseMs
+      const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, firstSequence })))
+      this.held.set(shard, { lease, firstSequence })
+      meter.leaseStarted(lease)
+      const result = await invoker.invoke(payload)
+      if (result.kind === 'accepted') {
+        this.watch(shard, lease, deadline)
+        return
+      }
+      meter.leaseEnded(lease)
+      this.held.delete(shard)
+      onEvent(`shard ${shard} was throttled (${result.reason}); trying again in ${pauseMs} ms`)
+      await clock.sleep(pauseMs, signal)
+      pauseMs = Math.min(pauseMs * 2, THROTTLE_PAUSE_MS.last)
+    }
+  }
+
+  /** A function that has not said goodbye some time after its deadline is lost: its shard gets a new one. */
+  private watch(shard: number, lease: string, deadline: number): void {
+    if (!this.isCurrent(shard, lease)) return
+    const watchdog = setTimeout(
+      () => {
+        if (!this.isCurrent(shard, lease) || this.options.signal.aborted) return
+        this.forget(shard)
+        this.options.meter.leaseEnded(lease)
+        this.options.onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
+        this.start(shard, this.options.firstMissing(shard))
+      },
+      Math.max(0, deadline - this.options.clock.now()) + GRACE_MS,
+    )
+    watchdog.unref()
+    this.watchdogs.set(shard, watchdog)
+  }
+
+  private forget(shard: number): void {
+    clearTimeout(this.watchdogs.get(shard))
+    this.watchdogs.delete(shard)
+    this.held.delete(shard)
+  }
+}

@@ -1,0 +1,21 @@
+import type { BatchQueue, Clock, Invoker, ObjectStore } from '../shared/cloud/ports.ts'
+
+/** Where a run's functions, bucket and queue are: the emulated cloud, AWS, or one process. */
+export interface RunCloud {
+  /** For the display: "emulated cloud", "AWS eu-west-1", "serial". */
+  readonly where: string
+  readonly store: ObjectStore
+  readonly queue: BatchQueue
+  readonly invoker: Invoker
+  readonly clock: Clock
+  readonly bucket: string
+  readonly queueUrl: string
+  /** Bodies over this go through the bucket, unless the experiment says otherwise: where it is cheaper here. */
+  readonly spillAboveBytes: number
+  /** Of a rollout function, for the bill. */
+  readonly memoryMb: number
+  /** Train in this thread instead of a worker, so that a debugger sees everything in order. */
+  readonly trainInline: boolean
+  /** Stops what it started. Nothing is left running. */
+  close(): Promise<void>
+}

@@ -1,0 +1,61 @@
+import type { LeaseReport } from '../protocol/lease.ts'
+import type { PriceBook } from './priceBook.ts'
+
+/** What a run would cost on AWS at list prices: functions, requests and the learner's own hours. Only adds up; it bounds nothing. */
+export class CostMeter {
+  private readonly prices: PriceBook
+  private readonly memoryGb: number
+  private readonly clock: () => number
+  private readonly startedAt: number
+  private readonly running = new Map<string, number>()
+  private functionMs = 0
+  private invocations = 0
+  private requests = { s3Put: 0, s3Get: 0, sqs: 0 }
+
+  /** @param now ms since the epoch */
+  constructor(prices: PriceBook, { memoryMb, now }: { readonly memoryMb: number; readonly now: () => number }) {
+    this.prices = prices
+    this.memoryGb = memoryMb / 1024
+    this.clock = now
+    this.startedAt = now()
+  }
+
+  leaseStarted(lease: string): void {
+    this.invocations++
+    this.running.set(lease, this.clock())
+  }
+
+  /** @param report the function's own account; without one (it was lost) the time since its start is what it may have cost */
+  leaseEnded(lease: string, report?: LeaseReport): void {
+    const startedAt = this.running.get(lease)
+    if (startedAt === undefined) return
+    this.running.delete(lease)
+    this.functionMs += report?.totalMs ?? this.clock() - startedAt
+    if (report) this.request(report.requests)
+  }
+
+  /** Requests the learner made, or a function reported. */
+  request(made: { readonly s3Put?: number; readonly s3Get?: number; readonly sqs?: number }): void {
+    this.requests.s3Put += made.s3Put ?? 0
+    this.requests.s3Get += made.s3Get ?? 0
+    this.requests.sqs += made.sqs ?? 0
+  }
+
+  /** USD by part; a running lease counts for the time it has run. */
+  byPart(): Record<'functions' | 's3' | 'sqs' | 'learner', number> {
+    const now = this.clock()
+    let ms = this.functionMs
+    for (const startedAt of this.running.values()) ms += now - startedAt
+    const { prices, requests } = this
+    return {
+      functions: (ms / 1000) * this.memoryGb * prices.functionGbSecond.usd + this.invocations * prices.functionRequest.usd,
+      s3: requests.s3Put * prices.s3Write.usd + requests.s3Get * prices.s3Read.usd,
+      sqs: requests.sqs * prices.sqsRequest.usd,
+      learner: ((now - this.startedAt) / 3_600_000) * prices.learnerHour.usd,
+    }
+  }
+
+  total(): number {
+    return Object.values(this.byPart()).reduce((sum, part) => sum + part, 0)
+  }
+}

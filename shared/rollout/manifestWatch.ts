@@ -1,0 +1,90 @@
+import type { Clock, ObjectStore } from '../cloud/ports.ts'
+import { MillraceError } from '../errors.ts'
+import { type Manifest, parseManifest } from '../protocol/manifest.ts'
+import { keys } from '../protocol/keys.ts'
+
+/** A function looks at the manifest at least this often, however long its poll interval is said to be. */
+const MAX_POLL_MS = 2_000
+/** Between two looks while nothing else is left to do but wait for a change. */
+const WAIT_POLL_MS = { first: 0.5, growth: 1.5, last: 250 }
+
+/**
+ * The run's manifest as a function sees it: polled with If-None-Match beside stepping, never in its way. At most one request
+ * is in flight; `glance` starts it and returns at once, its answer shows in `latest` when it has come.
+ */
+export class ManifestWatch {
+  private readonly store: ObjectStore
+  private readonly clock: Clock
+  private readonly run: string
+  private readonly pollMs: number
+  private etag: string | undefined
+  private lastPoll = Number.NEGATIVE_INFINITY
+  private inFlight: Promise<void> | undefined
+  private failure: unknown
+  private current: Manifest | undefined
+  /** Conditional reads made, for the lease's bill. */
+  requests = 0
+
+  constructor(store: ObjectStore, clock: Clock, { run, pollMs }: { readonly run: string; readonly pollMs: number }) {
+    this.store = store
+    this.clock = clock
+    this.run = run
+    this.pollMs = Math.min(pollMs, MAX_POLL_MS)
+  }
+
+  /** The newest manifest that was read. @throws MillraceError E_MANIFEST before the first, and what the last poll failed with */
+  get latest(): Manifest {
+    if (this.failure !== undefined) throw this.failure
+    if (this.current === undefined) throw new MillraceError('E_MANIFEST', `run ${this.run} has no manifest yet`, { run: this.run })
+    return this.current
+  }
+
+  /** Starts a poll if one is due and none is in flight. Never waits. */
+  glance(): void {
+    if (this.inFlight === undefined && this.clock.now() - this.lastPoll >= this.pollMs) void this.poll()
+  }
+
+  /** Reads the manifest now and waits for the answer. */
+  async refresh(): Promise<Manifest> {
+    await this.poll()
+    return this.latest
+  }
+
+  /** Waits until the manifest fulfils `holds` or `untilMs` (epoch) has come; true if it does. Looks often at first, then more rarely. */
+  async waitFor(holds: (manifest: Manifest) => boolean, untilMs: number, signal: AbortSignal): Promise<boolean> {
+    let pauseMs = WAIT_POLL_MS.first
+    while (!holds(await this.refresh())) {
+      if (signal.aborted || this.clock.now() >= untilMs) return false
+      await this.clock.sleep(Math.min(pauseMs, Math.max(0, untilMs - this.clock.now())), signal)
+      pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
+    }
+    return true
+  }
+
+  /** Waits for a poll that is still in flight, so that nothing outlives a lease. */
+  async settle(): Promise<void> {
+    await this.inFlight
+  }
+
+  private poll(): Promise<void> {
+    this.inFlight ??= this.read().finally(() => {
+      this.inFlight = undefined
+    })
+    return this.inFlight
+  }
+
+  private async read(): Promise<void> {
+    this.lastPoll = this.clock.now()
+    this.requests++
+    try {
+      const found = await this.store.get(keys.manifest(this.run), this.etag === undefined ? {} : { ifNoneMatch: this.etag })
+      if (found.kind === 'found') {
+        this.current = parseManifest(found.body)
+        this.etag = found.etag
+      }
+      this.failure = found.kind === 'absent' ? new MillraceError('E_MANIFEST', `run ${this.run} has no manifest`, { run: this.run }) : undefined
+    } catch (error) {
+      this.failure = error
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import type { BatchQueue, Clock, ObjectStore } from '../cloud/ports.ts'
+import { isMillraceError } from '../errors.ts'
+import type { Lease, LeaseEnd, LeaseReport } from '../protocol/lease.ts'
+import { ManifestWatch } from './manifestWatch.ts'
+import { Pace } from './pace.ts'
+import { Sender } from './sender.ts'
+import type { FragmentSender } from './fragmentSender.ts'
+import type { RolloutWorker } from './rolloutWorker.ts'
+
+/** Time kept back before the deadline, for the sends in flight and the last report. */
+const MARGIN_MS = 500
+
+/** What a lease needs of the world. */
+export interface RolloutPorts {
+  readonly store: ObjectStore
+  readonly queue: BatchQueue
+  readonly clock: Clock
+}
+
+/** One lease being worked on. */
+export interface LeaseJob {
+  readonly lease: Lease
+  readonly ports: RolloutPorts
+  readonly worker: RolloutWorker
+  readonly sender: FragmentSender
+  readonly signal: AbortSignal
+  readonly coldStart: boolean
+}
+
+/**
+ * Steps and sends fragments until the lease is done: its fragments are made, its deadline has come, the manifest says stop,
+ * or the learner's heartbeat has run out. Sending fragment k overlaps stepping fragment k+1; the manifest is polled beside both.
+ *
+ * The report is also the last message on the queue, whatever happened. An error ends the lease with its sentence in the report.
+ */
+export async function runLease(job: LeaseJob): Promise<LeaseReport> {
+  const { lease, ports, sender } = job
+  const startedAt = ports.clock.now()
+  const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
+  const watch = new ManifestWatch(ports.store, ports.clock, { run: lease.run, pollMs: lease.manifestPollMs })
+  const sends = new Sender(lease.maxSendsInFlight)
+  let end: LeaseEnd = 'error'
+  let error: LeaseReport['error']
+  try {
+    end = await work(job, { watch, sends, tally })
+    await sends.drain()
+  } catch (cause) {
+    end = 'error'
+    error = describe(cause)
+  }
+  await watch.settle()
+  const report: LeaseReport = {
+    run: lease.run,
+    shard: lease.shard,
+    lease: lease.lease,
+    end,
+    ...tally,
+    totalMs: ports.clock.now() - startedAt,
+    coldStart: job.coldStart,
+    requests: {
+      s3Put: sender.requests.s3Put,
+      s3Get: watch.requests + job.worker.policyReads,
+      // One more for the report itself.
+      sqs: sender.requests.sqs + 1,
+    },
+    ...(error ? { error } : {}),
+  }
+  await ports.queue.send(JSON.stringify({ kind: 'leaseEnd', format: 1, report }))
+  return report
+}
+
+interface Progress {
+  readonly watch: ManifestWatch
+  readonly sends: Sender
+  readonly tally: { fragments: number; envSteps: number; steppingMs: number; waitingMs: number }
+}
+
+async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<LeaseEnd> {
+  const { lease, ports, worker, sender, signal } = job
+  const lastMs = lease.deadline - MARGIN_MS
+  const pace = new Pace(lease.pacing)
+  const ended = (): LeaseEnd | undefined => {
+    if (watch.latest.stop || signal.aborted) return 'stopped'
+    if (ports.clock.now() >= lastMs) return 'deadline'
+    return ports.clock.now() > watch.latest.heartbeatUntil ? 'heartbeat' : undefined
+  }
+  await watch.refresh()
+  while (tally.fragments < lease.maxFragments) {
+    const why = ended()
+    if (why) return why
+    const sequence = lease.firstSequence + tally.fragments
+    const need = pace.need(sequence)
+    if (watch.latest.policy.version < need.version) {
+      const from = ports.clock.now()
+      const patient = need.exact ? lastMs : Math.min(lastMs, from + lease.pacing.patienceMs)
+      const came = await watch.waitFor((m) => m.stop || ports.clock.now() > m.heartbeatUntil || m.policy.version >= need.version, patient, signal)
+      tally.waitingMs += ports.clock.now() - from
+      if (!came && !need.exact) pace.lose()
+      continue
+    }
+    const version = need.exact ? need.version : watch.latest.policy.version
+    await worker.usePolicy(watch.latest, version)
+    watch.glance()
+    const from = performance.now()
+    const fragment = await worker.collect(sequence)
+    tally.steppingMs += performance.now() - from
+    tally.fragments++
+    tally.envSteps += fragment.batch.provenance.envSteps
+    pace.sent(version)
+    await sends.start(() => sender.send(fragment.batch).finally(fragment.release))
+  }
+  return 'fragments'
+}
+
+function describe(cause: unknown): NonNullable<LeaseReport['error']> {
+  if (isMillraceError(cause)) return { code: cause.code, message: cause.message }
+  return { code: 'E_ROLLOUT', message: cause instanceof Error ? cause.message : String(cause) }
+}
