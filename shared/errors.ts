@@ -8,6 +8,7 @@ export const ERROR_CODES = {
   E_PLAN_ABORTED: 'The plan was stopped from outside at a clean boundary.',
   E_OPERATOR: 'An operator of the plan failed; its name and its path in the plan are given.',
   E_ENV_UNKNOWN: 'No environment is registered under this id.',
+  E_ENV_CONFIG: 'An environment is defined wrongly, or was given a configuration it cannot work with.',
   E_ENV_SPACE: 'An observation or action space is malformed, or does not fit what uses it.',
   E_ENV_STEP: 'An environment failed, or gave back something outside its spaces.',
   E_POLICY_SPEC: 'A policy specification does not fit the environment or is malformed.',
@@ -31,6 +32,7 @@ export const ERROR_CODES = {
   E_USAGE: 'The command line is wrong.',
   E_PORT: 'A network port is already in use.',
   E_DISK: 'A file of the run folder could not be written or read.',
+  E_FUNCTION: 'A function was declared for the emulated cloud with something that Lambda does not take.',
   E_INTERNAL: 'Something that should never happen did; please report it.',
 } as const
 

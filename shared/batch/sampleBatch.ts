@@ -29,7 +29,7 @@ export interface Provenance {
  * |---|---|---|---|
  * | `observations` | F32 | [T, B, ...D] | what each action was chosen from |
  * | `bootstrap_observations` | F32 | [B, ...D] | after the last step; the first of the next episode where that step ended one |
- * | `actions` | I32 or F32 | [T, B] or [T, B, A] | |
+ * | `actions` | U8, I32 or F32 | [T, B] or [T, B, A] | indices (U8 up to 256 of them, I32 beyond) or box values (F32) |
  * | `behaviour_log_probs` | F32 | [T, B] | log mu(a given x) of the policy that acted |
  * | `rewards` | F32 | [T, B] | unscaled |
  * | `terminated`, `truncated` | U8 | [T, B] | never both 1 |

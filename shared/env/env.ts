@@ -1,6 +1,12 @@
 import type { Random } from '../random.ts'
 import type { BoxSpace, Space } from './space.ts'
 
+/** What JSON can hold. Numbers survive exactly; use it for everything that has to outlive a process. */
+export type PlainData = null | boolean | number | string | readonly PlainData[] | { readonly [key: string]: PlainData }
+
+/** The config of an environment, as an experiment file gives it and a lease carries it. */
+export type EnvConfig = Readonly<Record<string, unknown>>
+
 /** What one step gave. `terminated`: the task ended. `truncated`: it was cut off from outside (a time limit). */
 export interface StepOutcome {
   reward: number
@@ -12,7 +18,7 @@ export interface StepOutcome {
  * One environment, with Gymnasium's semantics. This is what a user writes.
  *
  * Observations are written into a buffer of the caller (`Float32Array` of the observation space's size, flattened), so
- * that stepping allocates nothing. A discrete observation is one element that holds the index.
+ * that stepping allocates nothing. A discrete observation is one element that holds the index; a VectorEnv makes it one-hot.
  */
 export interface Env {
   readonly observationSpace: Space
@@ -24,6 +30,10 @@ export interface Env {
    * The returned object may be the same one at every call.
    */
   step(action: number | Float32Array, observation: Float32Array): StepOutcome
+  /** The state within the episode, so that it can outlive a lease. An env without `save` and `load` starts anew instead. */
+  save?(): PlainData
+  /** Goes on from a saved state; all further randomness comes from `random`. */
+  load?(state: PlainData, random: Random): void
 }
 
 /**
@@ -52,6 +62,19 @@ export interface VectorEnv {
   reset(seed: number): void
   /** Steps every env once. `actions` is [B] indices (discrete) or [B, A] values (box). */
   step(actions: Int32Array | Float32Array): void
+  /** Everything the next steps depend on; `undefined` where the environment itself cannot be saved. */
+  save?(): VectorEnvState | undefined
+  /** Goes on as the saved vector of the same size would have. */
+  load?(state: VectorEnvState): void
+}
+
+/** A saved VectorEnv: one entry an env in every list (D in a row for `observations`), so that any form of it can go on. */
+export interface VectorEnvState {
+  readonly observations: readonly number[]
+  readonly episodeReturns: readonly number[]
+  readonly episodeLengths: readonly number[]
+  readonly randoms: readonly (readonly [number, number, number, number])[]
+  readonly envs: readonly PlainData[]
 }
 
 /** A registered environment: how to make one, or B of them at once where a faster way exists. */
@@ -59,7 +82,7 @@ export interface EnvDefinition {
   readonly id: string
   /** Gymnasium's TimeLimit: an episode of this many steps is truncated. */
   readonly maxEpisodeSteps?: number
-  make(config: Readonly<Record<string, unknown>>): Env
+  make(config: EnvConfig): Env
   /** A specialised vector form; it must give the same trajectories as `make` behind the generic one. */
-  makeVector?(numEnvs: number, config: Readonly<Record<string, unknown>>): VectorEnv
+  makeVector?(numEnvs: number, config: EnvConfig): VectorEnv
 }

@@ -1,4 +1,7 @@
 import { z } from 'zod'
+import { describeSpace } from '../env/space.ts'
+import type { Space } from '../env/space.ts'
+import { MillraceError } from '../errors.ts'
 
 const BoxSchema = z.strictObject({
   kind: z.literal('box'),
@@ -15,7 +18,10 @@ const BoxSchema = z.strictObject({
  */
 export const PolicySpec = z.strictObject({
   observation: z.strictObject({ shape: z.array(z.number().int().min(1)) }),
-  action: z.discriminatedUnion('kind', [z.strictObject({ kind: z.literal('discrete'), n: z.number().int().min(2) }), BoxSchema]),
+  action: z.discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('discrete'), n: z.number().int().min(2) }),
+    BoxSchema,
+  ]),
   distribution: z.enum(['categorical']),
 })
 export type PolicySpec = z.infer<typeof PolicySpec>
@@ -23,3 +29,23 @@ export type PolicySpec = z.infer<typeof PolicySpec>
 /** Names of the model's inputs and outputs; one place for learner and function. */
 export const MODEL_INPUT = 'observations'
 export const MODEL_OUTPUTS = { categorical: 'logits' } as const
+
+/**
+ * The policy that fits an environment: its observation as a VectorEnv shows it (a discrete one is one-hot), its action space,
+ * and the distribution that goes with that.
+ *
+ * @throws MillraceError E_POLICY_SPEC when no distribution fits the action space
+ */
+export function policySpecFor(observationSpace: Space, actionSpace: Space): PolicySpec {
+  const refuse = (why: string) => new MillraceError('E_POLICY_SPEC', `no policy fits this environment: ${why}`)
+  if (actionSpace.kind !== 'discrete') {
+    throw refuse(
+      `its actions are ${describeSpace(actionSpace)}, and the only distribution is categorical, over a discrete space`,
+    )
+  }
+  if (actionSpace.n < 2)
+    throw refuse(`its action space is ${describeSpace(actionSpace)}, so there is nothing to choose`)
+  const shape = observationSpace.kind === 'discrete' ? [observationSpace.n] : [...observationSpace.shape]
+  if (shape.length === 0) shape.push(1)
+  return { observation: { shape }, action: { kind: 'discrete', n: actionSpace.n }, distribution: 'categorical' }
+}

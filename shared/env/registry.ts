@@ -1,0 +1,107 @@
+import { MillraceError, nearestName } from '../errors.ts'
+import { cartPole } from './cartPole.ts'
+import type { Env, EnvConfig, EnvDefinition, VectorEnv } from './env.ts'
+import { identity } from './identity.ts'
+import { EnvVector } from './vector.ts'
+
+/**
+ * A user's own env: a class whose constructor takes the config. Static `id` names it (the class's name where it is left
+ * out) and static `maxEpisodeSteps` is its time limit. `never` lets a constructor declare the config it wants.
+ */
+export type EnvClass = (new (config: never) => Env) & { readonly id?: string; readonly maxEpisodeSteps?: number }
+
+/** Everything an experiment may say as `env`: the id of a known one, a definition, or a class. */
+export type EnvSource = string | EnvDefinition | EnvClass
+
+const definitions = new Map<string, EnvDefinition>(
+  [cartPole, identity].map((definition) => [definition.id, definition]),
+)
+
+/**
+ * Makes an env known by its id in this process.
+ *
+ * @throws MillraceError E_ENV_CONFIG when another definition has that id, or the definition is malformed
+ */
+export function registerEnv(source: EnvDefinition | EnvClass): EnvDefinition {
+  const definition = asDefinition(source)
+  const known = definitions.get(definition.id)
+  if (known && known !== definition) {
+    throw new MillraceError('E_ENV_CONFIG', `an env with id '${definition.id}' is registered already`, {
+      env: definition.id,
+    })
+  }
+  definitions.set(definition.id, definition)
+  return definition
+}
+
+/** Ids of all known envs, in alphabetical order. */
+export function envIds(): readonly string[] {
+  return [...definitions.keys()].sort()
+}
+
+/**
+ * The definition behind whatever an experiment says as `env`.
+ *
+ * @throws MillraceError E_ENV_UNKNOWN with the nearest known id, E_ENV_CONFIG for anything that cannot make an env
+ */
+export function asDefinition(source: EnvSource): EnvDefinition {
+  if (typeof source === 'string') {
+    const known = definitions.get(source)
+    if (known) return known
+    const near = nearestName(source, envIds())
+    const hint = near ? `did you mean '${near}'?` : `known are ${envIds().join(', ')}`
+    throw new MillraceError('E_ENV_UNKNOWN', `there is no env '${source}'; ${hint}`, { env: source })
+  }
+  return checked(typeof source === 'function' ? fromClass(source) : source)
+}
+
+/** One env, without a time limit: `maxEpisodeSteps` belongs to whoever steps it. */
+export function makeEnv(source: EnvSource, config: EnvConfig = {}): Env {
+  return asDefinition(source).make(config)
+}
+
+/**
+ * B envs stepped as one, in the env's own vector form where it has one.
+ *
+ * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE
+ */
+export function makeVectorEnv(
+  source: EnvSource,
+  options: { readonly numEnvs: number; readonly config?: EnvConfig },
+): VectorEnv {
+  const { numEnvs, config = {} } = options
+  const definition = asDefinition(source)
+  return definition.makeVector?.(numEnvs, config) ?? new EnvVector(definition, numEnvs, config)
+}
+
+const classDefinitions = new WeakMap<EnvClass, EnvDefinition>()
+
+/** One definition a class, so that the same class is the same env however often it is named. */
+function fromClass(source: EnvClass): EnvDefinition {
+  const known = classDefinitions.get(source)
+  if (known) return known
+  const { maxEpisodeSteps } = source
+  const definition: EnvDefinition = {
+    id: source.id ?? source.name,
+    ...(maxEpisodeSteps === undefined ? {} : { maxEpisodeSteps }),
+    make: (config) => new source(config as never),
+  }
+  classDefinitions.set(source, definition)
+  return definition
+}
+
+function checked(definition: EnvDefinition): EnvDefinition {
+  const refuse = (why: string) => new MillraceError('E_ENV_CONFIG', `this cannot be used as an env: ${why}`)
+  if (typeof definition?.make !== 'function') {
+    const isInstance = definition !== null && typeof definition === 'object' && 'step' in definition
+    throw refuse(
+      isInstance ? 'it is one instance; give its class instead' : 'expected an id, a class or a definition with make()',
+    )
+  }
+  if (typeof definition.id !== 'string' || definition.id === '') throw refuse('it has no id')
+  const { id, maxEpisodeSteps } = definition
+  if (maxEpisodeSteps !== undefined && (!Number.isInteger(maxEpisodeSteps) || maxEpisodeSteps < 1)) {
+    throw refuse(`maxEpisodeSteps of ${id} is ${maxEpisodeSteps}, expected an integer >= 1`)
+  }
+  return definition
+}

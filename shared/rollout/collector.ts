@@ -1,0 +1,144 @@
+// Typed-array reads use `!`: every index is below the number of envs.
+import type { VectorEnv, VectorEnvState } from '../env/env.ts'
+import { describeSpace } from '../env/space.ts'
+import { MillraceError } from '../errors.ts'
+import { CategoricalSampler } from '../policy/categorical.ts'
+import type { PolicySession } from '../policy/session.ts'
+import { Random, deriveSeed } from '../random.ts'
+import { FragmentPool } from './fragmentBuffer.ts'
+import type { FragmentBuffer } from './fragmentBuffer.ts'
+
+export interface CollectorOptions {
+  readonly env: VectorEnv
+  /** Steps of a fragment, T. */
+  readonly fragmentLength: number
+  readonly seed: number
+  /** Fragments that may be out at once, the one being filled included (2 where it is left out). */
+  readonly maxFragments?: number
+  /** Take the most probable action instead of drawing one. */
+  readonly greedy?: boolean
+}
+
+/** All that later fragments depend on, but for the policy. */
+export interface CollectorState {
+  readonly env: VectorEnvState
+  readonly actions: readonly [number, number, number, number]
+}
+
+/**
+ * Steps envs with a policy and fills one fragment [T, B] a call. It knows no cloud: what becomes of a fragment is its caller's
+ * business.
+ *
+ * The envs' randomness derives from (seed, 'env', index), the actions' from (seed, 'actions'); so the same seed and the same
+ * policies give the same fragments, byte for byte.
+ */
+export class Collector {
+  readonly env: VectorEnv
+  private readonly fragmentLength: number
+  private readonly greedy: boolean
+  private readonly random: Random
+  private readonly sampler: CategoricalSampler
+  private readonly actions: Int32Array
+  private readonly pool: FragmentPool
+  private policy: PolicySession | undefined
+  private version = -1
+  private filling = false
+
+  /** @throws MillraceError E_POLICY_SPEC when the actions are not discrete */
+  constructor({ env, fragmentLength, seed, maxFragments = 2, greedy = false }: CollectorOptions) {
+    if (env.actionSpace.kind !== 'discrete') {
+      throw new MillraceError(
+        'E_POLICY_SPEC',
+        `cannot draw actions of ${describeSpace(env.actionSpace)}: expected a discrete space`,
+      )
+    }
+    const numActions = env.actionSpace.n
+    this.env = env
+    this.fragmentLength = fragmentLength
+    this.greedy = greedy
+    this.random = new Random(deriveSeed(seed, 'actions'))
+    this.sampler = new CategoricalSampler(numActions, this.random)
+    this.actions = new Int32Array(env.numEnvs)
+    const shape = { steps: fragmentLength, numEnvs: env.numEnvs, observation: env.observationSpace.shape, numActions }
+    this.pool = new FragmentPool(shape, maxFragments)
+    env.reset(seed)
+  }
+
+  /**
+   * Acts with this policy from the next step on, even within a fragment. It then reads the envs' observations in place.
+   *
+   * @throws MillraceError E_POLICY_MODEL when it is for other observations or another number of actions
+   */
+  usePolicy(policy: PolicySession, version: number): void {
+    policy.bind(this.env.observations)
+    const rows = this.env.numEnvs
+    if (policy.batch !== rows || policy.logits.length !== rows * numActions(this.env)) {
+      const shape = policy.spec.observation.shape.join(', ')
+      throw new MillraceError(
+        'E_POLICY_MODEL',
+        `a policy over observations [${shape}] does not fit ${rows} envs of ${describeSpace(this.env.observationSpace)}`,
+      )
+    }
+    this.policy = policy
+    this.version = version
+  }
+
+  /**
+   * The next fragment. Release it when it was encoded: its memory is used again.
+   *
+   * @throws MillraceError E_ENV_STEP, E_POLICY_MODEL; E_INTERNAL without a policy, or when called during another call
+   */
+  async collect(): Promise<FragmentBuffer> {
+    if (this.filling)
+      throw new MillraceError('E_INTERNAL', 'one fragment at a time: collect() was called during collect()')
+    this.filling = true
+    const fragment = this.pool.acquire()
+    try {
+      fragment.begin()
+      for (let t = 0; t < this.fragmentLength; t++) await this.step(fragment, t)
+      fragment.bootstrapObservations.set(this.env.observations)
+      return fragment
+    } catch (error) {
+      fragment.release()
+      throw error
+    } finally {
+      this.filling = false
+    }
+  }
+
+  /** For a later `load`, between two fragments; `undefined` where the env cannot be saved. */
+  save(): CollectorState | undefined {
+    const env = this.env.save?.()
+    return env && { env, actions: this.random.save() }
+  }
+
+  /** Goes on where the saved collector was. @throws MillraceError E_ENV_CONFIG when the env cannot take that state */
+  load(state: CollectorState): void {
+    if (!this.env.load) throw new MillraceError('E_ENV_CONFIG', 'this env cannot go on from a saved state')
+    this.env.load(state.env)
+    this.random.load(state.actions)
+  }
+
+  private async step(fragment: FragmentBuffer, t: number): Promise<void> {
+    const { env, actions, policy } = this
+    if (!policy) throw new MillraceError('E_INTERNAL', 'collect() was called before usePolicy()')
+    fragment.policyVersions[t] = this.version
+    await policy.run()
+    fragment.observationRows[t]!.set(env.observations)
+    if (this.greedy) this.sampler.greedy(policy.logits, actions, fragment.logProbRows[t]!)
+    else this.sampler.sample(policy.logits, actions, fragment.logProbRows[t]!)
+    fragment.actionRows[t]!.set(actions)
+    env.step(actions)
+    fragment.rewardRows[t]!.set(env.rewards)
+    fragment.terminatedRows[t]!.set(env.terminated)
+    fragment.truncatedRows[t]!.set(env.truncated)
+    const { terminated, truncated } = env
+    for (let i = 0; i < terminated.length; i++) {
+      if ((terminated[i]! | truncated[i]!) !== 0) fragment.endEpisode(t, i, env)
+    }
+  }
+}
+
+function numActions(env: VectorEnv): number {
+  return env.actionSpace.kind === 'discrete' ? env.actionSpace.n : 0
+}
