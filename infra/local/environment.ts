@@ -1,0 +1,192 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import { type MemoryWatch, peakMemoryMb } from './environmentMemory.ts'
+import { environmentVariables, heapFlags } from './environmentProcess.ts'
+import type { Reaper } from './environmentReaper.ts'
+import type { LambdaFunction } from './lambdaFunction.ts'
+import { LogTail } from './lambdaLog.ts'
+import { type Outcome, exited, initTimedOut, outOfMemory, responseOutcome, timedOut } from './lambdaOutcome.ts'
+import { type RuntimeInvocation, serveRuntimeApi } from './runtimeApi.ts'
+
+export interface EnvironmentOptions {
+  readonly fn: LambdaFunction
+  /** The runtime: a file run by `node` that speaks the Runtime API. */
+  readonly bootstrap: string
+  readonly initTimeoutMs: number
+  readonly memory: MemoryWatch
+  readonly reaper: Reaper
+  readonly onLog: ((chunk: Buffer, environment: Environment) => void) | undefined
+}
+
+/** How an environment came up. `spawnMs` is what `initMs` holds beside the runtime's own two parts. */
+export interface Init {
+  readonly initMs: number
+  readonly parts: { readonly spawnMs: number; readonly bootMs: number; readonly loadMs: number } | undefined
+  /** Why it did not come up. */
+  readonly failure: ((requestId: string) => Outcome) | undefined
+}
+
+/**
+ * One execution environment: a process in a group of its own that runs one invocation at a time. `ready` settles when it
+ * first asks for work or cannot; `gone` when its process has ended and everything it wrote was read. Between invocations
+ * the process is not frozen as on Lambda, so background work goes on there.
+ */
+export class Environment {
+  readonly id = randomBytes(16).toString('hex')
+  readonly fn: LambdaFunction
+  readonly ready: Promise<Init>
+  readonly gone: Promise<void>
+  readonly log = new LogTail()
+  alive = true
+  requestId: string | undefined
+  /** Of this environment so far. */
+  maxMemoryMb = 0
+  readonly #options: EnvironmentOptions
+  readonly #child: ChildProcessByStdio<null, Readable, Readable>
+  readonly #startedAt: number
+  #deliver: ((invocation: RuntimeInvocation) => void) | undefined
+  #settleInit: ((init: Init) => void) | undefined
+  #settleInvocation: ((outcome: Outcome) => void) | undefined
+  #outcome: Outcome | undefined
+  #initFailure: Init['failure']
+  #doom: ((requestId: string) => Outcome) | undefined
+  #timer: NodeJS.Timeout | undefined
+
+  static async start(options: EnvironmentOptions): Promise<Environment> {
+    const startedAt = performance.now()
+    let environment: Environment // set before the process exists that makes the first of these calls
+    const api = await serveRuntimeApi({
+      onNext: (deliver, parts) => environment.#onNext(deliver, parts),
+      onResponse: (id, body) => environment.#onOutcome(id, responseOutcome(body)),
+      onError: (id, body) => environment.#onOutcome(id, { status: 'error', errorType: undefined, body }),
+      onInitError: (body) => environment.#onInitError(body),
+    })
+    environment = new Environment(options, api.address, startedAt)
+    void environment.gone.then(api.close)
+    return environment
+  }
+
+  private constructor(options: EnvironmentOptions, address: string, startedAt: number) {
+    this.#options = options
+    this.fn = options.fn
+    this.#startedAt = startedAt
+    this.#child = spawn(process.execPath, [...heapFlags(options.fn.memoryMb), options.bootstrap], {
+      cwd: options.fn.taskRoot,
+      env: environmentVariables(options.fn, address, this.id),
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true, // a group of its own: a Ctrl-C at the terminal is for the learner, and what it starts dies with it
+    })
+    this.ready = new Promise((resolve) => (this.#settleInit = resolve))
+    this.gone = this.#ended()
+    if (this.#child.pid !== undefined) options.reaper.watch(this.#child.pid)
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream.on('data', (chunk: Buffer) => this.write(chunk))
+    options.memory.add(this)
+    this.#timer = setTimeout(() => this.kill((id) => initTimedOut(id, options.initTimeoutMs)), options.initTimeoutMs)
+  }
+
+  /** Adds to the log of the invocation in hand. */
+  write(chunk: Buffer | string): void {
+    const bytes = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+    this.log.append(bytes)
+    this.#options.onLog?.(bytes, this)
+  }
+
+  /** Runs one invocation to its end: a response, an error, a time-out or the end of the process. */
+  invoke(invocation: RuntimeInvocation, timeoutMs: number): Promise<Outcome> {
+    const deliver = this.#deliver
+    this.requestId = invocation.requestId
+    if (deliver === undefined) return Promise.resolve(exited(invocation.requestId, { code: null, signal: null }))
+    this.#deliver = undefined
+    this.#options.memory.add(this)
+    return new Promise((resolve) => {
+      this.#settleInvocation = resolve
+      this.#timer = setTimeout(() => this.kill((id) => timedOut(id, timeoutMs)), timeoutMs)
+      deliver(invocation)
+    })
+  }
+
+  /** Ends the process and all it started; the invocation in hand, if any, ends with `outcome`. */
+  kill(outcome?: (requestId: string) => Outcome, signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#doom ??= outcome
+    if (this.#child.pid === undefined || !this.alive) return
+    try {
+      process.kill(process.platform === 'win32' ? this.#child.pid : -this.#child.pid, signal)
+    } catch {
+      // it ended by itself in this very moment
+    }
+  }
+
+  checkMemory(): void {
+    if (this.#child.pid === undefined || !this.alive) return
+    this.maxMemoryMb = Math.max(this.maxMemoryMb, Math.ceil(peakMemoryMb(this.#child.pid) ?? 0))
+    if (this.maxMemoryMb > this.fn.memoryMb) this.kill(outOfMemory)
+  }
+
+  #onNext(
+    deliver: (invocation: RuntimeInvocation) => void,
+    parts: { bootMs: number; loadMs: number } | undefined,
+  ): void {
+    this.checkMemory() // a peak that came and went since the last look counts
+    if (this.#doom !== undefined) return
+    if (this.#settleInit === undefined && this.#outcome === undefined) return // asks again without an answer: its time runs out
+    this.#deliver = deliver
+    this.#rest()
+    if (this.#outcome !== undefined) return this.#endInvocation(this.#outcome)
+    const initMs = performance.now() - this.#startedAt
+    const spawnMs = initMs - (parts === undefined ? 0 : parts.bootMs + parts.loadMs)
+    this.#endInit({ initMs, parts: parts && { spawnMs, ...parts }, failure: undefined })
+  }
+
+  /** The invocation ends when the runtime asks for the next one, as on Lambda: only then can it take another. */
+  #onOutcome(requestId: string, outcome: Outcome): boolean {
+    if (requestId !== this.requestId || this.#settleInvocation === undefined || this.#outcome !== undefined)
+      return false
+    this.#outcome = outcome
+    return true
+  }
+
+  #onInitError(body: Buffer): void {
+    this.#initFailure = () => ({ status: 'error', errorType: undefined, body })
+  }
+
+  async #ended(): Promise<void> {
+    const { code, signal } = await exitOf(this.#child)
+    this.kill() // what it started and left behind, while the group still has our name
+    this.alive = false
+    if (this.#child.pid !== undefined) this.#options.reaper.forget(this.#child.pid)
+    this.#rest()
+    const failure = this.#doom ?? this.#initFailure ?? ((requestId: string) => exited(requestId, { code, signal }))
+    this.#endInit({ initMs: performance.now() - this.#startedAt, parts: undefined, failure })
+    if (this.requestId !== undefined)
+      this.#endInvocation(this.#doom?.(this.requestId) ?? this.#outcome ?? failure(this.requestId))
+  }
+
+  #rest(): void {
+    clearTimeout(this.#timer)
+    this.#options.memory.delete(this)
+  }
+
+  #endInit(init: Init): void {
+    this.#settleInit?.(init)
+    this.#settleInit = undefined
+  }
+
+  #endInvocation(outcome: Outcome): void {
+    const settle = this.#settleInvocation
+    this.#settleInvocation = undefined
+    this.#outcome = undefined
+    // What the handler wrote before it answered lies in a pipe of this same turn of the event loop.
+    if (settle !== undefined) setImmediate(() => settle(outcome))
+  }
+}
+
+/** The end of a process, its output read to the end; a grandchild that keeps the pipes open is not waited for. */
+function exitOf(child: ChildProcessByStdio<null, Readable, Readable>) {
+  return new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {
+    child.once('error', () => resolve({ code: null, signal: null })) // could not be started at all
+    child.once('close', (code, signal) => resolve({ code, signal }))
+    child.once('exit', (code, signal) => setTimeout(() => resolve({ code, signal }), 250).unref())
+  })
+}

@@ -1,0 +1,37 @@
+import type { LambdaFunction } from './lambdaFunction.ts'
+
+/** V8's heap ends before the function's memory does, as in Lambda's own Node.js runtimes: garbage is collected in time. */
+export const heapFlags = (memoryMb: number): string[] => [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`]
+
+/**
+ * Everything an environment sees: what Lambda sets, then the function's own variables. Nothing else comes from this process:
+ * a function that only works because of the developer's shell would fail on Lambda. NODE_OPTIONS is passed when the
+ * function declares it.
+ */
+export function environmentVariables(fn: LambdaFunction, runtimeApi: string, id: string): NodeJS.ProcessEnv {
+  const day = new Date().toISOString().slice(0, 10).replaceAll('-', '/')
+  const inherited: NodeJS.ProcessEnv = {}
+  for (const name of ['PATH', 'TMPDIR', 'LD_LIBRARY_PATH']) {
+    const value = process.env[name]
+    if (value !== undefined) inherited[name] = value
+  }
+  return {
+    ...inherited,
+    LANG: 'en_US.UTF-8',
+    TZ: ':UTC',
+    AWS_REGION: fn.region,
+    AWS_DEFAULT_REGION: fn.region,
+    AWS_ACCESS_KEY_ID: 'local',
+    AWS_SECRET_ACCESS_KEY: 'local',
+    ...fn.environment,
+    _HANDLER: fn.handler,
+    LAMBDA_TASK_ROOT: fn.taskRoot,
+    AWS_LAMBDA_RUNTIME_API: runtimeApi,
+    AWS_LAMBDA_FUNCTION_NAME: fn.name,
+    AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(fn.memoryMb),
+    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${fn.name}`,
+    AWS_LAMBDA_LOG_STREAM_NAME: `${day}/[$LATEST]${id}`,
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+  }
+}

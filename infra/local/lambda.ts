@@ -1,0 +1,161 @@
+import { existsSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import type { Clock } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { AwsError } from './awsError.ts'
+import { HungUp } from './http.ts'
+import { backgroundClock } from './lambdaClock.ts'
+import { EventQueue } from './lambdaEvents.ts'
+import { type FunctionOptions, type LambdaFunction, declareFunction } from './lambdaFunction.ts'
+import { type Fault, type FaultPoint, FunctionInvoker } from './lambdaInvoke.ts'
+import { ConcurrencyLimits } from './lambdaLimits.ts'
+import { EnvironmentPool } from './lambdaPool.ts'
+import { type Answer, route } from './lambdaRoutes.ts'
+import { type InvocationReport, type Usage, UsageCounter } from './lambdaUsage.ts'
+import { packageRoot } from './packageRoot.ts'
+import type { Service } from './service.ts'
+
+/** One piece of what a function wrote to stdout or stderr, and the platform's lines around it. */
+export interface LogEvent {
+  readonly functionName: string
+  readonly environmentId: string
+  /** Undefined while no invocation ran in the environment yet. */
+  readonly requestId: string | undefined
+  readonly text: string
+}
+
+export interface LambdaOptions {
+  readonly region?: string
+  /** The runtime run in every environment, a file for `node`; Millrace's own unless told. AWS's runtime interface client works too. */
+  readonly bootstrap?: string
+  /** Concurrent invocations of the account, 1,000 on AWS. */
+  readonly accountConcurrency?: number
+  /** What reservations over the API must leave unreserved, 100 on AWS. */
+  readonly unreservedMinimum?: number
+  /** Processes at once, idle ones included; past it invocations are throttled. 128 unless told: a laptop is not a region. */
+  readonly maxProcesses?: number
+  /** Idle environments end after this long; 5 minutes unless told. */
+  readonly idleMs?: number
+  /** Lambda allows 10 s. */
+  readonly initTimeoutMs?: number
+  /** Time for retries, event age, idle environments and delays; time-outs of handlers run on the machine's own. */
+  readonly clock?: Clock
+  readonly onLog?: (event: LogEvent) => void
+  /** Every execution, once it ended: what a cost ledger adds up. */
+  readonly onInvocation?: (report: InvocationReport) => void
+  /** Faults on demand, asked once for every attempt. */
+  readonly faults?: (point: FaultPoint) => Fault | undefined
+}
+
+export interface LambdaService {
+  readonly handle: Service
+  /** Declares a function, or replaces one of the same name. @throws MillraceError E_FUNCTION */
+  create(options: FunctionOptions): void
+  /** What a function used so far, or all together. */
+  usage(functionName?: string): Readonly<Usage>
+  /** Processes now, idle ones included. */
+  readonly environments: number
+  /** Asynchronous events that were accepted and are not done. */
+  readonly pendingEvents: number
+  /** Ends every environment, SIGTERM first; resolves when no process is left. */
+  close(): Promise<void>
+}
+
+/** True for a path of the Lambda API: `/2015-03-31/functions/…` and its other versions. */
+export const isLambdaPath = (pathname: string): boolean => /^\/\d{4}-\d\d-\d\d\/functions(\/|$)/.test(pathname)
+
+/** How long an environment has between SIGTERM and SIGKILL when the emulation closes. */
+const CLOSE_GRACE_MS = 300
+
+/**
+ * AWS Lambda's data plane on this machine: real processes that speak the Runtime API, with Lambda's limits, errors, retries and
+ * billing. A function gets the machine's full speed whatever its memory; Lambda gives it a share of a CPU.
+ *
+ * @throws MillraceError E_FUNCTION when the runtime's file is missing
+ */
+export function lambdaService(options: LambdaOptions = {}): LambdaService {
+  const bootstrap = options.bootstrap ?? join(packageRoot(), 'dist/infra/local/bootstrap.mjs')
+  if (!existsSync(bootstrap)) {
+    throw new MillraceError(
+      'E_FUNCTION',
+      `the runtime of emulated functions is missing: ${bootstrap} (npm run bundle makes it)`,
+    )
+  }
+  const { clock = backgroundClock, region = 'us-east-1', onLog } = options
+  const functions = new Map<string, LambdaFunction>()
+  const close = new AbortController()
+  const usage = new UsageCounter()
+  const limits = new ConcurrencyLimits(
+    { accountConcurrency: options.accountConcurrency ?? 1000, unreservedMinimum: options.unreservedMinimum ?? 100 },
+    functions,
+  )
+  const pool = new EnvironmentPool({
+    bootstrap,
+    initTimeoutMs: options.initTimeoutMs ?? 10_000,
+    maxProcesses: options.maxProcesses ?? 128,
+    idleMs: options.idleMs ?? 300_000,
+    clock,
+    closing: close.signal,
+    onLog:
+      onLog &&
+      ((chunk, { fn, id, requestId }) =>
+        onLog({ functionName: fn.name, environmentId: id, requestId, text: chunk.toString() })),
+  })
+  const { faults, onInvocation } = options
+  const shared = { usage, clock, closing: close.signal }
+  const invoker = new FunctionInvoker({ ...shared, pool, limits, faults, onInvocation })
+  const events = new EventQueue({ ...shared, invoker })
+  const context = { functions, limits, invoker, events, now: () => clock.now() }
+
+  return {
+    handle: async (request, response, url) => {
+      try {
+        send(response, await route(context, request, url))
+      } catch (error) {
+        if (error instanceof HungUp) response.destroy()
+        else send(response, failure(error))
+      }
+    },
+    create: (declared) => void functions.set(declared.name, declareFunction(declared, region, clock.now())),
+    usage: (functionName) => usage.read(functionName),
+    get environments() {
+      return pool.size
+    },
+    get pendingEvents() {
+      return events.size
+    },
+    close: async () => {
+      close.abort()
+      await pool.close(CLOSE_GRACE_MS)
+      await events.settled()
+    },
+  }
+}
+
+function send(response: ServerResponse, answer: Answer): void {
+  const body =
+    answer.body === undefined || Buffer.isBuffer(answer.body) ? answer.body : Buffer.from(JSON.stringify(answer.body))
+  const content =
+    answer.status === 204 ? {} : { 'content-type': 'application/json', 'content-length': body?.length ?? 0 }
+  response.writeHead(answer.status, { ...content, ...answer.headers })
+  response.end(body)
+}
+
+/** Lambda's errors carry their name in a header, and their sentence under either spelling of `message`. */
+function failure(error: unknown): Answer {
+  const known =
+    error instanceof AwsError
+      ? error
+      : new AwsError(500, 'ServiceException', error instanceof Error ? error.message : String(error))
+  return {
+    status: known.status,
+    headers: { 'x-amzn-errortype': known.code },
+    body: {
+      Type: known.status < 500 ? 'User' : 'Service',
+      Message: known.message,
+      message: known.message,
+      ...known.details,
+    },
+  }
+}

@@ -1,0 +1,102 @@
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { header, readBody } from './http.ts'
+
+/** Lambda's limit of a response: 6 MB and a little for its envelope. */
+export const MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
+
+/** What a runtime is given to work on. */
+export interface RuntimeInvocation {
+  readonly requestId: string
+  readonly functionArn: string
+  /** ms since the epoch. */
+  readonly deadlineMs: number
+  readonly payload: Buffer
+  /** JSON, from the caller's `x-amz-client-context`. */
+  readonly clientContext: string | undefined
+}
+
+/** The platform's side of one execution environment. */
+export interface RuntimeHost {
+  /** The runtime has nothing to do. `parts` are what it says its start was made of (ms); AWS's own client says nothing. */
+  onNext(deliver: (invocation: RuntimeInvocation) => void, parts: { bootMs: number; loadMs: number } | undefined): void
+  /** @returns false when this is not the request in hand */
+  onResponse(requestId: string, body: Buffer): boolean
+  /** @returns false when this is not the request in hand */
+  onError(requestId: string, body: Buffer): boolean
+  onInitError(body: Buffer): void
+}
+
+/**
+ * The Runtime API (2018-06-01) of one execution environment, on a loopback port of its own: AWS_LAMBDA_RUNTIME_API has no
+ * room for a path, so the port is what tells environments apart.
+ */
+export async function serveRuntimeApi(host: RuntimeHost): Promise<{ address: string; close: () => void }> {
+  const server = createServer((request, response) => {
+    answer(host, request, response).catch(() => response.destroy())
+  })
+  server.keepAliveTimeout = 0 // a handler may work for minutes between two requests
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', resolve)
+  })
+  const close = () => {
+    server.close()
+    server.closeAllConnections()
+  }
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, close }
+}
+
+async function answer(host: RuntimeHost, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = new URL(request.url ?? '/', 'http://runtime')
+  const [, action = '', requestId = '', kind = ''] =
+    /^\/2018-06-01\/runtime\/(invocation|init)\/([^/]+)(?:\/(\w+))?$/.exec(url.pathname) ?? []
+  if (request.method === 'GET' && action === 'invocation' && requestId === 'next') {
+    return host.onNext((invocation) => deliver(response, invocation), startParts(url))
+  }
+  const body = await readBody(request)
+  if (action === 'init' && requestId === 'error') {
+    host.onInitError(body)
+    return reply(response, 202, { status: 'OK' })
+  }
+  const id = decodeURIComponent(requestId)
+  if (kind === 'response') {
+    if (!host.onResponse(id, body)) return refuse(response, 400, 'InvalidRequestID', 'Invalid request ID')
+    if (body.length <= MAX_RESPONSE_BYTES) return reply(response, 202, { status: 'OK' })
+    const limit = `Exceeded maximum allowed payload size (${MAX_RESPONSE_BYTES} bytes).`
+    return refuse(response, 413, 'RequestEntityTooLarge', limit)
+  }
+  if (kind === 'error') {
+    if (!host.onError(id, body)) return refuse(response, 400, 'InvalidRequestID', 'Invalid request ID')
+    return reply(response, 202, { status: 'OK' })
+  }
+  return refuse(response, 404, 'NotFound', `no such call: ${header(request, 'host')}${url.pathname}`)
+}
+
+function startParts(url: URL): { bootMs: number; loadMs: number } | undefined {
+  const bootMs = Number(url.searchParams.get('bootMs') ?? Number.NaN)
+  const loadMs = Number(url.searchParams.get('loadMs') ?? Number.NaN)
+  return Number.isFinite(bootMs) && Number.isFinite(loadMs) ? { bootMs, loadMs } : undefined
+}
+
+function deliver(response: ServerResponse, invocation: RuntimeInvocation): void {
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': invocation.payload.length,
+    'lambda-runtime-aws-request-id': invocation.requestId,
+    'lambda-runtime-deadline-ms': Math.round(invocation.deadlineMs),
+    'lambda-runtime-invoked-function-arn': invocation.functionArn,
+    ...(invocation.clientContext === undefined ? {} : { 'lambda-runtime-client-context': invocation.clientContext }),
+  })
+  response.end(invocation.payload)
+}
+
+function refuse(response: ServerResponse, status: number, errorType: string, errorMessage: string): void {
+  reply(response, status, { errorMessage, errorType })
+}
+
+function reply(response: ServerResponse, status: number, content: unknown): void {
+  const body = JSON.stringify(content)
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) })
+  response.end(body)
+}

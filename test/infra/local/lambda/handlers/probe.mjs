@@ -1,0 +1,60 @@
+// One handler with every behaviour the conformance suite asks for, named by the event's `do`.
+import { setTimeout as sleep } from 'node:timers/promises'
+
+let calls = 0
+const environment = `${process.pid}-${process.hrtime.bigint()}`
+
+const behaviours = {
+  echo: (event) => event,
+  nothing: () => undefined,
+  count: () => ({ calls: ++calls, environment }),
+  context: (_event, context) => ({
+    ...context,
+    remainingMs: context.getRemainingTimeInMillis(),
+    variable: process.env.PROBE,
+    inherited: process.env.PROBE_INHERITED,
+  }),
+  log: (event) => {
+    for (let i = 0; i < event.lines; i++) console.log(`line ${i}`, { of: event.lines })
+    process.stderr.write('straight to stderr\n')
+    return 'logged'
+  },
+  sleep: async (event) => {
+    await sleep(event.ms)
+    return { environment }
+  },
+  spin: () => {
+    for (;;);
+  },
+  allocate: async (event) => {
+    const held = []
+    for (let mb = 0; mb < event.mb; mb += 8) held.push(Buffer.alloc(8 * 1024 * 1024, 1))
+    return held.length
+  },
+  big: (event) => 'x'.repeat(event.bytes),
+  throw: () => {
+    throw new TypeError('thrown at once')
+  },
+  throwValue: () => {
+    throw 'a string'
+  },
+  reject: async () => {
+    await sleep(1)
+    throw new RangeError('rejected later')
+  },
+  circular: () => {
+    const loop = {}
+    loop.self = loop
+    return loop
+  },
+  exit: (event) => process.exit(event.code),
+  unhandled: async () => {
+    void Promise.reject(new Error('nobody listens'))
+    await sleep(5000)
+  },
+}
+
+export const handler = async (event, context) => {
+  if (event.marker !== undefined) (await import('node:fs')).appendFileSync(event.marker, `${context.awsRequestId}\n`)
+  return await behaviours[event.do ?? 'echo'](event, context)
+}
