@@ -1,0 +1,11 @@
+/** The emulated cloud: S3, SQS and Lambda in one process on loopback, for unmodified AWS clients. */
+export { localCloud, type LocalCloud, type LocalCloudOptions } from './cloud.ts'
+export type { FaultAction, FaultRequest, Faults } from './faults.ts'
+export type { LambdaOptions, LambdaService, LogEvent } from './lambda.ts'
+export type { FunctionOptions } from './lambdaFunction.ts'
+export type { Fault, FaultPoint } from './lambdaInvoke.ts'
+export type { InvocationReport, Usage } from './lambdaUsage.ts'
+export { S3 } from './s3.ts'
+export type { Bucket, Listing, ListOptions, StoredObject } from './s3Bucket.ts'
+export { Sqs } from './sqs.ts'
+export type { SqsQueue } from './sqsQueue.ts'

@@ -1,0 +1,101 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { AwsError } from './awsError.ts'
+import type { Faults } from './faults.ts'
+import type { Front } from './front.ts'
+import { HungUp } from './http.ts'
+
+/** Clients keep their connections for as long as a run has a pause in it. */
+const KEEP_ALIVE_MS = 600_000
+/** A large body leaves in one write instead of waiting for the socket to drain in between. */
+const SOCKET_BUFFER_BYTES = 1024 * 1024
+
+export interface ServerOptions {
+  readonly host: string
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly clock: Clock
+  readonly faults?: Faults | undefined
+}
+
+/** Which service a request is for. */
+export type Pick = (request: IncomingMessage) => Front<Call>
+interface Call {
+  readonly operation: string
+}
+
+/** One HTTP server before all services. @throws MillraceError E_PORT when the port is taken */
+export async function startServer(
+  pick: Pick,
+  options: ServerOptions,
+): Promise<{ endpoint: string; close(): Promise<void> }> {
+  const server = createServer(
+    { noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, highWaterMark: SOCKET_BUFFER_BYTES },
+    (request, response) => void answer(pick(request), { request, response, options }),
+  )
+  await listen(server, options)
+  const { port } = server.address() as AddressInfo
+  const host = options.host.includes(':') ? `[${options.host}]` : options.host
+  return {
+    endpoint: `http://${host}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+interface Exchange {
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly options: ServerOptions
+}
+
+/** Every request of every service passes here, and a fault strikes here or nowhere. It never rejects. */
+async function answer(front: Front<Call>, { request, response, options }: Exchange): Promise<void> {
+  try {
+    const call = front.route(request)
+    const fault = options.faults?.({
+      service: front.service,
+      operation: call.operation,
+      resource: front.resource(call),
+    })
+    if (fault?.delayMs !== undefined) await options.clock.sleep(fault.delayMs)
+    if (fault?.refuse !== undefined) {
+      const { status, code, message } = fault.refuse
+      throw new AwsError(status, code, message ?? 'A fault on demand.')
+    }
+    await front.serve(call, request, response)
+  } catch (error) {
+    if (error instanceof HungUp || response.headersSent) response.destroy()
+    else {
+      request.resume()
+      front.refuse(error instanceof AwsError ? error : internalError(error), request, response)
+    }
+  }
+}
+
+function internalError(error: unknown): AwsError {
+  return new AwsError(500, 'InternalError', error instanceof Error ? (error.stack ?? error.message) : String(error))
+}
+
+function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => {
+      const inUse = cause.code === 'EADDRINUSE'
+      const why = inUse ? 'is already in use' : `cannot be listened on (${cause.message})`
+      reject(
+        new MillraceError(
+          'E_PORT',
+          `port ${port} on ${host} ${why}; name another one, or 0 for any`,
+          { port },
+          { cause },
+        ),
+      )
+    })
+    server.listen(port, host, () => resolve())
+  })
+}
