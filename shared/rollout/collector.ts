@@ -91,8 +91,8 @@ export class Collector {
   async collect(): Promise<FragmentBuffer> {
     if (this.filling)
       throw new MillraceError('E_INTERNAL', 'one fragment at a time: collect() was called during collect()')
-    this.filling = true
     const fragment = this.pool.acquire()
+    this.filling = true
     try {
       fragment.begin()
       for (let t = 0; t < this.fragmentLength; t++) await this.step(fragment, t)
