@@ -1,0 +1,59 @@
+import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { MillraceError, isMillraceError } from '../errors.ts'
+import { decodeBatch, encodeBatch } from './safetensors.ts'
+import type { Provenance, SampleBatch } from './sampleBatch.ts'
+
+const SUFFIX = '.safetensors'
+
+/** Where a fragment is recorded below a folder: `<shard>/<lease>-<sequence>.safetensors`, in order when sorted. */
+export function recordPath({ shard, lease, sequence }: Provenance): string {
+  return join(String(shard), `${encodeURIComponent(lease)}-${String(sequence).padStart(9, '0')}${SUFFIX}`)
+}
+
+/**
+ * Writes a fragment as a file of its own, uncompressed; whoever looks sees the whole file or none.
+ *
+ * @returns the file's path
+ * @throws MillraceError E_DISK
+ */
+export async function recordFragment(folder: string, batch: SampleBatch): Promise<string> {
+  const path = join(folder, recordPath(batch.provenance))
+  const partial = `${path}.partial`
+  try {
+    await mkdir(dirname(path), { recursive: true })
+    await writeFile(partial, encodeBatch(batch))
+    await rename(partial, path)
+  } catch (cause) {
+    await rm(partial, { force: true }).catch(() => {}) // the first failure is the one to report
+    if (isMillraceError(cause)) throw cause
+    throw new MillraceError('E_DISK', `could not record a fragment as ${path}: ${reason(cause)}`, { path }, { cause })
+  }
+  return path
+}
+
+/** @throws MillraceError E_DISK when the file cannot be read, E_BATCH_FORMAT when it is not a sample batch */
+export async function readRecorded(path: string): Promise<SampleBatch> {
+  let bytes: Uint8Array
+  try {
+    bytes = await readFile(path)
+  } catch (cause) {
+    throw new MillraceError('E_DISK', `could not read ${path}: ${reason(cause)}`, { path }, { cause })
+  }
+  return decodeBatch(bytes)
+}
+
+/** Paths of all recorded fragments below a folder, sorted. @throws MillraceError E_DISK */
+export async function listRecorded(folder: string): Promise<string[]> {
+  try {
+    const names = await readdir(folder, { recursive: true })
+    return names
+      .filter((name) => name.endsWith(SUFFIX))
+      .sort()
+      .map((name) => join(folder, name))
+  } catch (cause) {
+    throw new MillraceError('E_DISK', `could not list ${folder}: ${reason(cause)}`, { path: folder }, { cause })
+  }
+}
+
+const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))
