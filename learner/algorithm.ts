@@ -1,26 +1,56 @@
 import type { z } from 'zod'
-import { parseSettings } from './experiment.ts'
-import type { Plan } from './flow/index.ts'
+import { parseSettings } from './settings.ts'
+import type { Flow, Plan } from './flow/index.ts'
 import type { LearnerSpec } from './learnerSpec.ts'
+import type { PacingSetting } from './rollouts/pacing.ts'
 import type { UpdateResult } from './updateResult.ts'
 
-/** What a plan of an algorithm may depend on beside its own settings. */
+/** What a plan may depend on beside the settings of its algorithm. */
 export interface PlanSetting {
   readonly shards: number
   /** T x B of one fragment. */
   readonly fragmentSteps: number
 }
 
-/** An algorithm with its settings: its plan of operators, and the learner (network, loss, optimizer) as plain data. */
-export interface Algorithm<Config = unknown> {
+/** An algorithm with its settings: its plan of operators, and its learner (network, loss, optimizer) as plain data. */
+export interface Algorithm {
   readonly name: string
-  readonly config: Config
-  /** Builds the plan; nothing runs. Its output is one item an update. */
-  plan(plan: Plan, setting: PlanSetting): PlanOutput
-  /** What the train worker builds its one ONNX graph from. */
+  readonly config: Readonly<Record<string, unknown>>
+  /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
+  plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
+  /** What its one train graph is built from. */
   learner(): LearnerSpec
-  /** The pacing its rollouts need; see `Pacing`. */
+  /** How far its rollouts may run ahead. */
   pacing(setting: PlanSetting): PacingSetting
-  /** The same algorithm with other settings, checked. */
-  withConfig(config: unknown): Algorithm<Config>
+  /** Fragments of one train batch. */
+  fragmentsPerUpdate(setting: PlanSetting): number
+  /** The same algorithm with other settings, checked. @throws MillraceError E_EXPERIMENT */
+  withConfig(config: unknown): Algorithm
+}
+
+/** One page of an algorithm: defaults as a schema, and functions of the settings that came through it. */
+export interface AlgorithmDefinition<S extends z.ZodObject> {
+  readonly name: string
+  readonly config: S
+  plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
+  learner(config: z.output<S>): LearnerSpec
+  pacing(config: z.output<S>, setting: PlanSetting): PacingSetting
+  fragmentsPerUpdate(config: z.output<S>, setting: PlanSetting): number
+}
+
+/** Defines an algorithm: gives the function by which an experiment names it, with the settings that differ from its defaults. */
+export function algorithm<S extends z.ZodObject>(definition: AlgorithmDefinition<S>): (config?: z.input<S>) => Algorithm {
+  const make = (input: unknown): Algorithm => {
+    const config = parseSettings(definition.config, input ?? {}, definition.name)
+    return {
+      name: definition.name,
+      config,
+      plan: (plan, setting) => definition.plan(plan, config, setting),
+      learner: () => definition.learner(config),
+      pacing: (setting) => definition.pacing(config, setting),
+      fragmentsPerUpdate: (setting) => definition.fragmentsPerUpdate(config, setting),
+      withConfig: make,
+    }
+  }
+  return make
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import { MillraceError, nearestName } from '../shared/errors.ts'
+import { MillraceError } from '../shared/errors.ts'
 import type { EnvSource } from '../shared/env/index.ts'
 import type { Algorithm } from './algorithm.ts'
+import { parseSettings } from './settings.ts'
 
 const count = z.number().int().min(1)
 
@@ -61,37 +62,6 @@ export function isExperiment(value: unknown): value is Experiment {
   return ExperimentSchema.safeParse(value).success
 }
 
-/** Parses settings against a strict schema; every complaint in one sentence, with the nearest known name for a typo. */
-export function parseSettings<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
-  const result = schema.safeParse(input)
-  if (result.success) return result.data
-  const complaints = result.error.issues.map((issue) => {
-    const path = [what, ...issue.path].join('.')
-    if (issue.code !== 'unrecognized_keys') return `${path}: ${issue.message}`
-    const known = knownKeys(schema, issue.path)
-    return issue.keys
-      .map((key) => {
-        const nearest = nearestName(key, known)
-        return `${path} has no field '${key}'${nearest ? `; did you mean '${nearest}'?` : known.length ? `; it has ${known.join(', ')}` : ''}`
-      })
-      .join('; ')
-  })
-  throw new MillraceError('E_EXPERIMENT', complaints.join('; '))
-}
-
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema
-  for (const key of path) at = unwrap(at) instanceof z.ZodObject ? (unwrap(at) as z.ZodObject).shape[String(key)] : undefined
-  const object = unwrap(at)
-  return object instanceof z.ZodObject ? Object.keys(object.shape) : []
-}
-
-function unwrap(schema: unknown): unknown {
-  let at = schema
-  while (at instanceof z.ZodDefault || at instanceof z.ZodPrefault || at instanceof z.ZodOptional) at = at.def.innerType
-  return at
-}
-
 /**
  * A copy of an experiment with overrides by dotted path, as `--set` gives them: `rollouts.shards`, `algorithm.learningRate`, `seed`.
  * Values are JSON where they parse as JSON, else strings.
@@ -99,7 +69,7 @@ function unwrap(schema: unknown): unknown {
  */
 export function withOverrides(base: Experiment, overrides: Readonly<Record<string, string>>): Experiment {
   const plain: Record<string, unknown> = structuredCloneData(base)
-  let algorithmConfig: Record<string, unknown> = { ...(base.algorithm.config as Record<string, unknown>) }
+  let algorithmConfig: Record<string, unknown> = { ...base.algorithm.config }
   for (const [path, text] of Object.entries(overrides)) {
     const parts = path.split('.')
     const value = parseValue(text)

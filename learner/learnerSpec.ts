@@ -1,25 +1,15 @@
-import type { Schedule } from './clocks.ts'
-
 /**
- * What the train worker builds its one ONNX graph from: plain data, so that it crosses a thread or a checkpoint. `loss` names
- * a train step of learner/losses; everything else is its parameters.
+ * What the one train graph is built from: plain data, so that it crosses a thread and a checkpoint. `loss` names a loss of
+ * learner/losses; rates that change during a run are inputs of the graph and not in here.
  */
 export interface LearnerSpec {
-  readonly loss: 'impala'
-  readonly hidden: readonly number[]
-  readonly activation: 'tanh' | 'relu'
-  readonly sharedTrunk: boolean
-  readonly gamma: number
-  readonly rhoBar: number
-  readonly cBar: number
-  readonly pgRhoBar: number
-  readonly entropyCoef: number | Schedule
+  readonly loss: 'vtrace'
+  readonly network: { readonly hidden: readonly number[]; readonly activation: 'tanh' | 'relu'; readonly sharedTrunk: boolean }
+  readonly optimizer: { readonly kind: 'adam' | 'rmsprop'; readonly epsilon: number; readonly maxGradNorm: number }
+  readonly vtrace: { readonly gamma: number; readonly rhoBar: number; readonly cBar: number; readonly pgRhoBar: number }
   readonly valueCoef: number
   readonly rewardScale: number
-  readonly maxGradNorm: number
   readonly reduction: 'sum' | 'mean'
-  readonly learningRate: number | Schedule
-  readonly optimizer: { readonly kind: 'adam'; readonly epsilon: number } | { readonly kind: 'rmsprop'; readonly decay: number; readonly epsilon: number }
   readonly engine: 'onnxruntime' | 'tfjs'
   readonly threads: number
 }

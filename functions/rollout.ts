@@ -1,0 +1,40 @@
+import { awsClients, s3ObjectStore, sqsQueue, systemClock } from '../shared/cloud/index.ts'
+import { parseLease } from '../shared/protocol/lease.ts'
+import type { LeaseReport } from '../shared/protocol/lease.ts'
+import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
+import { envSource } from './envSource.ts'
+
+/** What Lambda tells a handler about itself. */
+interface LambdaContext {
+  getRemainingTimeInMillis(): number
+}
+
+// Made once an execution environment and kept while it is warm.
+const clients = awsClients()
+const worker = new RolloutWorker()
+let warm = false
+
+/**
+ * The rollout function: steps envs with the newest policy and sends fragments until its lease is over. A thin adapter: the
+ * rollout core in shared/rollout knows no Lambda.
+ *
+ * @throws MillraceError E_LEASE for a payload that is no lease; any later error is in the report
+ */
+export async function handler(event: unknown, context: LambdaContext): Promise<LeaseReport> {
+  const lease = parseLease(event)
+  const coldStart = !warm
+  warm = true
+  const store = s3ObjectStore(clients.s3, lease.bucket)
+  const queue = sqsQueue(clients.sqs, { queueUrl: lease.queueUrl })
+  // Whatever the lease says, Lambda's own limit is the harder one.
+  const deadline = Math.min(lease.deadline, systemClock.now() + context.getRemainingTimeInMillis())
+  return await runLease({
+    lease: { ...lease, deadline },
+    ports: { store, queue, clock: systemClock },
+    worker,
+    prepare: async () => worker.begin(lease, store, await envSource(lease, store)),
+    sender: new FragmentSender(lease, { store, queue }),
+    signal: new AbortController().signal,
+    coldStart,
+  })
+}

@@ -1,0 +1,70 @@
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import { type Schedule, valueAt } from '../clocks.ts'
+import { operator } from '../flow/index.ts'
+import type { Spread } from '../observer.ts'
+import { learner, publisher, runState } from '../resources.ts'
+import type { UpdateResult } from '../updateResult.ts'
+
+export interface TrainOneStepParams {
+  readonly learningRate: number | Schedule
+  readonly entropyCoef: number | Schedule
+  /** The new policy is asked of the learner at every so many updates. */
+  readonly publishEvery: number
+}
+
+/** One update of the learner on a batch of fragments; RLlib Flow's TrainOneStep. The work is done in the learner's own thread. */
+export const trainOneStep = operator({
+  name: 'trainOneStep',
+  uses: [learner, runState],
+  each: async (fragments: readonly SampleBatch[], { params, ctx }: { params: TrainOneStepParams; ctx: Use }): Promise<UpdateResult> => {
+    const run = ctx.use(runState)
+    const { learningRate, entropyCoef, publishEvery } = params
+    const rates = { learningRate: valueAt(learningRate, run.clocks), entropyCoef: valueAt(entropyCoef, run.clocks) }
+    const lag = spread(fragments.map((fragment) => run.lagOf(fragment)))
+    const wantPolicy = (run.clocks.updates + 1) % publishEvery === 0
+    const { metrics, policy } = await ctx.use(learner).train(fragments, { rates, wantPolicy })
+    run.trained(fragments)
+    return {
+      ...run.clocks,
+      policyVersion: run.policyVersion,
+      metrics: { ...metrics, learning_rate: rates.learningRate },
+      lag,
+      provenances: fragments.map((fragment) => fragment.provenance),
+      policy,
+    }
+  },
+})
+
+/**
+ * Publishes the new policy of every update that has one. The write overlaps the next update: an item goes on as soon as the
+ * write of the one before it is done.
+ */
+export const publishPolicy = operator({
+  name: 'publishPolicy',
+  uses: [publisher],
+  async *run(source: AsyncIterable<UpdateResult>, { ctx }) {
+    let writing: Promise<void> | undefined
+    // A write that fails early must wait for its turn without counting as unhandled.
+    const start = (update: UpdateResult, model: Uint8Array): Promise<void> => {
+      const write = ctx.use(publisher).publish(update.policyVersion, model)
+      write.catch(() => undefined)
+      return write
+    }
+    try {
+      for await (const update of source) {
+        await writing
+        writing = update.policy && start(update, update.policy)
+        yield update
+      }
+    } finally {
+      await writing
+    }
+  },
+})
+
+type Use = { use<R>(key: import('../flow/index.ts').ResourceKey<R>): R }
+
+function spread(values: readonly number[]): Spread {
+  const sum = values.reduce((total, value) => total + value, 0)
+  return { min: Math.min(...values), mean: sum / values.length, max: Math.max(...values) }
+}

@@ -1,0 +1,49 @@
+import type { SampleBatch } from '../shared/batch/sampleBatch.ts'
+import type { Clocks } from './clocks.ts'
+import { EpisodeWindow } from './episodeWindow.ts'
+
+/** What a run knows of itself: its three clocks, its last episodes, and what was dropped. Operators write it, reporting reads it. */
+export class RunState {
+  readonly episodes = new EpisodeWindow()
+  readonly clocks: { -readonly [K in keyof Clocks]: Clocks[K] } = { envSteps: 0, trainedSteps: 0, updates: 0 }
+  /** Fragments and env steps dropped as too old. */
+  readonly stale = { fragments: 0, envSteps: 0 }
+  private readonly acknowledge: (fragment: SampleBatch) => void
+
+  /** @param acknowledge called once for every fragment that was trained on or dropped for good */
+  constructor(acknowledge: (fragment: SampleBatch) => void) {
+    this.acknowledge = acknowledge
+  }
+
+  /** The newest policy version: the number of updates. */
+  get policyVersion(): number {
+    return this.clocks.updates
+  }
+
+  /** A fragment arrived: its steps count as sampled, its episodes as finished. */
+  sampled(fragment: SampleBatch): void {
+    this.clocks.envSteps += fragment.provenance.envSteps
+    const returns = fragment.columns['episode_returns']?.data
+    for (let i = 0; i < (returns?.length ?? 0); i++) this.episodes.add(returns?.[i] ?? 0)
+  }
+
+  /** How many updates the learner has made since a fragment's policy. */
+  lagOf(fragment: SampleBatch): number {
+    return this.policyVersion - fragment.provenance.policyVersion
+  }
+
+  dropStale(fragment: SampleBatch): void {
+    this.stale.fragments++
+    this.stale.envSteps += fragment.provenance.envSteps
+    this.acknowledge(fragment)
+  }
+
+  /** Fragments went into an update. */
+  trained(fragments: readonly SampleBatch[]): void {
+    this.clocks.updates++
+    for (const fragment of fragments) {
+      this.clocks.trainedSteps += fragment.provenance.envSteps
+      this.acknowledge(fragment)
+    }
+  }
+}

@@ -1,0 +1,44 @@
+// The arrows of the house: which folder may import which. Reads every import of every source file, resolves the relative ones
+// and refuses those that run against an arrow. Prints how much it looked at, since a checker that saw nothing also finds nothing.
+import { readFileSync, readdirSync } from 'node:fs'
+import { dirname, join, relative, resolve, sep } from 'node:path'
+
+/** Longest prefix first: the first row a file lies under holds. `may` are prefixes; a folder may always import itself. */
+const ARROWS = [
+  { room: 'learner/flow', may: ['shared/errors.ts'] },
+  { room: 'learner/tensor', may: ['shared/errors.ts'] },
+  { room: 'learner/losses', may: ['learner/tensor', 'shared/errors.ts', 'shared/policy'] },
+  { room: 'learner', may: ['shared'] },
+  { room: 'functions', may: ['shared'] },
+  { room: 'shared', may: [] },
+  { room: 'infra', may: ['shared', 'learner', 'functions'] },
+  { room: 'cli', may: ['shared', 'learner', 'functions', 'infra'] },
+]
+
+const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"]*?from\s*['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g
+
+/** @returns {{ files: number, imports: number, wrong: string[] }} */
+export function checkLayers(root) {
+  const result = { files: 0, imports: 0, wrong: [] }
+  const rooms = [...new Set(ARROWS.map(({ room }) => room.split('/')[0]))]
+  for (const room of rooms) {
+    for (const entry of readdirSync(join(root, room), { recursive: true, withFileTypes: true })) {
+      if (entry.isFile() && /\.(ts|mts|mjs)$/.test(entry.name)) checkFile(root, join(entry.parentPath, entry.name), result)
+    }
+  }
+  return result
+}
+
+function checkFile(root, file, result) {
+  result.files++
+  const from = relative(root, file).split(sep).join('/')
+  const arrow = ARROWS.find(({ room }) => from.startsWith(`${room}/`))
+  for (const match of readFileSync(file, 'utf8').matchAll(IMPORT)) {
+    const specifier = match[1] ?? match[2]
+    if (!specifier.startsWith('.')) continue
+    result.imports++
+    const to = relative(root, resolve(dirname(file), specifier)).split(sep).join('/')
+    const allowed = [arrow.room, ...arrow.may].some((prefix) => to === prefix || to.startsWith(`${prefix}/`))
+    if (!allowed) result.wrong.push(`${from} imports ${to}, but ${arrow.room} may import only ${arrow.may.join(', ') || 'itself'}`)
+  }
+}

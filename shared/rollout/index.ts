@@ -1,0 +1,8 @@
+export { Collector } from './collector.ts'
+export type { CollectorOptions, CollectorState } from './collector.ts'
+export { FragmentSender } from './fragmentSender.ts'
+export { ManifestWatch } from './manifestWatch.ts'
+export { Pace } from './pace.ts'
+export { RolloutWorker } from './rolloutWorker.ts'
+export { runLease } from './runLease.ts'
+export type { LeaseJob, RolloutPorts } from './runLease.ts'
