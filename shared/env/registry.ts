@@ -1,7 +1,9 @@
 import { MillraceError, nearestName } from '../errors.ts'
+import { acrobot } from './acrobot.ts'
 import { cartPole } from './cartPole.ts'
 import type { Env, EnvConfig, EnvDefinition, VectorEnv } from './env.ts'
 import { identity } from './identity.ts'
+import { mountainCar } from './mountainCar.ts'
 import { EnvVector } from './vector.ts'
 
 /**
@@ -13,9 +15,8 @@ export type EnvClass = (new (config: never) => Env) & { readonly id?: string; re
 /** Everything an experiment may say as `env`: the id of a known one, a definition, or a class. */
 export type EnvSource = string | EnvDefinition | EnvClass
 
-const definitions = new Map<string, EnvDefinition>(
-  [cartPole, identity].map((definition) => [definition.id, definition]),
-)
+const builtIn = [acrobot, cartPole, identity, mountainCar]
+const definitions = new Map<string, EnvDefinition>(builtIn.map((definition) => [definition.id, definition]))
 
 /**
  * Makes an env known by its id in this process.
@@ -80,6 +81,12 @@ const classDefinitions = new WeakMap<EnvClass, EnvDefinition>()
 function fromClass(source: EnvClass): EnvDefinition {
   const known = classDefinitions.get(source)
   if (known) return known
+  if (source.prototype === undefined) {
+    throw new MillraceError(
+      'E_ENV_CONFIG',
+      'this cannot be used as an env: it is a plain function; give a class, or a definition with make()',
+    )
+  }
   const { maxEpisodeSteps } = source
   const definition: EnvDefinition = {
     id: source.id ?? source.name,

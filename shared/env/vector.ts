@@ -51,7 +51,7 @@ export class EnvVector extends VectorBase {
       const outcome = this.stepEnv(i, this.box ? this.boxAction(i, this.box) : this.discreteAction(i, actions[i]!))
       const length = ++episodeLengths[i]!
       rewards[i] = outcome.reward
-      if (rewards[i]! * 0 !== 0) throw this.fault(i, `gave a reward of ${outcome.reward}`)
+      if (!Number.isFinite(rewards[i])) throw this.fault(i, `gave a reward of ${outcome.reward}`)
       episodeReturns[i]! += outcome.reward
       const done = outcome.terminated
       const cut = !done && (outcome.truncated || length >= this.maxEpisodeSteps)
@@ -125,11 +125,11 @@ export class EnvVector extends VectorBase {
     this.observations[from + hot] = 1
   }
 
-  /** Finite times 0 is 0, anything else NaN: one multiply-add an element, and the culprit is looked for only when there is one. */
+  /** A number minus itself is 0 when finite and NaN otherwise: no branch an element; the culprit is looked for only when there is one. */
   private checkObservations(fromEnv: number, toEnv: number): void {
     const { observations, size } = this
     let sum = 0
-    for (let i = fromEnv * size; i < toEnv * size; i++) sum += observations[i]! * 0
+    for (let i = fromEnv * size; i < toEnv * size; i++) sum += observations[i]! - observations[i]!
     if (sum === 0) return
     const wrong = observations.findIndex((value, i) => i >= fromEnv * size && !Number.isFinite(value))
     throw this.fault(

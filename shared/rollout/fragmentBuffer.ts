@@ -36,7 +36,8 @@ export class FragmentBuffer {
   private finalObservations: Float32Array
   private readonly episodeReturns: Float32Array
   private readonly episodeLengths: Int32Array
-  private readonly giveBack: (buffer: FragmentBuffer) => void
+  /** Gives the memory back to its pool; what was read from it must not be used any more. Bound, so that it can be passed on. */
+  readonly release: () => void
   private truncations = 0
   private episodes = 0
 
@@ -51,7 +52,7 @@ export class FragmentBuffer {
     const terminated = new Uint8Array(cells)
     const truncated = new Uint8Array(cells)
     this.shape = shape
-    this.giveBack = giveBack
+    this.release = () => giveBack(this)
     this.policyVersions = new Int32Array(steps)
     this.bootstrapObservations = new Float32Array(numEnvs * elements(observation))
     this.finalIndex = new Int32Array(cells)
@@ -118,11 +119,6 @@ export class FragmentBuffer {
       },
       notes,
     }
-  }
-
-  /** Gives the memory back to its pool; what was read from it must not be used any more. */
-  release(): void {
-    this.giveBack(this)
   }
 
   private growFinals(size: number): void {

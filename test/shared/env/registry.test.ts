@@ -45,7 +45,11 @@ test('a class without an id goes by its name', () => {
 
 test('an unknown id is refused with the nearest known one, or with all of them', () => {
   refuses(() => makeEnv('CartPol-v1'), 'E_ENV_UNKNOWN', /there is no env 'CartPol-v1'; did you mean 'CartPole-v1'\?/)
-  refuses(() => makeVectorEnv('Go', { numEnvs: 1 }), 'E_ENV_UNKNOWN', /known are CartPole-v1, .*Identity-v0/)
+  refuses(
+    () => makeVectorEnv('Go', { numEnvs: 1 }),
+    'E_ENV_UNKNOWN',
+    /known are Acrobot-v1, CartPole-v1, .*Identity-v0/,
+  )
 })
 
 test('a registered env is known by its id; the id cannot be taken twice', () => {
@@ -62,6 +66,11 @@ test('a registered env is known by its id; the id cannot be taken twice', () => 
 
 test('what cannot make envs is refused, and says why', () => {
   refuses(() => asDefinition(new CartPole() as unknown as EnvSource), 'E_ENV_CONFIG', /one instance; give its class/)
+  refuses(
+    () => asDefinition((() => new CartPole()) as unknown as EnvSource),
+    'E_ENV_CONFIG',
+    /plain function; give a class/,
+  )
   refuses(() => asDefinition({} as EnvSource), 'E_ENV_CONFIG', /expected an id, a class or a definition/)
   refuses(
     () => asDefinition({ id: 'X', maxEpisodeSteps: 0, make: () => new CartPole() }),

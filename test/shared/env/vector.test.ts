@@ -204,7 +204,7 @@ test('a discrete observation is one-hot, also the final one', () => {
     for (let i = 0; i < 4; i++) expect([...env.observations.subarray(3 * i, 3 * i + 3)].sort()).toEqual([0, 0, 1])
     env.step(seen)
     expect([...env.rewards]).toEqual([1, 1, 1, 1])
-    expect([...env.truncated]).toEqual(new Array(4).fill(Number(t === 50)))
+    expect([...env.truncated]).toEqual(Array.from({ length: 4 }, () => Number(t === 50)))
   }
   expect(env.finalObservations.reduce((a, b) => a + b)).toBe(4)
   expect([...env.episodeReturns]).toEqual([50, 50, 50, 50])

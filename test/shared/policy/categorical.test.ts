@@ -46,7 +46,11 @@ test.each([
   [[3, 3, 0, 1, -2, 2], 20.52],
 ])('actions come as often as softmax(%j) says (chi-square)', (row, quantile) => {
   const draws = 40_000
-  const { actions } = run('sample', new Array<number[]>(draws).fill(row), new Random(7))
+  const { actions } = run(
+    'sample',
+    Array.from({ length: draws }, () => row),
+    new Random(7),
+  )
   const counts = row.map((_, a) => actions.filter((action) => action === a).length)
   const chiSquare = logSoftmax(row).reduce((sum, logP, a) => {
     const expected = Math.exp(logP) * draws
@@ -125,8 +129,8 @@ test.each([
 
 test('every row draws one number, whatever its logits: later rows do not depend on earlier ones', () => {
   for (const numActions of [2, 3]) {
-    const later = Array.from({ length: 20 }, () => new Array<number>(numActions).fill(0))
-    const first = (value: number) => [value, ...new Array<number>(numActions - 1).fill(0)]
+    const later = Array.from({ length: 20 }, () => Array.from({ length: numActions }, () => 0))
+    const first = (value: number) => Array.from({ length: numActions }, (_, a) => (a === 0 ? value : 0))
     expect(run('sample', [first(30), ...later]).actions.slice(1)).toEqual(
       run('sample', [first(-30), ...later]).actions.slice(1),
     )

@@ -101,7 +101,7 @@ test.each([{ greedy: false }, { greedy: true }])(
       expect({ ...got, actions: [], behaviour_log_probs: [] }).toEqual({
         ...expected,
         bootstrap_observations: bootstrap,
-        policy_versions: new Array(T).fill(3),
+        policy_versions: Array.from({ length: T }, () => 3),
         actions: [],
         behaviour_log_probs: [],
       })
