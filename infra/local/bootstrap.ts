@@ -19,16 +19,24 @@ interface Reply {
   readonly body: string
 }
 
+/** Waits until all that was printed is out: it belongs to the log of the invocation that is about to be answered. */
+async function flushed(): Promise<void> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (stream.writableLength > 0) await new Promise((resolve) => stream.write('', resolve))
+  }
+}
+
 /** One call of the Runtime API. Where nobody answers there is no platform any more, and this process must not outlive it. */
-function call(
+async function call(
   method: 'GET' | 'POST',
   path: string,
   content?: { json: string; headers?: Record<string, string> },
 ): Promise<Reply> {
+  await flushed()
   const body = content === undefined ? undefined : Buffer.from(content.json)
   const headers =
     body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length, ...content?.headers }
-  return new Promise((resolve) => {
+  return await new Promise((resolve) => {
     const gone = () => process.exit(1)
     const options = { hostname, port, agent, method, path: `/2018-06-01/runtime/${path}`, headers }
     const sent = request(options, (response) => {

@@ -5,7 +5,7 @@ import { type MemoryWatch, peakMemoryMb } from './environmentMemory.ts'
 import { environmentVariables, heapFlags } from './environmentProcess.ts'
 import type { Reaper } from './environmentReaper.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
-import { LogTail } from './lambdaLog.ts'
+import { LogTail, startLine } from './lambdaLog.ts'
 import { type Outcome, exited, initTimedOut, outOfMemory, responseOutcome, timedOut } from './lambdaOutcome.ts'
 import { type RuntimeInvocation, serveRuntimeApi } from './runtimeApi.ts'
 
@@ -39,6 +39,7 @@ export class Environment {
   readonly gone: Promise<void>
   readonly log = new LogTail()
   alive = true
+  /** Of the invocation in hand. */
   requestId: string | undefined
   /** Of this environment so far. */
   maxMemoryMb = 0
@@ -93,10 +94,21 @@ export class Environment {
     this.#options.onLog?.(bytes, this)
   }
 
+  /** An invocation begins, and with it its log; that of a cold start keeps what was written while the handler loaded. */
+  begin(requestId: string, cold: boolean): void {
+    this.requestId = requestId
+    if (!cold) this.log.clear()
+    this.write(startLine(requestId))
+  }
+
+  /** The invocation is over and logged. */
+  finish(): void {
+    this.requestId = undefined
+  }
+
   /** Runs one invocation to its end: a response, an error, a time-out or the end of the process. */
   invoke(invocation: RuntimeInvocation, timeoutMs: number): Promise<Outcome> {
     const deliver = this.#deliver
-    this.requestId = invocation.requestId
     if (deliver === undefined) return Promise.resolve(exited(invocation.requestId, { code: null, signal: null }))
     this.#deliver = undefined
     this.#options.memory.add(this)

@@ -3,7 +3,7 @@ import { AwsError } from './awsError.ts'
 import type { Environment } from './environment.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 import { type ConcurrencyLimits, throttled } from './lambdaLimits.ts'
-import { endLine, reportLine, startLine } from './lambdaLog.ts'
+import { endLine, reportLine } from './lambdaLog.ts'
 import { type Outcome, exited } from './lambdaOutcome.ts'
 import type { EnvironmentPool } from './lambdaPool.ts'
 import type { InvocationReport, UsageCounter } from './lambdaUsage.ts'
@@ -109,8 +109,7 @@ export class FunctionInvoker {
   ): Promise<Execution> {
     const { fn, requestId } = attempt
     const init = await environment.ready
-    if (!cold) environment.log.clear()
-    environment.write(startLine(requestId))
+    environment.begin(requestId, cold)
     const startedAt = performance.now()
     const outcome = init.failure?.(requestId) ?? (await this.#inEnvironment(attempt, environment, fault))
     const elapsedMs = init.failure === undefined ? performance.now() - startedAt : 0
@@ -137,6 +136,7 @@ export class FunctionInvoker {
     }
     environment.write(endLine(requestId) + reportLine(report))
     const logBase64 = environment.log.base64()
+    environment.finish()
     this.#options.pool.release(environment)
     this.#options.usage.execution(report)
     this.#options.onInvocation?.(report)

@@ -1,5 +1,5 @@
 import { type Server, createServer } from 'node:http'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +27,16 @@ export function buildBootstrap(): { file: string; remove: () => void } {
   const entry = join(packageRoot(), 'infra/local/bootstrap.ts')
   buildSync({ entryPoints: [entry], outfile: file, bundle: true, platform: 'node', format: 'esm', target: 'node20' })
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) }
+}
+
+/** False for a process that has ended, even if nobody has collected its exit status yet. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return !existsSync('/proc/self/stat') || !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 export interface RunningLambda extends AsyncDisposable {

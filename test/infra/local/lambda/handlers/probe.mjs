@@ -1,4 +1,5 @@
 // One handler with every behaviour the conformance suite asks for, named by the event's `do`.
+import { spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 let calls = 0
@@ -31,6 +32,7 @@ const behaviours = {
     for (let mb = 0; mb < event.mb; mb += 8) held.push(Buffer.alloc(8 * 1024 * 1024, 1))
     return held.length
   },
+  startChild: () => spawn('sleep', ['60'], { stdio: 'ignore' }).pid,
   big: (event) => 'x'.repeat(event.bytes),
   throw: () => {
     throw new TypeError('thrown at once')
