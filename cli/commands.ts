@@ -1,0 +1,52 @@
+import type { Commands } from './program.ts'
+
+/** The real commands with the real world behind them, each imported when it is asked for. */
+export const commands: Commands = {
+  async train(options, host) {
+    const service = import('../learner/service.ts') // the heaviest import: it loads while the experiment is bundled
+    service.catch(() => {}) // reported where it is awaited
+    const [{ trainCommand }, { loadExperiment, bundleEnvCode }, { openCloud }, { installedVersions }] = await Promise.all([
+      import('./commands/train.ts'),
+      import('./loadExperiment.ts'),
+      import('./clouds.ts'),
+      import('./run/records.ts'),
+    ])
+    return await trainCommand(options, host, {
+      load: loadExperiment,
+      bundleEnvCode,
+      openCloud: (wanted) => openCloud({ ...wanted, env: host.env }),
+      train: async () => (await service).train,
+      versions: installedVersions(),
+    })
+  },
+
+  async evaluate(options, host) {
+    const { evaluateCommand } = await import('./commands/evaluate.ts')
+    return await evaluateCommand(options, host)
+  },
+
+  async graph(options, host) {
+    const [{ graphCommand }, { loadExperiment }, { mermaid, Plan }] = await Promise.all([
+      import('./commands/graph.ts'),
+      import('./loadExperiment.ts'),
+      import('../learner/flow/index.ts'),
+    ])
+    return await graphCommand(options, host, {
+      load: loadExperiment,
+      async plan({ algorithm, rollouts }) {
+        const plan = new Plan(algorithm.name)
+        algorithm.plan(plan, { shards: rollouts.shards, fragmentSteps: rollouts.envsPerShard * rollouts.fragmentLength })
+        return plan.graph()
+      },
+      mermaid: async (graph) => mermaid(graph),
+    })
+  },
+
+  async cloud(options, host) {
+    const [{ cloudCommand }, { localCloud }] = await Promise.all([
+      import('./commands/cloud.ts'),
+      import('../infra/local/index.ts'),
+    ])
+    return await cloudCommand(options, host, { start: localCloud })
+  },
+}

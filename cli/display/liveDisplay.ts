@@ -1,0 +1,72 @@
+import type { Progress, RunInfo } from '../../learner/observer.ts'
+import type { Host } from '../host.ts'
+import type { Display } from './display.ts'
+import { liveView, startLine, type LiveState } from './liveView.ts'
+import { clip, displayWidth, oneLine } from './text.ts'
+
+const HIDE_CURSOR = '\x1b[?25l'
+const SHOW_CURSOR = '\x1b[?25h'
+const REDRAW_MS = 100
+
+/**
+ * A few lines redrawn in place, at most ten times a second and only from a timer: an observer's call only keeps what it is
+ * given, so that showing a run never slows it.
+ */
+export function liveDisplay(host: Pick<Host, 'out' | 'now' | 'every'>): Display {
+  const { out } = host
+  let state: LiveState | undefined
+  let startedAt = host.now()
+  let drawn: readonly string[] = []
+  let stopTimer: (() => void) | undefined
+
+  /** Escape codes that put the cursor on the first drawn line and clear from there; a terminal made narrower has wrapped the lines. */
+  const rewind = () => {
+    const rows = drawn.reduce((sum, line) => sum + Math.max(1, Math.ceil(displayWidth(line) / out.columns)), 0)
+    return rows === 0 ? '' : `\x1b[${rows}A\r\x1b[J`
+  }
+  const draw = () => {
+    if (!state) return
+    state = { ...state, elapsedMs: host.now() - startedAt }
+    const lines = liveView(state, { width: out.columns - 1, colors: out.colors, glyphs: out.glyphs })
+    if (lines.length === drawn.length && lines.every((line, i) => line === drawn[i])) return
+    out.write(`${rewind()}${lines.join('\n')}\n`)
+    drawn = lines
+  }
+  const printAbove = (text: string) => {
+    out.write(`${rewind()}${clip(text, out.columns - 1)}\n`)
+    drawn = []
+    draw()
+  }
+  return {
+    onStart(info: RunInfo) {
+      startedAt = host.now()
+      state = { info, elapsedMs: 0 }
+      out.write(`${clip(startLine(info), out.columns - 1)}\n${HIDE_CURSOR}`)
+      draw()
+      stopTimer = host.every(REDRAW_MS, draw)
+    },
+    onProgress(progress: Progress) {
+      if (!state) return
+      state = { ...state, progress, baseline: state.baseline ?? progress.meanReturn ?? undefined }
+    },
+    onEvent({ level, text }) {
+      printAbove(level === 'warn' ? out.colors.yellow(`warning: ${oneLine(text)}`) : oneLine(text))
+    },
+    onEnd(summary) {
+      this.onProgress?.(summary.progress)
+    },
+    stopping(text) {
+      if (state) state = { ...state, note: text }
+      else out.write(`${text}\n`)
+      draw()
+    },
+    close() {
+      if (!stopTimer) return
+      stopTimer()
+      stopTimer = undefined
+      if (state) state = { ...state, note: undefined }
+      draw()
+      out.write(SHOW_CURSOR)
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import type { RunSummary, StopReason } from '../../learner/observer.ts'
+import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.ts'
+import { chart } from './chart.ts'
+import { count, duration, measure, rate, usd } from './format.ts'
+import { clip, oneLine } from './text.ts'
+
+export interface SummaryOptions {
+  readonly width: number
+  readonly goal?: number | undefined
+  /** The run folder as the user would type it. */
+  readonly folder: string
+  readonly colors?: Colors
+  readonly glyphs?: Glyphs
+}
+
+/** What a run came to: reason of the stop, figures, cost by part, the learning curve, and the command to type next. */
+export function summaryLines(summary: RunSummary, options: SummaryOptions): string[] {
+  const { goal, folder, colors = noColors, glyphs = unicodeGlyphs } = options
+  const width = Math.max(20, options.width)
+  const { progress } = summary
+  const overall = progress.atMs > 0 ? progress.envSteps / (progress.atMs / 1000) : 0
+  const curve = chart(summary.curve, { width: Math.min(width, 70), height: 12, goal, glyphs })
+  const figures: [string, string][] = [
+    ['mean return', `${measure(progress.meanReturn)} (last 100 of ${count(progress.episodes)} episodes)`],
+    ['env steps', `${count(progress.envSteps)} in ${duration(progress.atMs)}, ${rate(overall)} steps/s`],
+    ['updates', count(progress.updates)],
+    ['cost on AWS', costs(summary)],
+    ['run folder', folder],
+  ]
+  return [
+    '',
+    ...(curve.length > 0 ? [colors.dim('mean return of the last 100 episodes'), ...curve, ''] : []),
+    stopSentence(summary, { goal, colors }),
+    ...figures.map(([name, value]) => `  ${colors.dim(name.padEnd(12))} ${oneLine(value)}`),
+    `  ${colors.dim('next'.padEnd(12))} millrace evaluate ${quoted(folder)}`,
+  ].map((line, i, all) => (i === all.length - 1 ? line : clip(line, width)))
+}
+
+const REASONS: Readonly<Record<Exclude<StopReason, 'meanReturn'>, string>> = {
+  envSteps: 'the limit on env steps',
+  seconds: 'the limit on time',
+  budget: 'the budget',
+  interrupted: 'an interruption',
+  ended: 'the end of the plan',
+}
+
+function stopSentence(
+  { reason, progress }: RunSummary,
+  { goal, colors }: { goal: number | undefined; colors: Colors },
+): string {
+  if (reason === 'meanReturn')
+    return colors.green(`Reached a mean return of ${measure(progress.meanReturn)}; the goal was ${measure(goal)}.`)
+  const ended = `Ended by ${REASONS[reason]}`
+  if (goal === undefined) return `${ended}.`
+  return colors.yellow(`${ended}, before the goal of ${measure(goal)}.`)
+}
+
+function costs({ progress, costByPart }: RunSummary): string {
+  const parts = Object.entries(costByPart)
+    .filter(([, amount]) => amount > 0)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, amount]) => `${name} ${usd(amount)}`)
+  return usd(progress.costUsd) + (parts.length > 0 ? ` (${parts.join(', ')})` : '')
+}
+
+/** A path as a shell takes it. */
+export function quoted(path: string): string {
+  return /^[\w./@:+,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
+}

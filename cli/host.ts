@@ -1,0 +1,72 @@
+import type { Signal } from './exitCodes.ts'
+import { chooseColors, chooseGlyphs, type Terminal, type Variables } from './terminal.ts'
+
+/** The process as the commands see it, so that a test can be one. */
+export interface Host {
+  readonly out: Terminal
+  readonly err: Terminal
+  readonly env: Variables
+  readonly cwd: string
+  /** Milliseconds since the epoch. */
+  now(): number
+  /** Calls `tick` every `ms` until the returned function is called; does not keep the process alive. */
+  every(ms: number, tick: () => void): () => void
+  /** Calls `listener` for each signal that asks the process to end, until the returned function is called. */
+  onSignal(listener: (signal: Signal) => void): () => void
+  /** Ends the process at once. */
+  exit(code: number): void
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
+/** The real process. A reader that went away (`| head`) counts as the signal SIGPIPE. */
+export function processHost(): Host {
+  const listeners = new Set<(signal: Signal) => void>()
+  const emit = (signal: Signal) => {
+    if (listeners.size === 0) process.exit(128 + 13)
+    for (const listener of listeners) listener(signal)
+  }
+  let broken = false
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE' || broken) return
+    broken = true
+    emit('SIGPIPE')
+  })
+  return {
+    out: terminal(process.stdout, () => !broken),
+    err: terminal(process.stderr, () => true),
+    env: process.env,
+    cwd: process.cwd(),
+    now: () => Date.now(),
+    every(ms, tick) {
+      const timer = setInterval(tick, ms)
+      timer.unref()
+      return () => clearInterval(timer)
+    },
+    onSignal(listener) {
+      const handlers = SIGNALS.map((signal) => [signal, () => listener(signal)] as const)
+      for (const [signal, handler] of handlers) process.on(signal, handler)
+      listeners.add(listener)
+      return () => {
+        for (const [signal, handler] of handlers) process.off(signal, handler)
+        listeners.delete(listener)
+      }
+    },
+    exit: (code) => process.exit(code),
+  }
+}
+
+function terminal(stream: NodeJS.WriteStream, writable: () => boolean): Terminal {
+  const isTTY = stream.isTTY === true && process.env['TERM'] !== 'dumb'
+  return {
+    isTTY,
+    get columns() {
+      return Math.max(20, stream.columns || 80)
+    },
+    colors: chooseColors(isTTY, process.env),
+    glyphs: chooseGlyphs(process.env),
+    write(text) {
+      if (writable()) stream.write(text)
+    },
+  }
+}

@@ -1,0 +1,193 @@
+import { readFile } from 'node:fs/promises'
+import { basename, dirname, isAbsolute, relative } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import { oneLine } from '../display/text.ts'
+import { libraryEntries, libraryEntry, type LibraryEntries } from './libraryEntries.ts'
+
+export interface BundleOptions {
+  /** Where the bundle will lie, so that its source map names the user's files. */
+  readonly outfile: string
+  readonly entries?: LibraryEntries
+}
+
+/**
+ * One ES module out of an experiment file and what lies beside it. Packages, Millrace among them, stay imports by URL: the
+ * module runs in this process and shares them.
+ *
+ * @throws MillraceError E_EXPERIMENT with file, line and column
+ */
+export async function bundleForHere(file: string, options: BundleOptions): Promise<Uint8Array> {
+  const { outfile, entries = libraryEntries() } = options
+  const { build } = await import('esbuild')
+  return await run(file, () =>
+    build({
+      ...COMMON,
+      entryPoints: [file],
+      outfile,
+      conditions: [], // without esbuild's own 'module': Node is to load the files that are left as imports
+      sourcemap: 'inline',
+      plugins: [sharedPackages(entries), ownLocation],
+    }),
+  )
+}
+
+/**
+ * A self-contained ES module out of an experiment file, Millrace and other packages included, for functions that need a
+ * user's own env. Its default export is the experiment, with `env` as a definition even where the file registered it by id.
+ *
+ * @throws MillraceError E_EXPERIMENT with file, line and column
+ */
+export async function bundleEnvCode(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
+  const { build } = await import('esbuild')
+  const contents = [
+    `import experiment from './${basename(file)}'`,
+    `import { asDefinition } from 'millrace/env'`,
+    `export default { ...experiment, env: asDefinition(experiment.env) }`,
+  ].join('\n')
+  return await run(file, () =>
+    build({
+      ...COMMON,
+      stdin: { contents, resolveDir: dirname(file), sourcefile: 'millrace-env.js' },
+      minifySyntax: true,
+      minifyWhitespace: true,
+      external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents'],
+      banner: {
+        js: "import{createRequire as __envRequire}from'node:module';const require=__envRequire(import.meta.url);",
+      },
+      plugins: [libraryInside(entries)],
+    }),
+  )
+}
+
+const COMMON = {
+  bundle: true,
+  write: false,
+  platform: 'node',
+  format: 'esm',
+  target: 'node20',
+  charset: 'utf8',
+  logLevel: 'silent',
+  // What an ES module lacks and CommonJS packages call.
+  banner: {
+    js: "import{createRequire as __userRequire}from'node:module';const require=__userRequire(import.meta.url);",
+  },
+} as const
+
+const LIBRARY = /^millrace(\/.*)?$/
+
+function sharedPackages(entries: LibraryEntries): Plugin {
+  return {
+    name: 'shared-packages',
+    setup(build) {
+      build.onResolve({ filter: LIBRARY }, ({ path }) => external(libraryEntry(entries, path)))
+      build.onResolve({ filter: /^[^./]/ }, (args) => installedPackage(build, args))
+    },
+  }
+}
+
+/** A bare import: left as an import of the file Node would take, unless that file is the user's own source (a path alias). */
+async function installedPackage(build: PluginBuild, args: OnResolveArgs) {
+  const { path, importer, resolveDir, kind, pluginData } = args
+  if (kind === 'entry-point' || isAbsolute(path) || pluginData === RESOLVING) return undefined
+  const found = await build.resolve(path, { importer, resolveDir, kind, pluginData: RESOLVING })
+  if (found.errors.length > 0 || found.external) return found
+  if (!/[\\/]node_modules[\\/]/.test(found.path)) return found
+  return kind === 'require-call' ? { path: found.path, external: true } : external(found.path)
+}
+
+const RESOLVING = Symbol('resolving')
+
+function external(file: string) {
+  return { path: pathToFileURL(file).href, external: true }
+}
+
+function libraryInside(entries: LibraryEntries): Plugin {
+  return {
+    name: 'library-inside',
+    setup(build) {
+      build.onResolve({ filter: LIBRARY }, ({ path }) => ({ path: libraryEntry(entries, path) }))
+    },
+  }
+}
+
+const LOADERS: Readonly<Record<string, Loader>> = {
+  ts: 'ts',
+  mts: 'ts',
+  cts: 'ts',
+  tsx: 'tsx',
+  js: 'js',
+  mjs: 'js',
+  cjs: 'js',
+  jsx: 'jsx',
+}
+
+/** Keeps `import.meta.url` what it is in the user's file, though the module runs from another place. */
+const ownLocation: Plugin = {
+  name: 'own-location',
+  setup(build) {
+    build.onLoad({ filter: /\.[mc]?[jt]sx?$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8')
+      if (!/\bimport\s*\.\s*meta\b/.test(source)) return undefined
+      const own: Readonly<Record<string, string>> = {
+        url: pathToFileURL(path).href,
+        dirname: dirname(path),
+        filename: path,
+      }
+      const property = /\bimport\s*\.\s*meta\s*\.\s*(url|dirname|filename)\b/g
+      const contents = source.replace(property, (_, name: string) => JSON.stringify(own[name]))
+      return { contents, loader: LOADERS[path.split('.').at(-1) ?? ''] ?? 'js' }
+    })
+  },
+}
+
+async function run(
+  file: string,
+  build: () => Promise<{ readonly outputFiles: readonly { readonly contents: Uint8Array }[] }>,
+) {
+  try {
+    const { outputFiles } = await build()
+    const output = outputFiles[0]
+    if (!output) throw new MillraceError('E_INTERNAL', `no bundle came out of ${file}`)
+    return output.contents
+  } catch (error) {
+    if (!isBuildFailure(error)) throw error
+    throw bundleError(file, error)
+  }
+}
+
+function isBuildFailure(error: unknown): error is BuildFailure {
+  return error instanceof Error && 'errors' in error && Array.isArray(error.errors)
+}
+
+function bundleError(file: string, failure: BuildFailure): MillraceError {
+  const thrown: unknown = failure.errors.find((e) => isMillraceError(e.detail))?.detail
+  const message = failure.errors[0]
+  const text = isMillraceError(thrown) ? thrown.message : (message?.text ?? 'it cannot be read')
+  const more = failure.errors.length > 1 ? ` (and ${failure.errors.length - 1} more)` : ''
+  const sentence = oneLine(`${position(file, message)}: ${text}${advice(text)}${offendingLine(message)}${more}`)
+  return new MillraceError(isMillraceError(thrown) ? thrown.code : 'E_EXPERIMENT', sentence, {}, { cause: failure })
+}
+
+function position(file: string, message: Message | undefined): string {
+  const at = message?.location
+  return at ? `${at.file || shown(file)}:${at.line}:${at.column + 1}` : shown(file)
+}
+
+function advice(text: string): string {
+  return text.startsWith('Could not resolve "') && !/^Could not resolve "[./]/.test(text)
+    ? '; is that package installed?'
+    : ''
+}
+
+function offendingLine(message: Message | undefined): string {
+  const line = message?.location?.lineText.trim()
+  return line ? `, in \`${line.length > 100 ? `${line.slice(0, 100)}…` : line}\`` : ''
+}
+
+/** A path as the user would say it: from the working folder where it lies below it. */
+export function shown(path: string, cwd: string = process.cwd()): string {
+  const short = relative(cwd, path)
+  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short
+}

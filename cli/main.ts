@@ -1,0 +1,33 @@
+#!/usr/bin/env node
+// Imports little, so that a first line is out before anything heavy is loaded.
+import { processHost } from './host.ts'
+import { packageManifest } from './load/libraryEntries.ts'
+
+const args = process.argv.slice(2)
+const host = processHost()
+const { version } = packageManifest()
+
+const [command, file] = args
+if (command === 'train' && file !== undefined && !args.includes('--quiet') && !args.includes('--help')) {
+  host.out.write(`millrace ${version}: loading ${file}\n`)
+}
+
+process.on('uncaughtException', (error) => void die(error))
+process.on('unhandledRejection', (error) => void die(error))
+
+const [{ runProgram }, { commands }] = await Promise.all([import('./program.ts'), import('./commands.ts')])
+await end(await runProgram(args, host, { commands, version }))
+
+async function die(error: unknown): Promise<void> {
+  const { report, wantsDebug } = await import('./report.ts')
+  const { text, exitCode } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
+  if (host.out.isTTY) host.out.write('\x1b[?25h') // the cursor, which the live display hides
+  host.err.write(text)
+  await end(exitCode)
+}
+
+/** Ends the process once what was written is out: a handle that a library left open must not keep it alive. */
+async function end(exitCode: number): Promise<void> {
+  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((done) => stream.write('', () => done()))))
+  process.exit(exitCode)
+}

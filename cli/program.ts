@@ -1,0 +1,185 @@
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { MillraceError, nearestName } from '../shared/errors.ts'
+import type { EvaluateOptions } from './commands/evaluate.ts'
+import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
+import type { CloudOptions } from './commands/cloud.ts'
+import type { TrainOptions } from './commands/train.ts'
+import { EXIT } from './exitCodes.ts'
+import type { Host } from './host.ts'
+import { report, wantsDebug } from './report.ts'
+
+/** The commands behind the command line; each gives back the exit status. */
+export interface Commands {
+  train(options: TrainOptions, host: Host): Promise<number>
+  evaluate(options: EvaluateOptions, host: Host): Promise<number>
+  graph(options: GraphOptions, host: Host): Promise<number>
+  cloud(options: CloudOptions, host: Host): Promise<number>
+}
+
+/**
+ * Runs one command line. Whatever goes wrong becomes a sentence on stderr.
+ *
+ * @param args without the program's own name
+ * @returns the exit status
+ */
+export async function runProgram(
+  args: readonly string[],
+  host: Host,
+  options: { readonly commands: Commands; readonly version: string },
+) {
+  let exitCode: number = EXIT.ok
+  const program = buildProgram({ ...options, host, done: (code) => (exitCode = code) })
+  try {
+    if (args.length === 0) throw usage('a command is missing', namesOf(program))
+    await program.parseAsync(args, { from: 'user' })
+    return exitCode
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok // --help, --version
+    const error = thrown instanceof CommanderError ? usageError(thrown, findCommand(program, args)) : thrown
+    const { text, exitCode: code } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
+    host.err.write(text)
+    return code
+  }
+}
+
+interface Parts {
+  readonly host: Host
+  readonly commands: Commands
+  readonly version: string
+  readonly done: (exitCode: number) => void
+}
+
+function buildProgram({ host, commands, version, done }: Parts): Command {
+  const program = new Command('millrace')
+    .description('Distributed reinforcement learning as dataflow, on serverless functions.')
+    .version(version, '--version', 'print the version')
+    .helpOption('--help', 'show what a command takes')
+    .helpCommand(false)
+    .configureOutput({ writeOut: (text) => host.out.write(text), writeErr: () => {} })
+    .showSuggestionAfterError(false)
+    .exitOverride()
+    .addHelpText('after', EXAMPLES)
+  // Commands made from `program` take over its settings above.
+  const command = (name: string, description: string) =>
+    program.command(name).description(description).option('--debug', 'print the stack of an error')
+
+  command('train', 'train an experiment, on the emulated cloud unless AWS is named')
+    .argument('<experiment>', 'experiment file (.ts or .js), or the name of an example: cartpole')
+    .argument('[settings...]', 'more key=value settings for --set')
+    .option('--seed <n>', 'seed of everything random', wholeNumber)
+    .option('--out <folder>', 'run folder; by default runs/<experiment>-<date>-<seed>')
+    .option('--set <key=value>', 'change a setting, e.g. rollouts.shards=4; may be repeated', keep, [])
+    .option('--serial', 'everything in one process, one thing at a time, for a debugger', false)
+    .option('--quiet', 'print only warnings and errors', false)
+    .action(
+      async (
+        file: string,
+        more: string[],
+        o: { seed?: number; out?: string; set: string[]; serial: boolean; quiet: boolean },
+      ) => {
+        const { seed, out, serial, quiet } = o
+        done(await commands.train({ file, set: settings(o.set, more), serial, quiet, ...defined({ seed, out }) }, host))
+      },
+    )
+
+  command('evaluate', 'run the policy of a run folder in its environment')
+    .argument('<run folder>', 'a folder that millrace train made')
+    .option('--episodes <n>', 'how many fresh episodes', positiveNumber, 100)
+    .option('--seed <n>', 'seed of the episodes', wholeNumber, 0)
+    .option('--stochastic', 'sample actions instead of taking the likeliest', false)
+    .action(async (folder: string, o: { episodes: number; seed: number; stochastic: boolean }) => {
+      done(await commands.evaluate({ folder, episodes: o.episodes, seed: o.seed, stochastic: o.stochastic }, host))
+    })
+
+  command('graph', "print an experiment's dataflow plan")
+    .argument('<experiment>', 'experiment file, or the name of an example')
+    .option('--format <format>', GRAPH_FORMATS.join(', '), graphFormat, 'text')
+    .action(async (file: string, o: { format: GraphOptions['format'] }) => {
+      done(await commands.graph({ file, format: o.format }, host))
+    })
+
+  command('cloud', 'run the emulated cloud (S3, SQS, Lambda) by itself, until Ctrl-C')
+    .option('--port <n>', 'port on 127.0.0.1; 0 is any that is free', portNumber, 4566)
+    .option('--folder <folder>', 'keep the objects there; by default they are in memory only')
+    .action(async ({ port, folder }: { port: number; folder?: string }) => {
+      done(await commands.cloud({ port, ...defined({ folder }) }, host))
+    })
+
+  return program
+}
+
+const EXAMPLES = `
+Examples:
+  millrace train cartpole                            train an example on the emulated cloud
+  millrace train my.ts --seed 3 --set rollouts.shards=4
+  millrace evaluate runs/cartpole-20261121-090000-1  mean return over 100 fresh episodes
+  millrace graph my.ts --format mermaid              the plan as a drawing
+
+Exit status: 0 done; 1 error; 2 a limit came before the goal; 64 wrong command line; 130 Ctrl-C.`
+
+function settings(set: readonly string[], more: readonly string[]): Record<string, string> {
+  const pairs = [...set, ...more].map((text): [string, string] => {
+    const at = text.indexOf('=')
+    if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
+    throw usage(set.includes(text) ? `--set wants key=value, got '${text}'` : `unexpected argument '${text}'`)
+  })
+  return Object.fromEntries(pairs)
+}
+
+function keep(value: string, before: readonly string[]): string[] {
+  return [...before, value]
+}
+
+function integer(text: string, { min, max, what }: { min: number; max: number; what: string }): number {
+  const value = Number(text)
+  if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value
+  throw new InvalidArgumentError(`expected ${what}`)
+}
+
+const wholeNumber = (text: string) => integer(text, { min: 0, max: Number.MAX_SAFE_INTEGER, what: 'a whole number' })
+const positiveNumber = (text: string) =>
+  integer(text, { min: 1, max: 1_000_000, what: 'a whole number from 1 to 1,000,000' })
+const portNumber = (text: string) => integer(text, { min: 0, max: 65_535, what: 'a port, 0 to 65535' })
+
+function graphFormat(text: string): GraphOptions['format'] {
+  const format = GRAPH_FORMATS.find((f) => f === text)
+  if (format) return format
+  const near = nearestName(text, GRAPH_FORMATS)
+  throw new InvalidArgumentError(`expected ${GRAPH_FORMATS.join(', ')}${near ? `; did you mean '${near}'?` : ''}`)
+}
+
+/** Leaves out what is undefined, for options whose absence has a meaning. */
+function defined<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}
+
+function usage(sentence: string, known: readonly string[] = []): MillraceError {
+  const list = known.length > 0 ? `; there are ${known.join(', ')}` : ''
+  return new MillraceError('E_USAGE', `${sentence}${list} (millrace --help)`)
+}
+
+/** Commander's complaint as one sentence, with the nearest known name for a typo. */
+function usageError(error: CommanderError, command: Command): MillraceError {
+  const sentence = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
+  const unknown = /^unknown (option|command) '([^'=]+)/.exec(sentence)
+  if (!unknown) return usage(sentence.replace(/\.$/, ''))
+  const [, kind, name = ''] = unknown
+  const known = kind === 'option' ? optionsOf(command) : namesOf(command)
+  const near = nearestName(name, known)
+  if (!near) return usage(sentence, known)
+  return usage(`${sentence}; did you mean '${near}'?`)
+}
+
+function findCommand(program: Command, args: readonly string[]): Command {
+  return program.commands.find((c) => c.name() === args[0]) ?? program
+}
+
+function namesOf(program: Command): string[] {
+  return program.commands.map((command) => command.name())
+}
+
+function optionsOf(command: Command): string[] {
+  return [...command.options.flatMap((option) => option.long ?? []), '--help']
+}

@@ -1,0 +1,69 @@
+import { isMillraceError, type ErrorCode, type Where } from '../shared/errors.ts'
+import { oneLine } from './display/text.ts'
+import { EXIT } from './exitCodes.ts'
+import { noColors, type Colors } from './terminal.ts'
+
+/** What a user can do about an error; for those whose sentence does not say it already. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  E_PORT: 'name another one with --port, or 0 for any that is free',
+  E_DISK: 'free some space, or name another folder with --out',
+  E_ENV_STEP: 'millrace train --serial runs everything in one process, for a debugger',
+  E_TRAIN_DIVERGED: 'try a smaller learning rate or a smaller gradient norm limit',
+  E_INTERNAL: 'please report it, with what MILLRACE_DEBUG=1 prints',
+}
+
+export interface Report {
+  /** For stderr, each line ended. */
+  readonly text: string
+  readonly exitCode: number
+}
+
+/**
+ * Turns anything thrown into what the user reads: one sentence with its code, where it happened, what to do. A stack only with
+ * `debug`.
+ */
+export function report(thrown: unknown, options: { readonly debug?: boolean; readonly colors?: Colors } = {}): Report {
+  const { debug = false, colors = noColors } = options
+  const error = firstKnown(thrown)
+  const lines = isMillraceError(error)
+    ? known(error.code, error.message, { where: error.where, colors })
+    : [`${colors.red('unexpected error')}: ${oneLine(describe(error))}`, `  hint: ${HINTS.E_INTERNAL}`]
+  if (debug) lines.push(...stacks(thrown))
+  const usage = isMillraceError(error, 'E_USAGE')
+  return { text: lines.map((line) => `${line}\n`).join(''), exitCode: usage ? EXIT.usage : EXIT.error }
+}
+
+export function wantsDebug(args: readonly string[], env: Readonly<Record<string, string | undefined>>): boolean {
+  return args.includes('--debug') || (env['MILLRACE_DEBUG'] ?? '0') !== '0'
+}
+
+function known(code: ErrorCode, message: string, { where, colors }: { where: Where; colors: Colors }): string[] {
+  const places = Object.entries(where).filter(([, value]) => value !== undefined && value !== '')
+  const hint = HINTS[code]
+  return [
+    `${colors.red(`error ${code}`)}: ${oneLine(message)}`,
+    ...(places.length > 0
+      ? [`  where: ${places.map(([key, value]) => `${key} ${oneLine(String(value))}`).join(', ')}`]
+      : []),
+    ...(hint ? [`  hint: ${hint}`] : []),
+  ]
+}
+
+/** Of several errors at once, the first that has a code: the others are mostly its consequences. */
+function firstKnown(thrown: unknown): unknown {
+  if (isMillraceError(thrown) || !(thrown instanceof AggregateError)) return thrown
+  const inner = thrown.errors.map(firstKnown)
+  return inner.find((error) => isMillraceError(error)) ?? inner[0] ?? thrown
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+}
+
+function stacks(thrown: unknown): string[] {
+  const lines: string[] = []
+  for (let error = thrown, depth = 0; error instanceof Error && depth < 10; error = error.cause, depth++) {
+    lines.push(...`${depth > 0 ? 'caused by ' : ''}${error.stack ?? describe(error)}`.split('\n'))
+  }
+  return lines
+}

@@ -1,0 +1,86 @@
+import type { FileHandle } from 'node:fs/promises'
+import type { UpdateLine } from '../../learner/observer.ts'
+import type { MillraceError } from '../../shared/errors.ts'
+import type { Host } from '../host.ts'
+import { diskError, nodeFiles, type FileSystem } from './disk.ts'
+
+const FLUSH_MS = 250
+const FLUSH_CHARACTERS = 64 * 1024
+
+export interface MetricsLog {
+  /** Takes a line; it is on disk within a quarter of a second. */
+  add(line: UpdateLine): void
+  /** @throws MillraceError E_DISK when any line could not be written */
+  close(): Promise<void>
+}
+
+export interface MetricsLogOptions {
+  readonly every: Host['every']
+  /** Called once, with E_DISK, when a write failed; nothing is written after that. */
+  readonly onError: (error: MillraceError) => void
+  readonly files?: FileSystem
+}
+
+/**
+ * The metrics log: one JSON line an update, written behind the caller's back in batches. The file holds whole lines at any
+ * moment but in the middle of a write; a write that fails half-way (a full disk) is cut back to the last whole batch.
+ *
+ * @throws MillraceError E_DISK when the file cannot be made, or is there already
+ */
+export async function openMetricsLog(path: string, options: MetricsLogOptions): Promise<MetricsLog> {
+  const handle = await (options.files ?? nodeFiles).open(path, 'wx').catch((error: unknown) => {
+    throw diskError(error, 'write', path)
+  })
+  let held: string[] = []
+  let heldCharacters = 0
+  let bytes = 0
+  let failure: MillraceError | undefined
+  let writing = Promise.resolve()
+
+  const append = async (text: string) => {
+    if (failure) return
+    try {
+      const body = Buffer.from(text)
+      await handle.appendFile(body)
+      bytes += body.byteLength
+    } catch (error) {
+      failure = diskError(error, 'write', path)
+      await handle.truncate(bytes).catch(() => {}) // the disk is failing: the first failure is the one to report
+      options.onError(failure)
+    }
+  }
+  const flush = () => {
+    if (held.length === 0) return
+    const text = held.join('')
+    held = []
+    heldCharacters = 0
+    writing = writing.then(() => append(text))
+  }
+  const stopTimer = options.every(FLUSH_MS, flush)
+
+  return {
+    add(line) {
+      if (failure) return
+      const text = `${JSON.stringify(line)}\n`
+      held.push(text)
+      heldCharacters += text.length
+      if (heldCharacters >= FLUSH_CHARACTERS) flush()
+    },
+    async close() {
+      stopTimer()
+      flush()
+      await writing
+      await finish(handle, path, failure)
+    },
+  }
+}
+
+async function finish(handle: FileHandle, path: string, failure: MillraceError | undefined): Promise<void> {
+  try {
+    if (!failure) await handle.sync()
+    await handle.close()
+  } catch (error) {
+    throw failure ?? diskError(error, 'write', path)
+  }
+  if (failure) throw failure
+}

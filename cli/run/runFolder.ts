@@ -1,0 +1,85 @@
+import { dirname, join } from 'node:path'
+import { MillraceError } from '../../shared/errors.ts'
+import { diskError, nodeFiles, writeWhole, type FileSystem } from './disk.ts'
+
+/** Names of the files of a run folder; docs/cli.md says what is in each. */
+export const RUN_FILES = {
+  config: 'config.json',
+  metrics: 'metrics.jsonl',
+  policy: 'policy.onnx',
+  policySpec: 'policy.json',
+  /** A user's own env as a self-contained module, so that the policy can be evaluated without the experiment file. */
+  envCode: 'experiment.mjs',
+  summary: 'summary.json',
+  curve: 'curve.csv',
+} as const
+
+/** The folder a run leaves behind. */
+export interface RunFolder {
+  readonly path: string
+  file(name: string): string
+  /** @throws MillraceError E_DISK; the file is whole or not there */
+  write(name: string, body: Uint8Array | string): Promise<void>
+  writeJson(name: string, value: unknown): Promise<void>
+  /** Removes the folder and the folders made for it, for a run that never began. */
+  discard(): Promise<void>
+}
+
+/**
+ * Makes a run folder; an empty one may be there.
+ *
+ * @throws MillraceError E_DISK when it cannot be made, or holds files already
+ */
+export async function createRunFolder(path: string, files: FileSystem = nodeFiles): Promise<RunFolder> {
+  let firstMade: string | undefined
+  let names: readonly string[]
+  try {
+    firstMade = await files.mkdir(path, { recursive: true })
+    names = await files.readdir(path)
+  } catch (error) {
+    // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
+    const code = error instanceof Error && 'code' in error ? error.code : undefined
+    if (code !== 'EEXIST') throw diskError(error, 'make', path)
+    throw new MillraceError(
+      'E_DISK',
+      `cannot make the run folder ${path}: there is a file of that name`,
+      {},
+      { cause: error },
+    )
+  }
+  if (names.length > 0)
+    throw new MillraceError('E_DISK', `the run folder ${path} is not empty; name another one with --out`)
+  const file = (name: string) => join(path, name)
+  const write = (name: string, body: Uint8Array | string) => writeWhole(file(name), body, files)
+  return {
+    path,
+    file,
+    write,
+    writeJson: (name, value) => write(name, `${JSON.stringify(value, null, 2)}\n`),
+    async discard() {
+      for (const name of await files.readdir(path).catch(() => []))
+        await files.rm(join(path, name), { recursive: true, force: true })
+      if (firstMade !== undefined) await removeEmpty(path, dirname(firstMade), files)
+    },
+  }
+}
+
+/** Removes a folder and those above it up to, not including, `stop`, as long as they are empty. */
+async function removeEmpty(path: string, stop: string, files: FileSystem): Promise<void> {
+  for (let folder = path; folder !== stop && folder !== dirname(folder); folder = dirname(folder)) {
+    const names = await files.readdir(folder).catch(() => ['unreadable'])
+    if (names.length > 0) return
+    await files.rm(folder, { recursive: true, force: true })
+  }
+}
+
+/**
+ * A run's name: experiment, moment (UTC), seed. It is also the default name of its folder and the prefix of its objects.
+ *
+ * @param at ms since the epoch
+ */
+export function runName(experiment: string, at: number, seed: number): string {
+  const slug = experiment.replace(/[^\w.-]+/g, '-').replace(/^[.-]+/, '') || 'run'
+  const stamp = new Date(at).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
+  return `${slug}-${stamp}-${seed}`
+}
