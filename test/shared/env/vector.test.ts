@@ -258,6 +258,17 @@ test.each([
 })
 
 test.each([
+  ['the generic form', () => new EnvVector(cartPole, 1)],
+  ['CartPole’s own', () => makeVectorEnv('CartPole-v1', { numEnvs: 1 })],
+])('an episode that ends by itself in the last step it has is terminated, not truncated: %s', (_, make) => {
+  const env = make()
+  env.reset(1)
+  env.load!({ ...env.save!()!, envs: [[2.39, 5, 0, 0]], episodeLengths: [499] })
+  env.step(Int32Array.of(1))
+  expect([env.terminated[0], env.truncated[0], env.episodeLengths[0]]).toEqual([1, 0, 500])
+})
+
+test.each([
   ['the generic form', () => new EnvVector(cartPole, 2)],
   ['CartPole’s own', () => makeVectorEnv('CartPole-v1', { numEnvs: 2 })],
 ])('actions outside the space, in the wrong number, or before the first reset are refused by %s', (_, make) => {
