@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { parseSettings } from './settings.ts'
 import type { Flow, Plan } from './flow/index.ts'
-import type { LearnerSpec } from './learnerSpec.ts'
+import type { LearnerSpec } from './training/learnerSpec.ts'
 import type { PacingSetting } from './rollouts/pacing.ts'
 import type { UpdateResult } from './updateResult.ts'
 

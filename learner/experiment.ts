@@ -14,8 +14,8 @@ export const RolloutSettings = z.strictObject({
   fragmentLength: count.max(65_536).default(20),
   /** How long one invocation works before it is renewed; Lambda's own limit is 900. */
   leaseSeconds: z.number().min(1).max(880).default(120),
-  /** How often a function looks at the manifest, at most; 0 is once a fragment. */
-  manifestPollMs: z.number().min(0).default(0),
+  /** How often a function looks at the manifest, at most; 0 is once a fragment. By default what suits where the run is. */
+  manifestPollMs: z.number().min(0).optional(),
   /** Bodies over this many bytes travel through the bucket; by default whatever is cheaper where the run is. */
   spillAboveBytes: z.number().int().min(0).optional(),
 })

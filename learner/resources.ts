@@ -1,6 +1,6 @@
 import type { SampleBatch } from '../shared/batch/sampleBatch.ts'
 import { type ShardedSource, resource } from './flow/index.ts'
-import type { Learner } from './learner.ts'
+import type { Learner } from './training/learner.ts'
 import type { Publisher } from './publisher.ts'
 import type { RunState } from './runState.ts'
 

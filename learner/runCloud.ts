@@ -2,7 +2,7 @@ import type { BatchQueue, Clock, Invoker, ObjectStore } from '../shared/cloud/po
 
 /** Where a run's functions, bucket and queue are: the emulated cloud, AWS, or one process. */
 export interface RunCloud {
-  /** For the display: "emulated cloud", "AWS eu-west-1", "serial". */
+  /** For the display: "emulated cloud", "AWS eu-west-1", "one process". */
   readonly where: string
   readonly store: ObjectStore
   readonly queue: BatchQueue
@@ -12,10 +12,12 @@ export interface RunCloud {
   readonly queueUrl: string
   /** Bodies over this go through the bucket, unless the experiment says otherwise: where it is cheaper here. */
   readonly spillAboveBytes: number
+  /** How often a function looks at the manifest, at most, unless the experiment says otherwise. */
+  readonly manifestPollMs: number
   /** Of a rollout function, for the bill. */
   readonly memoryMb: number
-  /** Train in this thread instead of a worker, so that a debugger sees everything in order. */
-  readonly trainInline: boolean
+  /** The bundled train worker; without it the learner works in this thread, so that a debugger sees everything in order. */
+  readonly trainWorker: string | undefined
   /** Stops what it started. Nothing is left running. */
   close(): Promise<void>
 }

@@ -29,7 +29,7 @@ const library = {
 // Self-contained files, each loaded by a process or thread of its own.
 const artefacts = {
   'functions/rollout': 'functions/rollout.ts',
-  'learner/train-worker': 'learner/trainWorker.ts',
+  'learner/train-worker': 'learner/training/trainWorker.ts',
   'infra/local/bootstrap': 'infra/local/bootstrap.ts',
 }
 

@@ -1,4 +1,4 @@
-import type { SampleBatch } from '../shared/batch/sampleBatch.ts'
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 
 /** Values that change from update to update and are inputs of the train graph. */
 export interface Rates {

@@ -1,0 +1,31 @@
+import { concatFragments, trainInputs } from '../../shared/batch/index.ts'
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import type { Learner, Rates, Trained } from './learner.ts'
+import { TrainCore, type TrainSetting } from './trainCore.ts'
+
+/** The learner in this thread: for a debugger, and where a thread is not worth it. */
+export class InlineLearner implements Learner {
+  private readonly core: TrainCore
+  private trained = false
+  busyMs = 0
+
+  constructor(setting: TrainSetting) {
+    this.core = new TrainCore(setting)
+  }
+
+  async policy(): Promise<Uint8Array> {
+    return this.trained ? await this.core.policy() : this.core.initialPolicy
+  }
+
+  async train(fragments: readonly SampleBatch[], options: { readonly rates: Rates; readonly wantPolicy: boolean }): Promise<Trained> {
+    const from = performance.now()
+    this.trained = true
+    const result = await this.core.train(trainInputs(concatFragments(fragments)), options.rates, options.wantPolicy)
+    this.busyMs += performance.now() - from
+    return result
+  }
+
+  async close(): Promise<void> {
+    await this.core.close()
+  }
+}

@@ -1,0 +1,83 @@
+import { Worker } from 'node:worker_threads'
+import { type TrainInputs, concatFragments, newColumn, trainInputs } from '../../shared/batch/index.ts'
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
+import type { Learner, Rates, Trained } from './learner.ts'
+import type { TrainRequest, TrainResponse } from './messages.ts'
+import type { TrainSetting } from './trainCore.ts'
+
+type Done = Extract<TrainResponse, { kind: 'done' }>
+
+interface Waiter {
+  readonly resolve: (done: Done) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** The learner in a worker thread; batches are joined here and their memory handed over. */
+export class ThreadLearner implements Learner {
+  private readonly worker: Worker
+  private readonly waiting = new Map<number, Waiter>()
+  private readonly initial: Promise<Done>
+  private lastId = 0
+  private died: unknown
+  busyMs = 0
+
+  /** @param file the bundled train worker */
+  constructor(file: string | URL, setting: TrainSetting) {
+    this.worker = new Worker(file, { workerData: setting })
+    this.initial = new Promise((resolve, reject) => this.waiting.set(0, { resolve, reject }))
+    this.initial.catch(() => undefined)
+    this.worker.on('message', (response: TrainResponse) => this.receive(response))
+    this.worker.on('error', (error) => this.end(error))
+    this.worker.on('exit', () => this.end(new MillraceError('E_ENGINE', 'the train worker has ended')))
+  }
+
+  async policy(): Promise<Uint8Array> {
+    const { policy } = this.lastId === 0 ? await this.initial : await this.ask({ kind: 'policy' })
+    if (!policy) throw new MillraceError('E_INTERNAL', 'the train worker gave no policy')
+    return policy
+  }
+
+  async train(fragments: readonly SampleBatch[], options: { readonly rates: Rates; readonly wantPolicy: boolean }): Promise<Trained> {
+    // Fresh columns, because their memory goes to the worker and does not come back.
+    const { columns } = trainInputs(concatFragments(fragments, newColumn))
+    const done = await this.ask({ kind: 'train', columns, ...options }, buffersOf(columns))
+    this.busyMs += done.busyMs
+    return done
+  }
+
+  async close(): Promise<void> {
+    if (this.died) return
+    const ended = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()))
+    await this.ask({ kind: 'close' }).catch(() => undefined)
+    await ended
+  }
+
+  private async ask(request: OmitId<TrainRequest>, transfer: readonly ArrayBuffer[] = []): Promise<Done> {
+    if (this.died) throw this.died
+    const id = ++this.lastId
+    return await new Promise<Done>((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject })
+      this.worker.postMessage({ ...request, id }, [...transfer])
+    })
+  }
+
+  private receive(response: TrainResponse): void {
+    const waiter = this.waiting.get(response.id)
+    this.waiting.delete(response.id)
+    if (response.kind === 'done') waiter?.resolve(response)
+    else waiter?.reject(new MillraceError(response.code as ErrorCode, response.message))
+  }
+
+  private end(error: unknown): void {
+    this.died ??= error
+    for (const { reject } of this.waiting.values()) reject(this.died)
+    this.waiting.clear()
+  }
+}
+
+type OmitId<R> = R extends unknown ? Omit<R, 'id'> : never
+
+function buffersOf(columns: TrainInputs['columns']): ArrayBuffer[] {
+  return [...new Set(Object.values(columns).map(({ data }) => data.buffer as ArrayBuffer))]
+}
