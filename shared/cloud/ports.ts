@@ -38,7 +38,11 @@ export interface BatchQueue {
   /** @throws MillraceError E_QUEUE */
   send(body: string): Promise<void>
   /** Up to `max` (1 … 10) messages; waits up to `waitMs` (0 … 20,000) for the first. An abort gives back []. */
-  receive(options: { readonly max: number; readonly waitMs: number; readonly signal?: AbortSignal }): Promise<readonly QueueMessage[]>
+  receive(options: {
+    readonly max: number
+    readonly waitMs: number
+    readonly signal?: AbortSignal
+  }): Promise<readonly QueueMessage[]>
   /** Deletes what was consumed, any number at once. */
   delete(messages: readonly QueueMessage[]): Promise<void>
   /** Moves a message that can never be used to the dead-letter queue, with the reason. */

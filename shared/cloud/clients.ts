@@ -1,0 +1,46 @@
+import { LambdaClient } from '@aws-sdk/client-lambda'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { awsConfig, type AwsOptions } from './awsConfig.ts'
+
+/** An S3 client. Checksums only where S3 demands them; path-style addresses on loopback, where no name server knows the bucket. */
+export function s3Client(options: AwsOptions = {}): S3Client {
+  const { local, ...config } = awsConfig('S3', options)
+  return new S3Client({
+    ...config,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    ...(local && { forcePathStyle: true }),
+  })
+}
+
+/** An SQS client. The MD5 of bodies is not compared on loopback: nothing gets lost there, and batches carry a hash of their own. */
+export function sqsClient(options: AwsOptions = {}): SQSClient {
+  const { local, ...config } = awsConfig('SQS', options)
+  return new SQSClient({ ...config, ...(local && { md5: false, useQueueUrlAsEndpoint: false }) })
+}
+
+/** A Lambda client with one attempt a call: a throttle is the learner's to handle, and at once. */
+export function lambdaClient(options: AwsOptions = {}): LambdaClient {
+  const { local: _, ...config } = awsConfig('LAMBDA', options)
+  return new LambdaClient({ ...config, maxAttempts: 1 })
+}
+
+export interface AwsClients {
+  readonly s3: S3Client
+  readonly sqs: SQSClient
+  readonly lambda: LambdaClient
+  /** Closes the idle connections. */
+  destroy(): void
+}
+
+/** All three, for the learner. A function takes the single makers, and its bundle leaves the others out. */
+export function awsClients(options: AwsOptions = {}): AwsClients {
+  const clients = { s3: s3Client(options), sqs: sqsClient(options), lambda: lambdaClient(options) }
+  return {
+    ...clients,
+    destroy() {
+      for (const client of Object.values(clients)) client.destroy()
+    },
+  }
+}
