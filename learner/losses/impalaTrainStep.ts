@@ -118,9 +118,9 @@ interface Forward {
 /** Everything as [T * B] but V-trace, which needs time as an axis of its own. */
 function forward(network: PolicyValueNetwork, inputs: BatchInputs, options: ImpalaTrainStepOptions): Forward {
   const { T, B, gamma, rewardScale, rewardClip, observationShape } = options
-  const { logits, value } = network.apply(reshape(inputs.observations, [T * B, ...observationShape]))
+  const { logits, value } = network.apply(reshape(inputs.observations, [T * B, ...observationShape]), 'actionsFirst')
   const all = concat([value, network.apply(inputs.extra).value])
-  const policy = categorical(logits)
+  const policy = categorical(logits, 0)
   const targetLogProbs = policy.logProb(flatten(inputs.actions))
   const scaled = mul(inputs.rewards, rewardScale)
   const returns = vtrace(

@@ -1,7 +1,4 @@
-import { add, concat, graphError, mul, shift, split, type Tensor } from '../tensor/index.ts'
-
-/** Up to this many rows the recurrence is written out; beyond, the doubling scan has fewer nodes. Measured, see the bench. */
-const WRITTEN_OUT = 0
+import { add, graphError, mul, shift, type Tensor } from '../tensor/index.ts'
 
 /**
  * x_t = b_t + a_t x_(t+1) along axis 0, with x_T = 0: the recursion of V-trace, GAE and lambda-returns.
@@ -14,7 +11,6 @@ export function reverseLinearScan(a: Tensor, b: Tensor): Tensor {
   const rows = b.shape[0]
   if (typeof rows !== 'number')
     throw graphError('reverseLinearScan', 'wants a fixed number of rows', [a.shape, b.shape])
-  if (rows <= WRITTEN_OUT) return writtenOut(a, b, rows)
   let factor = a
   let sum = b
   for (let reach = 1; reach < rows; reach *= 2) {
@@ -22,12 +18,4 @@ export function reverseLinearScan(a: Tensor, b: Tensor): Tensor {
     if (2 * reach < rows) factor = mul(factor, shift(factor, reach))
   }
   return sum
-}
-
-function writtenOut(a: Tensor, b: Tensor, rows: number): Tensor {
-  const ones = Array.from({ length: rows }, () => 1)
-  const factors = split(a, ones)
-  const out = split(b, ones)
-  for (let t = rows - 2; t >= 0; t--) out[t] = add(out[t] as Tensor, mul(factors[t] as Tensor, out[t + 1] as Tensor))
-  return concat(out)
 }
