@@ -7,7 +7,7 @@ export { fromMessage, openFragment, packFragment, toMessage } from './transport.
 export type { OutgoingFragment, PackOptions, PackedFragment } from './transport.ts'
 export { TRANSPORT_PRICES, cheapestSpillAboveBytes, usdInline, usdSpilled } from './spill.ts'
 export type { TransportPrices } from './spill.ts'
-export { concatFragments } from './concat.ts'
+export { concatFragments, newColumn } from './concat.ts'
 export type { AllocateColumn, TrainBatch } from './concat.ts'
 export { trainInputs } from './trainInputs.ts'
 export type { TrainInputs } from './trainInputs.ts'

@@ -5,7 +5,7 @@ export interface TransportPrices {
   readonly s3Put: number
   readonly s3Get: number
   readonly s3GbMonth: number
-  /** How long a spilled body stays in the bucket. */
+  /** How long a spilled body stays in the bucket. The learner deletes it when it was consumed (deleting is free). */
   readonly storedDays: number
 }
 
@@ -14,7 +14,7 @@ export const TRANSPORT_PRICES: TransportPrices = {
   s3Put: 5e-6,
   s3Get: 0.4e-6,
   s3GbMonth: 0.023,
-  storedDays: 1,
+  storedDays: 1 / 24,
 }
 
 /** The longest message SQS takes (1 MiB), and the piece of one that is billed as a request. */
@@ -51,7 +51,7 @@ export function usdSpilled(bodyBytes: number, prices: TransportPrices = TRANSPOR
 /**
  * The body size in bytes above which the bucket is cheaper than the message: the default of a lease's `spillAboveBytes`.
  *
- * With the default prices a spilled body costs 5.0 + 0.4 + 3 x 0.4 = 6.6 USD per million (storage for a day adds under 0.001),
+ * With the default prices a spilled body costs 5.0 + 0.4 + 3 x 0.4 = 6.6 USD per million (storage for an hour adds 0.01),
  * an inline one (2c + 1) x 0.4: for c = 7 chunks 6.0, for c = 8 6.8. So bodies whose message takes at most 7 chunks
  * (458,752 bytes of message, 343,296 of body) travel inline.
  *

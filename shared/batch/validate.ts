@@ -38,6 +38,7 @@ export function validateFragment(batch: SampleBatch, promise: FragmentPromise): 
   }
   checkFlags(batch)
   checkFinals(batch)
+  checkEpisodes(batch)
   if (promise.policy.action.kind === 'discrete') checkDiscrete(batch, promise.policy.action.n)
   checkVersions(batch)
 }
@@ -77,11 +78,9 @@ function checkFlags(batch: SampleBatch): void {
   const { data: truncated } = columnNamed(batch, 'truncated')
   let bits = 0
   let both = 0
-  let ends = 0
   for (let i = 0; i < terminated.length; i++) {
     bits |= terminated[i]! | truncated[i]!
     both |= terminated[i]! & truncated[i]!
-    ends += terminated[i]! + truncated[i]!
   }
   if (bits > 1) {
     const name = terminated.some((flag) => flag > 1) ? 'terminated' : 'truncated'
@@ -92,15 +91,6 @@ function checkFlags(batch: SampleBatch): void {
     const index = terminated.findIndex((flag, i) => flag === 1 && truncated[i] === 1)
     throw wrong(batch, 'truncated', { index, what: 'is 1 where terminated is 1 too' })
   }
-  const lengths = columnNamed(batch, 'episode_lengths').data
-  if (lengths.length !== ends) {
-    throw wrong(batch, 'episode_lengths', {
-      index: lengths.length,
-      what: `is the end of the column, ${ends} episodes ended`,
-    })
-  }
-  const index = lengths.findIndex((length) => length < 1)
-  if (index >= 0) throw wrong(batch, 'episode_lengths', { index, what: `is ${lengths[index]}, expected at least 1` })
 }
 
 function checkFinals(batch: SampleBatch): void {
@@ -120,6 +110,22 @@ function checkFinals(batch: SampleBatch): void {
   if (count === finalIndex.length) return
   const missing = truncated.findIndex((flag, i) => flag === 1 && !finalIndex.includes(i))
   throw wrong(batch, 'truncated', { index: missing, what: 'is 1 but final_index does not have it' })
+}
+
+function checkEpisodes(batch: SampleBatch): void {
+  const { data: terminated } = columnNamed(batch, 'terminated')
+  const { data: truncated } = columnNamed(batch, 'truncated')
+  let ends = 0
+  for (let i = 0; i < terminated.length; i++) ends += terminated[i]! + truncated[i]!
+  const lengths = columnNamed(batch, 'episode_lengths').data
+  if (lengths.length !== ends) {
+    throw wrong(batch, 'episode_lengths', {
+      index: lengths.length,
+      what: `is the end of the column, ${ends} episodes ended`,
+    })
+  }
+  const index = lengths.findIndex((length) => length < 1)
+  if (index >= 0) throw wrong(batch, 'episode_lengths', { index, what: `is ${lengths[index]}, expected at least 1` })
 }
 
 function checkDiscrete(batch: SampleBatch, n: number): void {
