@@ -15,9 +15,10 @@ export const ERROR_CODES = {
   E_POLICY_MODEL: 'A published policy could not be loaded or does not have the expected inputs and outputs.',
   E_BATCH_FORMAT: 'A sample batch is not in the wire format, or is of a version this program does not know.',
   E_BATCH_SHAPE: 'A column of a sample batch has the wrong shape or type.',
-  E_BATCH_VALUE: 'A sample batch holds a NaN or an infinite number.',
-  E_BATCH_HASH: 'A sample batch does not have the hash its message promises.',
-  E_MESSAGE: 'A queue message does not follow its schema, or belongs to another run.',
+  E_BATCH_VALUE:
+    'A sample batch holds a NaN, an infinite number, or a value that cannot be (an action that does not exist, a flag that is not 0 or 1).',
+  E_BATCH_HASH: 'The body of a message does not have the length or hash its message promises.',
+  E_MESSAGE: 'A queue message does not follow its schema, belongs to another run, or does not agree with its body.',
   E_LEASE: 'A lease (the payload of an invocation) does not follow its schema.',
   E_MANIFEST: "A run's manifest does not follow its schema.",
   E_STORE: 'The object store refused or failed a request.',
@@ -56,7 +57,12 @@ export class MillraceError extends Error {
 
 /** True for a MillraceError, of the given code if one is named; works across bundles, where `instanceof` does not. */
 export function isMillraceError(error: unknown, code?: ErrorCode): error is MillraceError {
-  return error instanceof Error && error.name === 'MillraceError' && 'code' in error && (code === undefined || error.code === code)
+  return (
+    error instanceof Error &&
+    error.name === 'MillraceError' &&
+    'code' in error &&
+    (code === undefined || error.code === code)
+  )
 }
 
 /** The known name nearest to a mistyped one (Levenshtein distance at most a third of its length), for "did you mean". */
