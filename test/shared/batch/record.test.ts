@@ -1,0 +1,50 @@
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { encodeBatch, listRecorded, readRecorded, recordFragment, recordPath } from '../../../shared/batch/index.ts'
+import { sampleFragment } from './arbitrary.ts'
+
+let folder = ''
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'millrace-record-'))
+})
+afterEach(async () => {
+  await rm(folder, { recursive: true })
+})
+
+const numbered = (sequence: number, lease = 'lease-1') => {
+  const batch = sampleFragment()
+  return { ...batch, provenance: { ...batch.provenance, shard: 3, lease, sequence } }
+}
+
+test('a recorded fragment is a plain safetensors file that reads back as it was', async () => {
+  const path = await recordFragment(folder, numbered(17))
+  expect(path).toBe(join(folder, '3', 'lease-1-000000017.safetensors'))
+  expect(new Uint8Array(await readFile(path))).toEqual(encodeBatch(numbered(17)))
+  expect(await readRecorded(path)).toEqual(numbered(17))
+})
+
+test('what was recorded is listed in order, and nothing else', async () => {
+  for (const sequence of [10, 9, 100]) await recordFragment(folder, numbered(sequence))
+  await writeFile(join(folder, '3', 'lease-1-000000001.safetensors.partial'), 'torn')
+  expect(await listRecorded(folder)).toEqual(
+    [9, 10, 100].map((sequence) => join(folder, recordPath(numbered(sequence).provenance))),
+  )
+})
+
+test('a lease’s name never leads out of the folder', async () => {
+  const path = await recordFragment(folder, numbered(0, '../../../etc/passwd'))
+  expect(await readdir(join(folder, '3'))).toEqual(['..%2F..%2F..%2Fetc%2Fpasswd-000000000.safetensors'])
+  expect(await readRecorded(path)).toEqual(numbered(0, '../../../etc/passwd'))
+})
+
+test('a folder that cannot be written or read, and a file that is no batch, each say so', async () => {
+  const file = join(folder, 'file')
+  await writeFile(file, 'not a folder')
+  const disk = expect.objectContaining({ code: 'E_DISK' })
+  await expect(recordFragment(file, numbered(0))).rejects.toThrow(disk)
+  await expect(readRecorded(join(folder, 'absent'))).rejects.toThrow(disk)
+  await expect(listRecorded(join(folder, 'absent'))).rejects.toThrow(disk)
+  await expect(readRecorded(file)).rejects.toThrow(expect.objectContaining({ code: 'E_BATCH_FORMAT' }))
+})

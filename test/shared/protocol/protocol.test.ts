@@ -1,0 +1,183 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { keys } from '../../../shared/protocol/keys.ts'
+import { Lease, LeaseReport, parseLease } from '../../../shared/protocol/lease.ts'
+import { type Manifest, encodeManifest, parseManifest } from '../../../shared/protocol/manifest.ts'
+import { type FragmentMessage, type LeaseEndMessage, parseMessage } from '../../../shared/protocol/message.ts'
+
+const sha256 = 'ab'.repeat(32)
+
+const lease: Lease = {
+  format: 1,
+  run: 'cartpole-1',
+  shard: 0,
+  lease: 'lease-1',
+  firstSequence: 0,
+  env: { id: 'CartPole-v1', config: { gravity: 9.8 }, code: { key: 'runs/cartpole-1/code/abab.mjs', sha256 } },
+  policy: { observation: { shape: [4] }, action: { kind: 'discrete', n: 2 }, distribution: 'categorical' },
+  numEnvs: 32,
+  fragmentLength: 20,
+  maxFragments: 100,
+  deadline: 1_795_248_000_000,
+  pacing: { mode: 'exact', perVersion: 1, lead: 1, patienceMs: 5000 },
+  stages: [{ name: 'gae', params: { gamma: 0.99 } }],
+  exploration: {},
+  seed: 7,
+  bucket: 'bucket',
+  queueUrl: 'http://127.0.0.1/000000000000/queue',
+  spillAboveBytes: 343_296,
+  compress: false,
+  maxSendsInFlight: 4,
+  manifestPollMs: 200,
+}
+
+const report: LeaseReport = {
+  run: 'cartpole-1',
+  shard: 0,
+  lease: 'lease-1',
+  end: 'error',
+  fragments: 3,
+  envSteps: 1920,
+  totalMs: 12.5,
+  steppingMs: 9,
+  waitingMs: 1,
+  coldStart: true,
+  requests: { s3Put: 0, s3Get: 2, sqs: 9 },
+  error: { code: 'E_ENV_STEP', message: 'CartPole-v1 gave NaN' },
+}
+
+const fragment: FragmentMessage = {
+  kind: 'fragment',
+  format: 1,
+  run: 'cartpole-1',
+  shard: 0,
+  lease: 'lease-1',
+  sequence: 12,
+  policyVersion: 3,
+  envSteps: 640,
+  sha256,
+  bytes: 3,
+  encoding: 'safetensors',
+  body: { in: 'message', base64: 'AAAA' },
+}
+
+const leaseEnd: LeaseEndMessage = { kind: 'leaseEnd', format: 1, report }
+
+const manifest: Manifest = {
+  format: 1,
+  run: 'cartpole-1',
+  policy: { version: 3, key: 'runs/cartpole-1/policies/000000003.onnx', sha256, inline: 'AAAA' },
+  heartbeatUntil: 1_795_248_000_000,
+  stop: false,
+}
+
+/** A copy with one field changed; `path` as `policy.version`, a value of undefined leaves the field out. */
+function change<T>(source: T, path: string, value: unknown): unknown {
+  const copy = structuredClone(source)
+  const fields = path.split('.')
+  const last = fields.pop() ?? ''
+  let at = copy as Record<string, unknown>
+  for (const field of fields) at = at[field] as Record<string, unknown>
+  if (value === undefined) delete at[last]
+  else at[last] = value
+  return copy
+}
+
+const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+
+/** Each contract with its parser, so that every guarantee below is checked on all of them. */
+const contracts = {
+  lease: { good: lease, parse: (value: unknown) => parseLease(value), code: 'E_LEASE' },
+  manifest: { good: manifest, parse: (value: unknown) => parseManifest(bytesOf(value)), code: 'E_MANIFEST' },
+  fragment: { good: fragment, parse: (value: unknown) => parseMessage(JSON.stringify(value)), code: 'E_MESSAGE' },
+  leaseEnd: { good: leaseEnd, parse: (value: unknown) => parseMessage(JSON.stringify(value)), code: 'E_MESSAGE' },
+}
+
+describe.each(Object.entries(contracts))('%s', (_name, { good, parse, code }) => {
+  const refusal = (message: RegExp) => expect.objectContaining({ code, message: expect.stringMatching(message) })
+
+  test('comes back from JSON as it was', () => {
+    expect(parse(JSON.parse(JSON.stringify(good)))).toEqual(good)
+  })
+
+  test('each of its fields is needed, and its absence is named', () => {
+    for (const field of Object.keys(good))
+      expect(() => parse(change(good, field, undefined))).toThrow(refusal(new RegExp(`${field}: `)))
+  })
+
+  test('a field that is not known is refused and named, so that a typo is never a default', () => {
+    expect(() => parse({ ...good, fragmentLenght: 3 })).toThrow(refusal(/fragmentLenght/))
+  })
+
+  test('another format version is refused', () => {
+    expect(() => parse({ ...good, format: 2 })).toThrow(refusal(/format: .*1/))
+  })
+
+  test('any JSON that is not one is refused in at most 600 characters', () => {
+    fc.assert(
+      fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
+        expect(() => parse(value)).toThrow(refusal(/^not a .{1,600}$/))
+      }),
+    )
+    const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`field${i}`, i]))
+    expect(() => parse({ ...good, ...many })).toThrow(refusal(/^not a .{1,600}$/))
+  })
+})
+
+describe('a wrong field is named with what was expected', () => {
+  test.each<[keyof typeof contracts, path: string, value: unknown, expected: RegExp]>([
+    ['lease', 'numEnvs', 0, /numEnvs: .*1/],
+    ['lease', 'fragmentLength', 2.5, /fragmentLength: .*int/],
+    ['lease', 'env.code.sha256', 'AB'.repeat(32), /env\.code\.sha256: expected 64 lower-case hex digits/],
+    ['lease', 'pacing.mode', 'newst', /pacing\.mode: .*"exact"\|"newest"/],
+    ['lease', 'policy.action.kind', 'dicrete', /policy\.action\.kind: /],
+    ['lease', 'policy.action.n', 1, /policy\.action\.n: .*2/],
+    ['lease', 'stages.0.name', '', /stages\.0\.name: /],
+    ['manifest', 'policy.version', -1, /policy\.version: .*0/],
+    ['manifest', 'policy.sha256', 'x', /policy\.sha256: expected 64/],
+    ['manifest', 'heartbeatUntil', null, /heartbeatUntil: .*number/],
+    ['fragment', 'encoding', 'gzip', /encoding: .*"safetensors"\|"safetensors\+deflate"/],
+    ['fragment', 'sequence', -1, /sequence: /],
+    ['fragment', 'body.in', 'pocket', /body\.in: /],
+    ['fragment', 'body.base64', '', /body\.base64: /],
+    ['fragment', 'kind', 'fragmnt', /kind: /],
+    ['leaseEnd', 'report.end', 'bored', /report\.end: .*"heartbeat"/],
+    ['leaseEnd', 'report.requests.sqs', -1, /report\.requests\.sqs: /],
+  ])('%s %s = %j', (name, path, value, expected) => {
+    const { good, parse, code } = contracts[name]
+    expect(() => parse(change(good, path, value))).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(expected) }),
+    )
+  })
+})
+
+test('what is optional may be absent', () => {
+  expect(parseLease(change(lease, 'env.code', undefined)).env).not.toHaveProperty('code')
+  expect(contracts.manifest.parse(change(manifest, 'policy.inline', undefined)).policy).not.toHaveProperty('inline')
+  expect(contracts.leaseEnd.parse(change(leaseEnd, 'report.error', undefined))).not.toHaveProperty('report.error')
+})
+
+test('a manifest survives its encoding; bytes that are not JSON, or not UTF-8, are refused', () => {
+  expect(parseManifest(encodeManifest(manifest))).toEqual(manifest)
+  const refusal = expect.objectContaining({ code: 'E_MANIFEST' })
+  expect(() => parseManifest(Uint8Array.of(0xff))).toThrow(refusal)
+  expect(() => parseManifest(encodeManifest(manifest).subarray(1))).toThrow(refusal)
+  expect(() => parseMessage('{"kind":')).toThrow(expect.objectContaining({ code: 'E_MESSAGE' }))
+})
+
+test('keys of a run lie under the run, each fragment and version has its own, and they list in order', () => {
+  const number = fc.nat(999_999_999)
+  fc.assert(
+    fc.property(number, number, (a, b) => {
+      const policies = [a, b].map((version) => keys.policy('r', version))
+      const batches = [a, b].map((sequence) => keys.batch('r', 0, 'lease-1', sequence))
+      for (const [first = '', second = ''] of [policies, batches]) {
+        expect(first.startsWith(keys.run('r'))).toBe(true)
+        expect(first < second).toBe(a < b)
+        expect(first === second).toBe(a === b)
+      }
+    }),
+  )
+  for (const key of [keys.manifest('r'), keys.code('r', sha256), keys.badBatch('r', 'id')])
+    expect(key.startsWith(keys.run('r'))).toBe(true)
+})
