@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { existsSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
@@ -85,6 +86,7 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
   const { clock = backgroundClock, region = 'us-east-1', onLog } = options
   const functions = new Map<string, LambdaFunction>()
   const close = new AbortController()
+  setMaxListeners(0, close.signal) // one listener an event that waits, and thousands may
   const usage = new UsageCounter()
   const limits = new ConcurrencyLimits(
     { accountConcurrency: options.accountConcurrency ?? 1000, unreservedMinimum: options.unreservedMinimum ?? 100 },

@@ -8,8 +8,8 @@ import { type LambdaFunction, findFunction } from './lambdaFunction.ts'
 import type { Attempt, Execution, FunctionInvoker } from './lambdaInvoke.ts'
 import type { ConcurrencyLimits } from './lambdaLimits.ts'
 
-export const MAX_SYNC_PAYLOAD_BYTES = 6 * 1024 * 1024
-export const MAX_EVENT_PAYLOAD_BYTES = 1024 * 1024
+const MAX_SYNC_PAYLOAD_BYTES = 6 * 1024 * 1024
+const MAX_EVENT_PAYLOAD_BYTES = 1024 * 1024
 
 /** An answer on its way to the wire: an object becomes JSON, a Buffer goes as it is. */
 export interface Answer {

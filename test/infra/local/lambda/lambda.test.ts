@@ -116,18 +116,47 @@ describe('environments', () => {
     await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 5 })
   })
 
-  test('close ends working and idle ones, and a waiting caller is told', async () => {
-    const lambda = await startLambda({ bootstrap }, [probe('f'), probe('g')])
+  test('stay within maxProcesses under a burst: every call is answered or throttled, by the right environment', async () => {
+    await using lambda = await startLambda({ bootstrap, maxProcesses: 3 }, [probe('f')])
+    const calls = Array.from({ length: 24 }, (_, n) => invoke(lambda.client, 'f', { do: 'echo', n }))
+    const results = await Promise.allSettled(calls)
+    expect(lambda.service.environments).toBeLessThanOrEqual(3)
+    const answered = results
+      .map((result, n) => [result, n] as const)
+      .filter(([result]) => result.status === 'fulfilled')
+    for (const [result, n] of answered) expect(result).toMatchObject({ value: { answer: { do: 'echo', n } } })
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason] : []))
+    for (const reason of refused) expect(reason).toBeInstanceOf(TooManyRequestsException)
+    expect(lambda.service.usage()).toMatchObject({ invocations: answered.length, throttles: refused.length, errors: 0 })
+    expect(answered.length).toBeGreaterThanOrEqual(3)
+  })
+
+  test('end when the service closes, idle, working and deaf to SIGTERM alike, and a waiting caller is told', async () => {
+    const lambda = await startLambda({ bootstrap }, [probe('f'), probe('g'), probe('h')])
     const { answer } = await invoke(lambda.client, 'g', { do: 'count' })
     const idlePid = Number(answer.environment.split('-')[0])
-    const waiting = invoke(lambda.client, 'f', { do: 'spin' })
-    await vi.waitFor(() => expect(lambda.service.environments).toBe(2), { interval: 5 })
+    const marker = join(folder, 'closing')
+    const waiting = [
+      invoke(lambda.client, 'f', { do: 'spin', marker }),
+      invoke(lambda.client, 'h', { do: 'stubborn', marker }),
+    ]
+    await vi.waitFor(() => expect(begun(marker)).toBe(2), { interval: 5 })
     await lambda.service.close()
-    expect(isRunning(idlePid)).toBe(false)
-    expect((await waiting).answer.errorType).toBe('Runtime.ExitError')
     expect(lambda.service.environments).toBe(0)
+    expect(isRunning(idlePid)).toBe(false)
+    for (const { answer: told } of await Promise.all(waiting)) expect(told.errorType).toBe('Runtime.ExitError')
     await lambda[Symbol.asyncDispose]()
   })
+})
+
+test('a rejection nobody handles is named, and ends the environment', async () => {
+  await using lambda = await startLambda({ bootstrap }, [probe('f')])
+  const { answer } = await invoke(lambda.client, 'f', { do: 'unhandled' })
+  expect(answer).toMatchObject({
+    errorType: 'Runtime.UnhandledPromiseRejection',
+    errorMessage: 'Error: nobody listens',
+  })
+  expect(lambda.service.environments).toBe(0)
 })
 
 describe('a function that cannot start', () => {

@@ -27,6 +27,10 @@ const behaviours = {
   spin: () => {
     for (;;);
   },
+  stubborn: () => {
+    process.on('SIGTERM', () => {})
+    for (;;);
+  },
   allocate: async (event) => {
     const held = []
     for (let mb = 0; mb < event.mb; mb += 8) held.push(Buffer.alloc(8 * 1024 * 1024, 1))
