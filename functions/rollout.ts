@@ -1,4 +1,4 @@
-import { awsClients, s3ObjectStore, sqsQueue, systemClock } from '../shared/cloud/index.ts'
+import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
 import { parseLease } from '../shared/protocol/lease.ts'
 import type { LeaseReport } from '../shared/protocol/lease.ts'
 import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
@@ -10,7 +10,7 @@ interface LambdaContext {
 }
 
 // Made once an execution environment and kept while it is warm.
-const clients = awsClients()
+const clients = { s3: s3Client(), sqs: sqsClient() }
 const worker = new RolloutWorker()
 let warm = false
 

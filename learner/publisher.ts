@@ -6,8 +6,14 @@ import { type Manifest, encodeManifest } from '../shared/protocol/manifest.ts'
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
 const HEARTBEAT_EVERY_MS = 2_000
-/** How long functions go on without a sign of life of the learner. */
-const HEARTBEAT_MS = 15_000
+
+export interface PublisherOptions {
+  readonly run: string
+  /** How long functions go on without a sign of life of the learner. */
+  readonly heartbeatMs: number
+  /** Writes made, for the bill. */
+  readonly onRequest: (puts: number) => void
+}
 
 /**
  * Writes policies and the manifest. Policies are immutable objects; the manifest is one small object that this learner alone
@@ -17,6 +23,7 @@ export class Publisher {
   private readonly store: ObjectStore
   private readonly clock: Clock
   private readonly run: string
+  private readonly heartbeatMs: number
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
   private stopped = false
@@ -26,10 +33,11 @@ export class Publisher {
   private timer: NodeJS.Timeout | undefined
   private failure: unknown
 
-  constructor(store: ObjectStore, clock: Clock, { run, onRequest }: { readonly run: string; readonly onRequest: (puts: number) => void }) {
+  constructor(store: ObjectStore, clock: Clock, { run, heartbeatMs, onRequest }: PublisherOptions) {
     this.store = store
     this.clock = clock
     this.run = run
+    this.heartbeatMs = heartbeatMs
     this.onRequest = onRequest
   }
 
@@ -90,7 +98,7 @@ export class Publisher {
       this.onRequest(1)
       await this.store.put(
         keys.manifest(this.run),
-        encodeManifest({ format: 1, run: this.run, policy: this.policy, heartbeatUntil: now + HEARTBEAT_MS, stop: this.stopped }),
+        encodeManifest({ format: 1, run: this.run, policy: this.policy, heartbeatUntil: now + this.heartbeatMs, stop: this.stopped }),
       )
     }
   }

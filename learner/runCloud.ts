@@ -14,6 +14,8 @@ export interface RunCloud {
   readonly spillAboveBytes: number
   /** How often a function looks at the manifest, at most, unless the experiment says otherwise. */
   readonly manifestPollMs: number
+  /** How long functions go on without a sign of life of the learner. */
+  readonly heartbeatMs: number
   /** Of a rollout function, for the bill. */
   readonly memoryMb: number
   /** The bundled train worker; without it the learner works in this thread, so that a debugger sees everything in order. */

@@ -1,5 +1,5 @@
 import type { Clock, ObjectStore } from '../cloud/ports.ts'
-import { MillraceError } from '../errors.ts'
+import { MillraceError, isMillraceError } from '../errors.ts'
 import { type Manifest, parseManifest } from '../protocol/manifest.ts'
 import { keys } from '../protocol/keys.ts'
 
@@ -7,6 +7,8 @@ import { keys } from '../protocol/keys.ts'
 const MAX_POLL_MS = 2_000
 /** Between two looks while nothing else is left to do but wait for a change. */
 const WAIT_POLL_MS = { first: 0.5, growth: 1.5, last: 250 }
+
+const FIRST_POLL_MS = 5
 
 /**
  * The run's manifest as a function sees it: polled with If-None-Match beside stepping, never in its way. At most one request
@@ -48,6 +50,19 @@ export class ManifestWatch {
   async refresh(): Promise<Manifest> {
     await this.poll()
     return this.latest
+  }
+
+  /** Waits for the first manifest until `untilMs` (epoch); true if there is one. @throws what the read failed with, but not that it is absent */
+  async appears(untilMs: number, signal: AbortSignal): Promise<boolean> {
+    let pauseMs = FIRST_POLL_MS
+    for (;;) {
+      await this.poll()
+      if (this.current) return true
+      if (this.failure !== undefined && !isMillraceError(this.failure, 'E_MANIFEST')) throw this.failure
+      if (signal.aborted || this.clock.now() >= untilMs) return false
+      await this.clock.sleep(pauseMs, signal)
+      pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
+    }
   }
 
   /** Waits until the manifest fulfils `holds` or `untilMs` (epoch) has come; true if it does. Looks often at first, then more rarely. */

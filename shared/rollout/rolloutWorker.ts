@@ -22,6 +22,7 @@ export class RolloutWorker {
   private env: { readonly key: string; readonly vector: VectorEnv } | undefined
   private policy: { readonly key: string; readonly session: PolicySession; readonly version: number } | undefined
   private collector: Collector | undefined
+  private bound = false
   private lease: Lease | undefined
   private store: ObjectStore | undefined
   /** Policies read from the bucket under this lease, for its bill. */
@@ -47,7 +48,8 @@ export class RolloutWorker {
       maxFragments: maxSendsInFlight + 2,
       greedy: lease.exploration['greedy'] === true,
     })
-    if (this.policy) this.collector.usePolicy(this.policy.session, this.policy.version)
+    // A warm function may be given another run: its policy is for other observations, or of other weights.
+    this.bound = false
   }
 
   /**
@@ -60,11 +62,16 @@ export class RolloutWorker {
     const lease = this.lease
     if (!lease || !this.collector) throw new MillraceError('E_INTERNAL', 'a policy was given before a lease')
     const key = keys.policy(lease.run, version)
-    if (this.policy?.key === key) return
+    if (this.policy?.key === key) {
+      if (!this.bound) this.collector.usePolicy(this.policy.session, version)
+      this.bound = true
+      return
+    }
     const session = await PolicySession.load(await this.readModel(manifest, version), lease.policy, lease.numEnvs)
     this.collector.usePolicy(session, version)
     const old = this.policy
     this.policy = { key, session, version }
+    this.bound = true
     await old?.session.release()
   }
 

@@ -9,6 +9,8 @@ import type { RolloutWorker } from './rolloutWorker.ts'
 
 /** Time kept back before the deadline, for the sends in flight and the last report. */
 const MARGIN_MS = 500
+/** Functions start while the learner does: this long one waits for its first manifest. */
+const FIRST_MANIFEST_MS = 30_000
 
 /** What a lease needs of the world. */
 export interface RolloutPorts {
@@ -22,6 +24,8 @@ export interface LeaseJob {
   readonly lease: Lease
   readonly ports: RolloutPorts
   readonly worker: RolloutWorker
+  /** Makes the worker ready for this lease; what it fails with ends the lease. */
+  readonly prepare: () => Promise<void>
   readonly sender: FragmentSender
   readonly signal: AbortSignal
   readonly coldStart: boolean
@@ -84,7 +88,8 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
     if (ports.clock.now() >= lastMs) return 'deadline'
     return ports.clock.now() > watch.latest.heartbeatUntil ? 'heartbeat' : undefined
   }
-  await watch.refresh()
+  await job.prepare()
+  if (!(await watch.appears(Math.min(lastMs, ports.clock.now() + FIRST_MANIFEST_MS), signal))) return 'heartbeat'
   while (tally.fragments < lease.maxFragments) {
     const why = ended()
     if (why) return why

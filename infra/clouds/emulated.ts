@@ -1,0 +1,70 @@
+import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
+import { CreateQueueCommand } from '@aws-sdk/client-sqs'
+import { join } from 'node:path'
+import type { RunCloud } from '../../learner/runCloud.ts'
+import { type AwsClients, awsClients, lambdaInvoker, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../../shared/cloud/index.ts'
+import { packageRoot } from '../local/packageRoot.ts'
+import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
+import { provisionedCloud } from './provision.ts'
+
+/** On loopback the CPU is what is dear, and a body through the bucket costs a fifth of one in a message. */
+const SPILL_ABOVE_BYTES = 16 * 1024
+/** Every look costs a third of a millisecond; a fragment takes longer than that to step. */
+const MANIFEST_POLL_MS = 2
+
+/**
+ * The default of `millrace train`: the emulated cloud in this process, reached through the AWS SDK like the real one. Services
+ * named by AWS_ENDPOINT_URL_S3, _SQS or _LAMBDA are used where they are instead, each on its own.
+ */
+export async function emulatedRunCloud(): Promise<RunCloud> {
+  const local = await provisionedCloud({ etags: 'opaque' })
+  try {
+    const clients = awsClients({ localEndpoint: local.endpoint })
+    const receiver = sqsClient({ localEndpoint: local.endpoint })
+    const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local.endpoint)
+    return {
+      where: whereOf(),
+      store: s3ObjectStore(clients.s3, names.bucket),
+      queue: sqsQueue(clients.sqs, { queueUrl, deadLetterQueueUrl, receiver }),
+      invoker: lambdaInvoker(clients.lambda, names.rolloutFunction),
+      clock: systemClock,
+      bucket: names.bucket,
+      queueUrl,
+      spillAboveBytes: SPILL_ABOVE_BYTES,
+      manifestPollMs: MANIFEST_POLL_MS,
+      heartbeatMs: HEARTBEAT_MS,
+      memoryMb: ROLLOUT_MEMORY_MB,
+      trainWorker: join(packageRoot(), 'dist/learner/train-worker.mjs'),
+      async close() {
+        clients.destroy()
+        receiver.destroy()
+        await local.close()
+      },
+    }
+  } catch (error) {
+    await local.close()
+    throw error
+  }
+}
+
+/** Bucket and queues of services that lie elsewhere are made there if they are missing; those of this process exist. */
+async function foreignResources(clients: AwsClients, endpoint: string): Promise<{ queueUrl: string; deadLetterQueueUrl: string }> {
+  if (isForeign('S3')) {
+    const bucket = { Bucket: names.bucket }
+    await clients.s3.send(new HeadBucketCommand(bucket)).catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
+  }
+  if (!isForeign('SQS')) {
+    return { queueUrl: `${endpoint}/000000000000/${names.queue}`, deadLetterQueueUrl: `${endpoint}/000000000000/${names.deadLetterQueue}` }
+  }
+  const create = async (QueueName: string): Promise<string> => (await clients.sqs.send(new CreateQueueCommand({ QueueName }))).QueueUrl ?? ''
+  return { queueUrl: await create(names.queue), deadLetterQueueUrl: await create(names.deadLetterQueue) }
+}
+
+function isForeign(service: 'S3' | 'SQS' | 'LAMBDA'): boolean {
+  return Boolean(process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'])
+}
+
+function whereOf(): string {
+  const foreign = (['S3', 'SQS', 'LAMBDA'] as const).filter(isForeign)
+  return foreign.length === 0 ? 'emulated cloud' : `emulated cloud, with ${foreign.join(', ')} elsewhere`
+}

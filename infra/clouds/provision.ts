@@ -1,0 +1,44 @@
+import { join } from 'node:path'
+import { type LocalCloud, type LocalCloudOptions, localCloud } from '../local/cloud.ts'
+import { packageRoot } from '../local/packageRoot.ts'
+import { ROLLOUT_MEMORY_MB, names } from './names.ts'
+
+/** Messages a learner took and did not delete come back after this long. */
+const VISIBILITY_SECONDS = 60
+const MAX_RECEIVES = 5
+/** Lambda's own limit. */
+const FUNCTION_TIMEOUT_MS = 900_000
+
+/**
+ * An emulated cloud with all that a run needs in it: bucket, queue with its dead-letter queue, and the rollout function, which
+ * sees S3 and SQS at the endpoints of AWS's variables where they are set and else here.
+ */
+export async function provisionedCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
+  const cloud = await localCloud(options)
+  if (!cloud.s3.hasBucket(names.bucket)) cloud.s3.createBucket(names.bucket)
+  cloud.sqs.createQueue(names.deadLetterQueue)
+  cloud.sqs.createQueue(names.queue, {
+    VisibilityTimeout: String(VISIBILITY_SECONDS),
+    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: `arn:aws:sqs:us-east-1:000000000000:${names.deadLetterQueue}`, maxReceiveCount: MAX_RECEIVES }),
+  })
+  cloud.lambda.create({
+    name: names.rolloutFunction,
+    file: join(packageRoot(), 'dist/functions/rollout.mjs'),
+    memoryMb: ROLLOUT_MEMORY_MB,
+    timeoutMs: FUNCTION_TIMEOUT_MS,
+    retries: 0,
+    environment: { ...awsVariables(), AWS_ENDPOINT_URL_S3: endpointOf('S3', cloud), AWS_ENDPOINT_URL_SQS: endpointOf('SQS', cloud) },
+  })
+  return cloud
+}
+
+/** Where a service is: AWS's own variables say, else the emulated cloud. */
+export function endpointOf(service: 'S3' | 'SQS' | 'LAMBDA', cloud: LocalCloud): string {
+  return process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'] || cloud.endpoint
+}
+
+/** Credentials and region go on to the functions, for a service that lies elsewhere. */
+function awsVariables(): Record<string, string> {
+  const entries = Object.entries(process.env).filter(([name]) => /^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION)$/.test(name))
+  return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']))
+}

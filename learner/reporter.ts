@@ -1,0 +1,118 @@
+import type { CostMeter } from '../shared/cost/costMeter.ts'
+import type { Dropped, Progress, RunObserver, RunSummary, StopReason, UpdateLine } from './observer.ts'
+import type { Sampler } from './rollouts/sampler.ts'
+import type { RunState } from './runState.ts'
+import type { Learner } from './training/learner.ts'
+import type { UpdateResult } from './updateResult.ts'
+
+const PROGRESS_EVERY_MS = 100
+/** Rates are over about this long. */
+const WINDOW_MS = 2_000
+const MAX_CURVE_POINTS = 400
+
+interface Mark {
+  readonly atMs: number
+  readonly envSteps: number
+  readonly updates: number
+  readonly busyMs: number
+}
+
+export interface ReporterParts {
+  readonly run: string
+  readonly state: RunState
+  readonly sampler: Sampler
+  readonly learner: Learner
+  readonly meter: CostMeter
+  readonly observer: RunObserver
+}
+
+/** Turns what a run knows of itself into lines, progress and a summary for its observers. It only observes. */
+export class Reporter {
+  private readonly parts: ReporterParts
+  private readonly startedAt = performance.now()
+  private readonly marks: Mark[] = []
+  private curve: [number, number][] = []
+  private curveStride = 1
+  private last: UpdateLine
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(parts: ReporterParts) {
+    this.parts = parts
+    const lag = { min: 0, mean: 0, max: 0 }
+    this.last = { ...parts.state.clocks, atMs: 0, policyVersion: 0, lag, meanReturn: null, episodes: 0, metrics: {} }
+  }
+
+  start(): void {
+    this.marks.push(this.mark())
+    this.timer = setInterval(() => this.progressNow(), PROGRESS_EVERY_MS)
+    this.timer.unref()
+  }
+
+  update(result: UpdateResult): UpdateLine {
+    const { state, observer } = this.parts
+    const { envSteps, trainedSteps, updates, policyVersion, lag, metrics } = result
+    const { episodes } = state.episodes
+    const meanReturn = state.episodes.mean()
+    this.last = { atMs: this.elapsedMs(), envSteps, trainedSteps, updates, policyVersion, lag, meanReturn, episodes, metrics }
+    if (meanReturn !== null && updates % this.curveStride === 0) this.addToCurve(envSteps, meanReturn)
+    observer.onUpdate?.(this.last)
+    return this.last
+  }
+
+  end(reason: StopReason): RunSummary {
+    clearInterval(this.timer)
+    const progress = this.progress()
+    const summary = { run: this.parts.run, reason, progress, curve: this.curve, costByPart: this.parts.meter.byPart() }
+    this.parts.observer.onEnd?.(summary)
+    return summary
+  }
+
+  /** Stops reporting after a failure. */
+  close(): void {
+    clearInterval(this.timer)
+  }
+
+  private progressNow(): void {
+    this.marks.push(this.mark())
+    while (this.marks.length > 2 && (this.marks[1]?.atMs ?? 0) < this.elapsedMs() - WINDOW_MS) this.marks.shift()
+    this.parts.observer.onProgress?.(this.progress())
+  }
+
+  private progress(): Progress {
+    const { sampler, state, meter } = this.parts
+    const now = this.mark()
+    const from = this.marks[0] ?? now
+    const ms = Math.max(1, now.atMs - from.atMs)
+    const { fragments, envSteps } = state.stale
+    const dropped: Dropped = { stale: fragments, envSteps, ...sampler.rejected }
+    return {
+      ...this.last,
+      ...state.clocks,
+      atMs: now.atMs,
+      stepsPerSecond: ((now.envSteps - from.envSteps) / ms) * 1000,
+      updatesPerSecond: ((now.updates - from.updates) / ms) * 1000,
+      learnerIdleShare: Math.min(1, Math.max(0, 1 - (now.busyMs - from.busyMs) / ms)),
+      leasesInFlight: sampler.leasesInFlight,
+      queuedFragments: sampler.queuedFragments,
+      costUsd: meter.total(),
+      dropped,
+    }
+  }
+
+  private mark(): Mark {
+    const { state, learner } = this.parts
+    return { atMs: this.elapsedMs(), envSteps: state.clocks.envSteps, updates: state.clocks.updates, busyMs: learner.busyMs }
+  }
+
+  private elapsedMs(): number {
+    return performance.now() - this.startedAt
+  }
+
+  /** Keeps every second point whenever there are too many: a curve of any length stays small and even. */
+  private addToCurve(envSteps: number, meanReturn: number): void {
+    this.curve.push([envSteps, meanReturn])
+    if (this.curve.length < MAX_CURVE_POINTS) return
+    this.curve = this.curve.filter((_, i) => i % 2 === 0)
+    this.curveStride *= 2
+  }
+}

@@ -1,0 +1,132 @@
+import { validateFragment } from '../../shared/batch/index.ts'
+import type { CostMeter } from '../../shared/cost/costMeter.ts'
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { PolicySpec } from '../../shared/policy/spec.ts'
+import type { Lease, Pacing } from '../../shared/protocol/lease.ts'
+import type { RolloutSettings } from '../experiment.ts'
+import type { RunCloud } from '../runCloud.ts'
+import { Inbox } from './inbox.ts'
+import { LeaseKeeper } from './leaseKeeper.ts'
+import { RolloutSource, type Sampling } from './source.ts'
+
+/** In a message, more than this many fragments of a shard are on their way at once only if the queue is slow. */
+const MAX_SENDS_IN_FLIGHT = 4
+const MAX_FRAGMENTS = Number.MAX_SAFE_INTEGER
+
+export interface SamplerOptions {
+  readonly run: string
+  readonly cloud: RunCloud
+  readonly rollouts: RolloutSettings
+  readonly env: Lease['env']
+  readonly policy: PolicySpec
+  readonly seed: number
+  readonly pacing: Pacing
+  readonly meter: CostMeter
+  readonly onEvent: (text: string) => void
+}
+
+/** All that makes experience for a run: leases kept open, fragments received and checked, and the source they come out of. */
+export class Sampler implements Sampling {
+  readonly source: RolloutSource
+  private readonly options: SamplerOptions
+  private readonly abort = new AbortController()
+  private readonly keeper: LeaseKeeper
+  private readonly inbox: Inbox
+  private pumping: Promise<void> = Promise.resolve()
+
+  constructor(options: SamplerOptions) {
+    const { run, cloud, rollouts, policy, meter, onEvent } = options
+    this.options = options
+    this.source = new RolloutSource(rollouts.shards, this)
+    const promise = { fragmentLength: rollouts.fragmentLength, numEnvs: rollouts.envsPerShard, policy }
+    const shared = { onEvent, onFatal: (error: unknown) => this.source.fail(error), signal: this.abort.signal }
+    this.inbox = new Inbox({
+      ...shared,
+      queue: cloud.queue,
+      store: cloud.store,
+      run,
+      // What a lead of one and the sends in flight can bring, so that a full inbox means a learner that is behind.
+      capacity: Math.max(16, rollouts.shards * MAX_SENDS_IN_FLIGHT),
+      check: (fragment) => this.check(fragment, promise),
+      onFragment: (fragment) => {
+        this.keeper.alive(fragment.provenance.shard)
+        this.source.push(fragment)
+      },
+      onLeaseEnd: (report) => this.keeper.ended(report),
+      onRequests: (made) => meter.request(made),
+    })
+    this.keeper = new LeaseKeeper({
+      ...shared,
+      invoker: cloud.invoker,
+      clock: cloud.clock,
+      meter,
+      leaseMs: rollouts.leaseSeconds * 1000,
+      makeLease: (lease) => this.makeLease(lease),
+      firstMissing: (shard) => this.inbox.nextSequence(shard),
+    })
+  }
+
+  get leasesInFlight(): number {
+    return this.keeper.inFlight
+  }
+
+  get queuedFragments(): number {
+    return this.inbox.size
+  }
+
+  get rejected(): Inbox['rejected'] {
+    return this.inbox.rejected
+  }
+
+  /** A fragment was trained on or dropped for good. */
+  consumed(fragment: SampleBatch): void {
+    this.inbox.consumed(fragment)
+  }
+
+  start(): void {
+    this.keeper.open(this.options.rollouts.shards)
+    this.pumping = this.inbox.pump().catch((error: unknown) => {
+      if (!this.abort.signal.aborted) this.source.fail(error)
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.abort.abort()
+    await this.inbox.close()
+    await this.pumping
+    await this.keeper.close()
+  }
+
+  private check(fragment: SampleBatch, promise: Parameters<typeof validateFragment>[1]): void {
+    const { shard } = fragment.provenance
+    if (shard >= this.options.rollouts.shards) {
+      throw new MillraceError('E_MESSAGE', `shard ${shard} does not exist, the run has ${this.options.rollouts.shards}`, { shard })
+    }
+    validateFragment(fragment, promise)
+  }
+
+  private makeLease(lease: { shard: number; lease: string; deadline: number; firstSequence: number }): Lease {
+    const { run, cloud, rollouts, env, policy, seed, pacing } = this.options
+    return {
+      format: 1,
+      run,
+      ...lease,
+      env,
+      policy,
+      numEnvs: rollouts.envsPerShard,
+      fragmentLength: rollouts.fragmentLength,
+      maxFragments: MAX_FRAGMENTS,
+      pacing,
+      stages: [],
+      exploration: {},
+      seed,
+      bucket: cloud.bucket,
+      queueUrl: cloud.queueUrl,
+      spillAboveBytes: rollouts.spillAboveBytes ?? cloud.spillAboveBytes,
+      compress: false,
+      maxSendsInFlight: MAX_SENDS_IN_FLIGHT,
+      manifestPollMs: rollouts.manifestPollMs ?? cloud.manifestPollMs,
+    }
+  }
+}

@@ -1,0 +1,173 @@
+import { createHash } from 'node:crypto'
+import { CostMeter } from '../shared/cost/costMeter.ts'
+import { US_EAST_1 } from '../shared/cost/priceBook.ts'
+import { asDefinition, makeVectorEnv } from '../shared/env/index.ts'
+import { MillraceError } from '../shared/errors.ts'
+import type { PolicySpec } from '../shared/policy/spec.ts'
+import { policySpecFor } from '../shared/policy/index.ts'
+import { keys } from '../shared/protocol/keys.ts'
+import type { Lease } from '../shared/protocol/lease.ts'
+import { deriveSeed } from '../shared/random.ts'
+import type { PlanSetting } from './algorithm.ts'
+import type { Experiment } from './experiment.ts'
+import { Plan } from './flow/index.ts'
+import type { RunObserver, RunSummary, StopReason, UpdateLine } from './observer.ts'
+import { Publisher } from './publisher.ts'
+import { Reporter } from './reporter.ts'
+import { learner as learnerKey, publisher as publisherKey, rolloutSource, runState } from './resources.ts'
+import { Sampler } from './rollouts/sampler.ts'
+import type { RunCloud } from './runCloud.ts'
+import { RunState } from './runState.ts'
+import { InlineLearner } from './training/inlineLearner.ts'
+import type { Learner } from './training/learner.ts'
+import { ThreadLearner } from './training/threadLearner.ts'
+
+/** A function that waits for a newer policy goes on with the old one after this long, so that a lost fragment cannot stop a run. */
+const PATIENCE_MS = 2_000
+
+export interface TrainOptions {
+  /** Name of the run: its objects lie under it, its messages carry it. */
+  readonly run: string
+  readonly cloud: RunCloud
+  readonly observer?: RunObserver
+  /** Ends the run at a clean boundary. */
+  readonly signal?: AbortSignal
+  /** The experiment as a self-contained module, for functions that need a user's own env. */
+  readonly envCode?: Uint8Array
+}
+
+export interface TrainResult {
+  readonly summary: RunSummary
+  /** The final policy as ONNX. */
+  readonly policy: Uint8Array
+  readonly spec: PolicySpec
+}
+
+/**
+ * Runs an experiment to its end: experiment → plan → updates, until its goal or a limit is reached or the signal aborts.
+ *
+ * @throws MillraceError what made the run impossible or ended it; functions were told to stop by then
+ */
+export async function train(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
+  const { run, cloud, observer = {}, signal } = options
+  const { algorithm, rollouts, seed } = experiment
+  const setting = planSetting(experiment)
+  const plan = new Plan(algorithm.name)
+  const output = algorithm.plan(plan, setting)
+  const spec = specOf(experiment)
+  const env = await envOf(experiment, options)
+
+  const meter = new CostMeter(US_EAST_1, { memoryMb: cloud.memoryMb, now: () => cloud.clock.now() })
+  const onEvent = (text: string): void => observer.onEvent?.({ level: 'warn', text })
+  const pacing = { ...algorithm.pacing(setting), patienceMs: PATIENCE_MS }
+  const sampler = new Sampler({ run, cloud, rollouts, env, policy: spec, seed, pacing, meter, onEvent })
+  const state = new RunState((fragment) => sampler.consumed(fragment))
+  const learner = makeLearner(experiment, { setting, spec, cloud })
+  const publisher = new Publisher(cloud.store, cloud.clock, {
+    run,
+    heartbeatMs: cloud.heartbeatMs,
+    onRequest: (s3Put) => meter.request({ s3Put }),
+  })
+  const reporter = new Reporter({ run, state, sampler, learner, meter, observer })
+  observer.onStart?.({ run, env: env.id, algorithm: algorithm.name, seed, where: cloud.where, stop: experiment.stop })
+
+  try {
+    publisher.start()
+    reporter.start()
+    // Functions start while the learner does: they wait for their first policy.
+    const first = learner
+      .policy()
+      .then((model) => publisher.publish(0, model))
+      .catch((error: unknown) => sampler.source.fail(error))
+    const resources = [rolloutSource.of(sampler.source), learnerKey.of(learner), publisherKey.of(publisher), runState.of(state)]
+    const goal = new Goal(experiment, { state, meter })
+    const abort = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
+    let reason: StopReason = 'ended'
+    for await (const update of plan.run(output, { resources, signal: abort })) {
+      const reached = goal.reached(reporter.update(update))
+      if (!reached) continue
+      reason = reached
+      break
+    }
+    if (reason === 'ended') reason = signal?.aborted ? 'interrupted' : goal.signal.aborted ? 'seconds' : reason
+    goal.close()
+    await first
+    const policy = await learner.policy()
+    return { summary: reporter.end(reason), policy, spec }
+  } finally {
+    reporter.close()
+    // What fails here would hide why the run ended; functions then end by the heartbeat.
+    await publisher.stop().catch((error: unknown) => onEvent(`functions could not be told to stop: ${String(error)}`))
+    await learner.close()
+  }
+}
+
+/** When a run is over. */
+class Goal {
+  private readonly experiment: Experiment
+  private readonly parts: { readonly state: RunState; readonly meter: CostMeter }
+  private readonly abort = new AbortController()
+  private readonly timer: NodeJS.Timeout | undefined
+
+  constructor(experiment: Experiment, parts: { readonly state: RunState; readonly meter: CostMeter }) {
+    this.experiment = experiment
+    this.parts = parts
+    const { seconds } = experiment.stop
+    if (seconds !== undefined) this.timer = setTimeout(() => this.abort.abort(), seconds * 1000)
+  }
+
+  /** Aborts when the time is up. */
+  get signal(): AbortSignal {
+    return this.abort.signal
+  }
+
+  reached({ meanReturn, envSteps }: UpdateLine): StopReason | undefined {
+    const { stop, budget } = this.experiment
+    const { state, meter } = this.parts
+    if (stop.meanReturn !== undefined && state.episodes.full && (meanReturn ?? -Infinity) >= stop.meanReturn) return 'meanReturn'
+    if (stop.envSteps !== undefined && envSteps >= stop.envSteps) return 'envSteps'
+    return budget !== undefined && meter.total() >= budget.usd ? 'budget' : undefined
+  }
+
+  close(): void {
+    clearTimeout(this.timer)
+  }
+}
+
+/** The plan of an experiment, built and not run. @throws MillraceError E_PLAN_PARAMETER */
+export function planOf(experiment: Experiment): Plan {
+  const plan = new Plan(experiment.algorithm.name)
+  experiment.algorithm.plan(plan, planSetting(experiment))
+  return plan
+}
+
+function planSetting({ rollouts }: Experiment): PlanSetting {
+  return { shards: rollouts.shards, fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard }
+}
+
+function specOf({ env, envConfig }: Experiment): PolicySpec {
+  const { observationSpace, actionSpace } = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
+  return policySpecFor(observationSpace, actionSpace)
+}
+
+function makeLearner(
+  { algorithm, rollouts, seed }: Experiment,
+  { setting, spec: policy, cloud }: { readonly setting: PlanSetting; readonly spec: PolicySpec; readonly cloud: RunCloud },
+): Learner {
+  const B = algorithm.fragmentsPerUpdate(setting) * rollouts.envsPerShard
+  const core = { spec: algorithm.learner(), policy, T: rollouts.fragmentLength, B, seed: deriveSeed(seed, 'weights') }
+  return cloud.trainWorker === undefined ? new InlineLearner(core) : new ThreadLearner(cloud.trainWorker, core)
+}
+
+/** How functions come by the env: a built-in by its id, a user's own as a module in the bucket. */
+async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: TrainOptions): Promise<Lease['env']> {
+  const { id } = asDefinition(env)
+  if (typeof env === 'string') return { id, config: envConfig }
+  if (!envCode) {
+    throw new MillraceError('E_EXPERIMENT', `env '${id}' is the experiment's own, and the experiment was not given as a module`, { env: id })
+  }
+  const sha256 = createHash('sha256').update(envCode).digest('hex')
+  const key = keys.code(run, sha256)
+  await cloud.store.put(key, envCode)
+  return { id, config: envConfig, code: { key, sha256 } }
+}
