@@ -1,4 +1,6 @@
-/** USD per request and per stored GB-month: us-east-1, list prices, as of November 2026 (AWS's SQS and S3 price pages). */
+import { type PriceBook, US_EAST_1 } from '../cost/priceBook.ts'
+
+/** USD per request and per stored GB-month. */
 export interface TransportPrices {
   /** Every 64 KiB of a payload, in every API call. */
   readonly sqsRequest: number
@@ -9,13 +11,12 @@ export interface TransportPrices {
   readonly storedDays: number
 }
 
-export const TRANSPORT_PRICES: TransportPrices = {
-  sqsRequest: 0.4e-6,
-  s3Put: 5e-6,
-  s3Get: 0.4e-6,
-  s3GbMonth: 0.023,
-  storedDays: 1 / 24,
+/** The part of a price book that moving a fragment touches, bodies being stored for an hour. */
+export function transportPrices({ sqsRequest, s3Write, s3Read }: PriceBook): TransportPrices {
+  return { sqsRequest: sqsRequest.usd, s3Put: s3Write.usd, s3Get: s3Read.usd, s3GbMonth: 0.023, storedDays: 1 / 24 }
 }
+
+export const TRANSPORT_PRICES: TransportPrices = transportPrices(US_EAST_1)
 
 /** The longest message SQS takes (1 MiB), and the piece of one that is billed as a request. */
 export const MAX_MESSAGE_BYTES = 1 << 20
