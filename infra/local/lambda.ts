@@ -63,8 +63,8 @@ export interface LambdaService {
   close(): Promise<void>
 }
 
-/** True for a path of the Lambda API: `/2015-03-31/functions/…` and its other versions. */
-export const isLambdaPath = (pathname: string): boolean => /^\/\d{4}-\d\d-\d\d\/functions(\/|$)/.test(pathname)
+/** True for a path of the Lambda API, with or without a query: `/2015-03-31/functions/…` and its other versions. */
+export const isLambdaPath = (path: string): boolean => /^\/\d{4}-\d\d-\d\d\/functions([/?]|$)/.test(path)
 
 /** How long an environment has between SIGTERM and SIGKILL when the emulation closes. */
 const CLOSE_GRACE_MS = 300

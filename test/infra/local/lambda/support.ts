@@ -39,6 +39,15 @@ export function isRunning(pid: number): boolean {
   }
 }
 
+/** How often a handler began, by the file that it marks. */
+export const begun = (marker: string): number => {
+  try {
+    return readFileSync(marker, 'utf8').split('\n').length - 1
+  } catch {
+    return 0
+  }
+}
+
 export interface RunningLambda extends AsyncDisposable {
   readonly service: LambdaService
   readonly endpoint: string
