@@ -84,6 +84,13 @@ test('the log sink gets every line with the function, environment and request it
   expect(lines.map((line) => [line.functionName, line.requestId])).toEqual(lines.map(() => ['f', requestId]))
 })
 
+test('a log far larger than a pipe is complete when the answer comes', async () => {
+  await using lambda = await startLambda({ bootstrap }, [probe('f')])
+  const { log } = await invoke(lambda.client, 'f', { do: 'log', lines: 30_000 }, { LogType: 'Tail' })
+  expect(log).toContain('line 29999 ')
+  expect(log.indexOf('REPORT RequestId')).toBeGreaterThan(log.indexOf('line 29999 '))
+})
+
 describe('faults on demand', () => {
   test('a crash is a real one: the handler had begun, and the next invocation starts cold', async () => {
     const points: FaultPoint[] = []
