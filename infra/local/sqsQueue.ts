@@ -46,6 +46,11 @@ export class SqsQueue {
     this.modified = this.created
   }
 
+  /** Long polls that wait now. */
+  get waiting(): number {
+    return this.waiters.size
+  }
+
   /** @throws AwsError InvalidMessageContents, InvalidParameterValue (too long, a bad attribute or delay) */
   send(outgoing: Outgoing): Message {
     checkOutgoing(outgoing)

@@ -11,8 +11,8 @@ import type { BatchQueue, QueueMessage } from './ports.ts'
 
 export interface SqsQueueOptions {
   readonly queueUrl: string
-  /** Where rejected messages go. */
-  readonly deadLetterQueueUrl: string
+  /** Where rejected messages go; a sender needs none. */
+  readonly deadLetterQueueUrl?: string | undefined
   /**
    * A client for receives alone, best one of its own: an abort signal makes the SDK forget what it caches for all other calls of
    * the same client.
@@ -77,6 +77,9 @@ export function sqsQueue(client: SQSClient, options: SqsQueueOptions): BatchQueu
       await attempt('cannot delete', Promise.all(batches))
     },
     async reject(message, reason) {
+      if (deadLetterQueueUrl === undefined) {
+        throw new MillraceError('E_QUEUE', `message ${message.id} cannot be rejected: no dead-letter queue is named (${reason})`)
+      }
       const printable = reason.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_REASON) || 'no reason given'
       const fits = Buffer.byteLength(message.body) + printable.length + 'reasonString'.length <= MAX_BYTES
       const command = new SendMessageCommand({
