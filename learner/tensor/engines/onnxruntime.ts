@@ -13,6 +13,9 @@ export interface OnnxRuntimeOptions {
   readonly provider?: 'cpu' | 'cuda' | 'webgpu'
 }
 
+/** Errors are thrown; printing them too, past whatever a command shows, helps nobody. */
+const SILENT = 4
+
 /** Runs graphs as ONNX models. A run keeps its thread busy, so a service should hold this engine in a worker thread. */
 export function onnxRuntimeEngine({ threads = 1, provider = 'cpu' }: OnnxRuntimeOptions = {}): Engine {
   return {
@@ -26,6 +29,7 @@ export function onnxRuntimeEngine({ threads = 1, provider = 'cpu' }: OnnxRuntime
           graphOptimizationLevel: 'all',
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
+          logSeverityLevel: SILENT,
         })
         return program({ graph, session, Tensor: ort.Tensor })
       } catch (cause) {

@@ -1,0 +1,202 @@
+import { expect, test } from 'vitest'
+import * as tfjs from '@tensorflow/tfjs'
+import ort from 'onnxruntime-node'
+import { impalaTrainStep, type ImpalaTrainStepOptions } from '../../../learner/losses/index.ts'
+import * as t from '../../../learner/tensor/index.ts'
+import { MODEL_INPUT, MODEL_OUTPUTS } from '../../../shared/policy/spec.ts'
+import { expectClose } from '../tensor/helpers.ts'
+
+const OPTIONS: ImpalaTrainStepOptions = {
+  observationShape: [4],
+  actions: 3,
+  hidden: [8, 8],
+  activation: 'tanh',
+  sharedTrunk: true,
+  T: 5,
+  B: 3,
+  gamma: 0.9,
+  rhoBar: 1,
+  cBar: 1,
+  pgRhoBar: 1,
+  valueCoef: 0.5,
+  reduction: 'mean',
+  rewardScale: 0.5,
+  rewardClip: 0.4,
+  maxGradNorm: 0.5,
+  optimizer: { kind: 'adam' },
+}
+
+type Feeds = Record<string, t.HostTensor>
+
+/** A random batch with one termination (t 1, env 0) and one truncation (t 2, env 1). */
+function batch({ T, B, observationShape, actions }: ImpalaTrainStepOptions, seed = 3): Feeds {
+  const uniform = t.seededUniform(seed)
+  const draw = (n: number) => Float32Array.from({ length: n }, () => 2 * uniform() - 1)
+  const flags = (...steps: number[]) => Uint8Array.from({ length: T * B }, (_, i) => Number(steps.includes(i)))
+  const [ended, truncated] = [1 * B, 2 * B + 1]
+  const extra = B + 1
+  const next = Int32Array.from({ length: T * B }, (_, i) => (i === truncated ? T * B + B : i + B))
+  const width = observationShape.reduce((a, b) => a * b, 1)
+  return {
+    entropy_coef: t.float32([0.01], []),
+    observations: t.float32(draw(T * B * width), [T, B, ...observationShape]),
+    extra_observations: t.float32(draw(extra * width), [extra, ...observationShape]),
+    next_index: t.int32(next, [T, B]),
+    actions: t.int32(
+      Array.from({ length: T * B }, () => Math.floor(uniform() * actions)),
+      [T, B],
+    ),
+    behaviour_log_probs: t.float32(
+      draw(T * B).map((x) => -1.1 + 0.3 * x),
+      [T, B],
+    ),
+    rewards: t.float32(draw(T * B), [T, B]),
+    terminated: { dtype: 'uint8', shape: [T, B], data: flags(ended) },
+    episode_end: { dtype: 'uint8', shape: [T, B], data: flags(ended, truncated) },
+  }
+}
+
+const VARIANTS: readonly Partial<ImpalaTrainStepOptions>[] = [
+  {},
+  {
+    sharedTrunk: false,
+    activation: 'relu',
+    reduction: 'sum',
+    optimizer: { kind: 'rmsprop', epsilon: 0.1, momentum: 0.5, centered: true },
+  },
+  { observationShape: [2, 3], hidden: [6], rhoBar: null, cBar: 0.7, lambda: 0.9, optimizer: { kind: 'adamw' } },
+]
+
+test.each(VARIANTS)('both engines give the same three updates within 1e-5: %j', async (variant) => {
+  const options = { ...OPTIONS, ...variant }
+  const step = impalaTrainStep(options)
+  const states: t.TrainState[] = []
+  const metrics: number[][] = []
+  for (const engine of [t.onnxRuntimeEngine(), t.tfjsEngine(tfjs as unknown as t.Tf)]) {
+    const trainer = await t.createTrainer(engine, step, step.initialState(t.seededUniform(1)))
+    for (const seed of [3, 4, 5]) metrics.push([...(await trainer.update(batch(options, seed), 0.01))])
+    states.push(trainer.save())
+    await trainer.dispose()
+  }
+  const [a, b] = states as [t.TrainState, t.TrainState]
+  expect(a.step).toBe(3)
+  expect(b.step).toBe(3)
+  expectClose(a.weights, b.weights, 1e-5, 'weight')
+  for (const slot of step.slots) expectClose(a.slots[slot] ?? [], b.slots[slot] ?? [1], 1e-5, slot)
+  for (const i of [0, 1, 2]) expectClose(metrics[i] ?? [], metrics[i + 3] ?? [], 1e-4, 'metric')
+})
+
+/** One environment step a column, whose reward is 1 for action 1 and 0 for action 0: which must become likelier, in closed form. */
+test('on a two-armed bandit the first update raises the better action and the value of the state', async () => {
+  const options: ImpalaTrainStepOptions = {
+    ...OPTIONS,
+    actions: 2,
+    observationShape: [1],
+    T: 1,
+    B: 4,
+    rewardScale: 1,
+    optimizer: { kind: 'sgd' },
+  }
+  delete (options as { rewardClip?: number }).rewardClip
+  const step = impalaTrainStep(options)
+  const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, step.initialState(t.seededUniform(2)))
+  const ones = { dtype: 'uint8', shape: [1, 4], data: new Uint8Array(4).fill(1) } as const
+  const feeds: Feeds = {
+    entropy_coef: t.float32([0], []),
+    observations: t.float32([1, 1, 1, 1], [1, 4, 1]),
+    extra_observations: t.float32([0], [1, 1]),
+    next_index: t.int32([4, 4, 4, 4], [1, 4]),
+    actions: t.int32([0, 1, 0, 1], [1, 4]),
+    behaviour_log_probs: t.float32(new Float32Array(4).fill(Math.log(0.5)), [1, 4]),
+    rewards: t.float32([0, 1, 0, 1], [1, 4]),
+    terminated: ones,
+    episode_end: ones,
+  }
+  const look = async () => {
+    const session = await ort.InferenceSession.create(step.policy.withWeights(trainer.weights))
+    const out = await session.run({ observations: new ort.Tensor('float32', Float32Array.of(1), [1, 1]) })
+    await session.release()
+    const [a, b] = (out['logits'] as ort.Tensor).data as Float32Array
+    return { better: 1 / (1 + Math.exp(Number(a) - Number(b))), value: Number((out['value'] as ort.Tensor).data[0]) }
+  }
+  const before = await look()
+  const metrics = [...(await trainer.update(feeds, 0.1))]
+  const after = await look()
+  // Advantages are r - V, so the gradient of the better logit is (1 - V) / 4 + V / 4 = 1 / 4 at equal probabilities, whatever V.
+  expect(after.better).toBeGreaterThan(before.better)
+  expect(Math.abs(after.value - 0.5)).toBeLessThan(Math.abs(before.value - 0.5))
+  // Targets are V + min(1, pi / 0.5) (r - V).
+  const rho = { worse: Math.min(1, (1 - before.better) / 0.5), better: Math.min(1, before.better / 0.5) }
+  const valueLoss = 0.25 * ((rho.worse * before.value) ** 2 + (rho.better * (1 - before.value)) ** 2)
+  expectClose([metrics[step.metricNames.indexOf('valueLoss')] ?? 0], [valueLoss], 1e-5)
+  for (let i = 0; i < 300; i++) await trainer.update(feeds, 0.1)
+  const trained = await look()
+  expect(trained.better).toBeGreaterThan(0.9)
+  await trainer.dispose()
+})
+
+test('the state behind a termination does not matter, that behind a truncation does', async () => {
+  const step = impalaTrainStep(OPTIONS)
+  const state = step.initialState(t.seededUniform(1))
+  const trainedOn = async (change: (feeds: Feeds) => void) => {
+    const feeds = batch(OPTIONS)
+    change(feeds)
+    const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, state)
+    await trainer.update(feeds, 0.01)
+    const { weights } = trainer.save()
+    await trainer.dispose()
+    return weights
+  }
+  const nextOf = (index: number, row: number) => (feeds: Feeds) => {
+    ;(feeds['next_index']?.data as Int32Array)[index] = row
+  }
+  const plain = await trainedOn(() => {})
+  expect(await trainedOn(nextOf(OPTIONS.B, 0))).toEqual(plain)
+  expect(await trainedOn(nextOf(2 * OPTIONS.B + 1, 0))).not.toEqual(plain)
+})
+
+test('rewards are scaled and then clipped', async () => {
+  const step = impalaTrainStep(OPTIONS)
+  const run = async (reward: number) => {
+    const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, step.initialState(t.seededUniform(1)))
+    const feeds = batch(OPTIONS)
+    ;(feeds['rewards']?.data as Float32Array).fill(reward)
+    await trainer.update(feeds, 0.01)
+    const { weights } = trainer.save()
+    await trainer.dispose()
+    return weights
+  }
+  expect(await run(0.9)).toEqual(await run(100)) // 0.45 and 50, both clipped to 0.4
+  expect(await run(0.7)).not.toEqual(await run(0.6)) // 0.35 and 0.3
+})
+
+test('the published policy computes what the train step trains, for any number of rows, under the agreed names', async () => {
+  const step = impalaTrainStep(OPTIONS)
+  const { weights } = step.initialState(t.seededUniform(9))
+  const session = await ort.InferenceSession.create(step.policy.withWeights(weights))
+  expect(session.inputNames).toEqual([MODEL_INPUT])
+  expect(session.outputNames).toEqual([MODEL_OUTPUTS.categorical, 'value'])
+  const view = t.viewsOf(weights, step.layout)
+  const values = (name: string) => view[name]?.data as Float32Array
+  const layer = (x: number[], name: string, columns: number) =>
+    Array.from({ length: columns }, (_, j) => {
+      const before = x.reduce((sum, v, k) => sum + v * Number(values(`${name}.weight`)[k * columns + j]), 0)
+      return Math.tanh(before + Number(values(`${name}.bias`)[j]))
+    })
+  for (const rows of [1, 6]) {
+    const observations = Float32Array.from({ length: rows * 4 }, (_, i) => Math.sin(i))
+    const out = await session.run({ observations: new ort.Tensor('float32', observations, [rows, 4]) })
+    expect(out['logits']?.dims).toEqual([rows, 3])
+    expect(out['value']?.dims).toEqual([rows])
+    const hidden = layer(layer([...observations.slice(0, 4)], 'trunk.0', 8), 'trunk.1', 8)
+    const head = (name: string, k: number) =>
+      hidden.reduce((sum, v, i) => sum + v * Number(values(`${name}.head.weight`)[k * 8 + i]), 0)
+    expectClose(
+      ((out['logits'] as ort.Tensor).data as Float32Array).slice(0, 3),
+      [0, 1, 2].map((k) => head('policy', k)),
+      1e-5,
+    )
+    expectClose(((out['value'] as ort.Tensor).data as Float32Array).slice(0, 1), [head('value', 0)], 1e-5)
+  }
+  await session.release()
+})
