@@ -25,7 +25,11 @@ export const FragmentMessage = z.strictObject({
 })
 export type FragmentMessage = z.infer<typeof FragmentMessage>
 
-export const LeaseEndMessage = z.strictObject({ kind: z.literal('leaseEnd'), format: z.literal(1), report: LeaseReport })
+export const LeaseEndMessage = z.strictObject({
+  kind: z.literal('leaseEnd'),
+  format: z.literal(1),
+  report: LeaseReport,
+})
 export type LeaseEndMessage = z.infer<typeof LeaseEndMessage>
 
 export const Message = z.discriminatedUnion('kind', [FragmentMessage, LeaseEndMessage])
