@@ -5,16 +5,17 @@ export const commands: Commands = {
   async train(options, host) {
     const service = import('../learner/service.ts') // the heaviest import: it loads while the experiment is bundled
     service.catch(() => {}) // reported where it is awaited
-    const [{ trainCommand }, { loadExperiment, bundleEnvCode }, { openCloud }, { installedVersions }] = await Promise.all([
-      import('./commands/train.ts'),
-      import('./loadExperiment.ts'),
-      import('./clouds.ts'),
-      import('./run/records.ts'),
-    ])
+    const [{ trainCommand }, { loadExperiment, bundleEnvCode }, { openCloud }, { installedVersions }] =
+      await Promise.all([
+        import('./commands/train.ts'),
+        import('./loadExperiment.ts'),
+        import('./clouds.ts'),
+        import('./run/records.ts'),
+      ])
     return await trainCommand(options, host, {
       load: loadExperiment,
       bundleEnvCode,
-      openCloud: (wanted) => openCloud({ ...wanted, env: host.env }),
+      openCloud,
       train: async () => (await service).train,
       versions: installedVersions(),
     })
@@ -35,7 +36,10 @@ export const commands: Commands = {
       load: loadExperiment,
       async plan({ algorithm, rollouts }) {
         const plan = new Plan(algorithm.name)
-        algorithm.plan(plan, { shards: rollouts.shards, fragmentSteps: rollouts.envsPerShard * rollouts.fragmentLength })
+        algorithm.plan(plan, {
+          shards: rollouts.shards,
+          fragmentSteps: rollouts.envsPerShard * rollouts.fragmentLength,
+        })
         return plan.graph()
       },
       mermaid: async (graph) => mermaid(graph),

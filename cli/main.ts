@@ -28,6 +28,8 @@ async function die(error: unknown): Promise<void> {
 
 /** Ends the process once what was written is out: a handle that a library left open must not keep it alive. */
 async function end(exitCode: number): Promise<void> {
-  await Promise.all([process.stdout, process.stderr].map((stream) => new Promise<void>((done) => stream.write('', () => done()))))
+  await Promise.all(
+    [process.stdout, process.stderr].map((stream) => new Promise<void>((done) => stream.write('', () => done()))),
+  )
   process.exit(exitCode)
 }

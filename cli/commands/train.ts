@@ -46,7 +46,7 @@ export type Train = (
 export interface TrainParts {
   load(file: string, options: { readonly cwd: string }): Promise<LoadedExperiment>
   bundleEnvCode(file: string): Promise<Uint8Array>
-  openCloud(options: { experiment: Experiment; runFolder: string; serial: boolean }): Promise<RunCloud>
+  openCloud(options: { readonly serial: boolean }): Promise<RunCloud>
   /** Imports the learner; called at once, so that it loads while the experiment is bundled. */
   train(): Promise<Train>
   readonly versions: Versions
@@ -118,7 +118,7 @@ async function trainInto(setting: Setting, { options, host, parts }: Context): P
     })
     let result: TrainResult
     try {
-      const cloud = await parts.openCloud({ experiment, runFolder: folder.path, serial: options.serial })
+      const cloud = await parts.openCloud({ serial: options.serial })
       try {
         const counting: RunObserver = {
           onUpdate(line) {

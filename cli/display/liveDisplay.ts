@@ -2,7 +2,7 @@ import type { Progress, RunInfo } from '../../learner/observer.ts'
 import type { Host } from '../host.ts'
 import type { Display } from './display.ts'
 import { liveView, startLine, type LiveState } from './liveView.ts'
-import { clip, displayWidth, oneLine } from './text.ts'
+import { displayWidth, oneLine } from './text.ts'
 
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
@@ -33,28 +33,26 @@ export function liveDisplay(host: Pick<Host, 'out' | 'now' | 'every'>): Display 
     drawn = lines
   }
   const printAbove = (text: string) => {
-    out.write(`${rewind()}${clip(text, out.columns - 1)}\n`)
+    out.write(`${rewind()}${text}\n`)
     drawn = []
     draw()
   }
+  const onProgress = (progress: Progress) => {
+    if (state) state = { ...state, progress, baseline: state.baseline ?? progress.meanReturn ?? undefined }
+  }
   return {
+    onProgress,
     onStart(info: RunInfo) {
       startedAt = host.now()
       state = { info, elapsedMs: 0 }
-      out.write(`${clip(startLine(info), out.columns - 1)}\n${HIDE_CURSOR}`)
+      out.write(`${startLine(info)}\n${HIDE_CURSOR}`)
       draw()
       stopTimer = host.every(REDRAW_MS, draw)
-    },
-    onProgress(progress: Progress) {
-      if (!state) return
-      state = { ...state, progress, baseline: state.baseline ?? progress.meanReturn ?? undefined }
     },
     onEvent({ level, text }) {
       printAbove(level === 'warn' ? out.colors.yellow(`warning: ${oneLine(text)}`) : oneLine(text))
     },
-    onEnd(summary) {
-      this.onProgress?.(summary.progress)
-    },
+    onEnd: (summary) => onProgress(summary.progress),
     stopping(text) {
       if (state) state = { ...state, note: text }
       else out.write(`${text}\n`)

@@ -32,15 +32,15 @@ export function liveView(state: LiveState, options: ViewOptions): string[] {
     const { lag } = progress
     const steps = count(progress.envSteps) + (info.stop.envSteps ? ` of ${count(info.stop.envSteps)}` : '')
     const parts = [
-      label('env steps', steps, 27),
+      label('env steps', steps, 33),
       label('steps/s', rate(progress.stepsPerSecond), 15),
-      label('updates', `${count(progress.updates)} (${rate(progress.updatesPerSecond)}/s)`, 20),
-      label('policy lag min/mean/max', `${count(lag.min)}/${lag.mean.toFixed(1)}/${count(lag.max)}`, 34),
+      label('updates', `${count(progress.updates)} (${rate(progress.updatesPerSecond)}/s)`, 22),
+      label('policy lag', `${count(lag.min)} / ${lag.mean.toFixed(1)} / ${count(lag.max)}`, 21),
       label('learner idle', percent(progress.learnerIdleShare), 17),
       label('leases', count(progress.leasesInFlight), 9),
       label('queued', count(progress.queuedFragments), 9),
       time,
-      label('on AWS so far', usd(progress.costUsd), 21),
+      label('cost on AWS', usd(progress.costUsd), 19),
       ...droppedParts(progress, colors),
     ]
     lines.push(...flow(parts, width))

@@ -31,11 +31,11 @@ export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
 }
 
-/** One line of printable text out of anything a user or a library wrote: control characters and line breaks become spaces. */
+/** One line of printable text out of anything a user or a library wrote: white space and control characters become one space. */
 export function oneLine(text: string): string {
   return text
     .replace(SGR, '')
-    .replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim()
 }
 
@@ -53,7 +53,7 @@ export function flow(parts: readonly string[], width: number, gap = 3): string[]
     }
   }
   if (line !== '') lines.push(line)
-  return lines.map((l) => clip(l, width))
+  return lines.map((l) => clip(l, width).trimEnd())
 }
 
 function characterWidth(character: string): number {

@@ -11,32 +11,38 @@ export interface Position {
 
 /**
  * Where in the user's files an error came from: the innermost frame of its stack that lies in the bundle, through the bundle's
- * inline source map. Undefined when no frame does.
+ * inline source map, or in one of the files it was made of, where the stack is mapped already (node --enable-source-maps).
  */
 export function userPosition(
   error: unknown,
   bundle: { readonly file: string; readonly code: Uint8Array },
 ): Position | undefined {
-  const frame = stackFrames(error).find(({ file }) => file === bundle.file)
-  if (!frame) return undefined
-  const text = new TextDecoder().decode(bundle.code)
-  const encoded = /\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(text)?.[1]
-  if (encoded === undefined) return undefined
-  const map = new SourceMap(JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as SourceMapPayload)
-  const entry = map.findEntry(frame.line - 1, frame.column - 1)
+  const payload = inlineMap(bundle.code)
+  if (!payload) return undefined
+  const own = (source: string) => resolve(dirname(bundle.file), source)
+  const files = new Set([bundle.file, ...payload.sources.map(own)])
+  const frame = stackFrames(error).find(({ file }) => files.has(file))
+  if (frame?.file !== bundle.file) return frame
+  const entry = new SourceMap(payload).findEntry(frame.line - 1, frame.column - 1)
   if (!('originalSource' in entry)) return undefined
-  const file = resolve(dirname(bundle.file), entry.originalSource)
-  return { file, line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+  return { file: own(entry.originalSource), line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+}
+
+function inlineMap(code: Uint8Array): SourceMapPayload | undefined {
+  const text = new TextDecoder().decode(code)
+  const encoded = /\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(text)?.[1]
+  return encoded === undefined
+    ? undefined
+    : (JSON.parse(Buffer.from(encoded, 'base64').toString('utf8')) as SourceMapPayload)
 }
 
 function stackFrames(error: unknown): Position[] {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   return stack.split('\n').flatMap((line) => {
-    const match = /^\s+at .*?((?:file:\/\/)?\/[^()]*|file:\/\/\/[^()]*|[A-Za-z]:\\[^()]*):(\d+):(\d+)\)?$/.exec(line)
-    const [, where = '', row = '0', column = '0'] = match ?? []
+    const match = /^\s+at (?:.*\()?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*):(\d+):(\d+)\)?$/.exec(line)
     if (!match) return []
-    // Vite, under which the tests run, adds a query to the URLs it imports.
-    const path = where.replace(/\?.*$/, '')
-    return [{ file: path.startsWith('file:') ? fileURLToPath(path) : path, line: Number(row), column: Number(column) }]
+    const [, where = '', row = '0', column = '0'] = match
+    const file = where.startsWith('file:') ? fileURLToPath(where) : where
+    return [{ file, line: Number(row), column: Number(column) }]
   })
 }

@@ -77,8 +77,11 @@ export async function openMetricsLog(path: string, options: MetricsLogOptions): 
 
 async function finish(handle: FileHandle, path: string, failure: MillraceError | undefined): Promise<void> {
   try {
-    if (!failure) await handle.sync()
-    await handle.close()
+    try {
+      if (!failure) await handle.sync()
+    } finally {
+      await handle.close()
+    }
   } catch (error) {
     throw failure ?? diskError(error, 'write', path)
   }

@@ -79,7 +79,7 @@ async function removeEmpty(path: string, stop: string, files: FileSystem): Promi
  * @param at ms since the epoch
  */
 export function runName(experiment: string, at: number, seed: number): string {
-  const slug = experiment.replace(/[^\w.-]+/g, '-').replace(/^[.-]+/, '') || 'run'
+  const slug = experiment.replace(/[^\w.-]+/g, '-').replace(/^[.-]+|[.-]+$/g, '') || 'run'
   const stamp = new Date(at).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
   return `${slug}-${stamp}-${seed}`
 }

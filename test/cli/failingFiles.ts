@@ -1,0 +1,57 @@
+import { nodeFiles, type FileSystem } from '../../cli/run/disk.ts'
+
+/** Every call of the real file system, counted; the one with number `failAt` (from 0) and all after it fail as a full disk does. */
+export function failingFiles(failAt = Infinity, code = 'ENOSPC'): FileSystem & { readonly calls: string[] } {
+  const calls: string[] = []
+  const attempt = (name: string) => {
+    calls.push(name)
+    if (calls.length > failAt) throw Object.assign(new Error(`${code}: it fails`), { code })
+  }
+  const files = {
+    calls,
+    async mkdir(...args: Parameters<FileSystem['mkdir']>) {
+      attempt('mkdir')
+      return await nodeFiles.mkdir(...args)
+    },
+    async open(...args: Parameters<FileSystem['open']>) {
+      attempt('open')
+      const handle = await nodeFiles.open(...args)
+      const { writeFile, appendFile, sync } = handle
+      const half = (body: unknown) =>
+        Buffer.isBuffer(body) || typeof body === 'string' ? body.slice(0, body.length >> 1) : ''
+      return Object.assign(handle, {
+        // A disk fills up in the middle of a write: half of it is there.
+        async writeFile(body: string) {
+          try {
+            attempt('writeFile')
+          } catch (error) {
+            await writeFile.call(handle, half(body))
+            throw error
+          }
+          await writeFile.call(handle, body)
+        },
+        async appendFile(body: Buffer) {
+          try {
+            attempt('appendFile')
+          } catch (error) {
+            await appendFile.call(handle, half(body))
+            throw error
+          }
+          await appendFile.call(handle, body)
+        },
+        async sync() {
+          attempt('sync')
+          await sync.call(handle)
+        },
+      })
+    },
+    async rename(...args: Parameters<FileSystem['rename']>) {
+      attempt('rename')
+      return await nodeFiles.rename(...args)
+    },
+    readFile: nodeFiles.readFile,
+    readdir: nodeFiles.readdir,
+    rm: nodeFiles.rm,
+  }
+  return files as FileSystem & { readonly calls: string[] }
+}

@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest'
+import { report, wantsDebug } from '../../cli/report.ts'
+import { MillraceError } from '../../shared/errors.ts'
+
+test('a known error is a sentence with its code, its place and what to do', () => {
+  const error = new MillraceError('E_PORT', 'port 4566 is in use', { port: 4566, lease: undefined })
+  expect(report(error)).toEqual({
+    text: 'error E_PORT: port 4566 is in use\n  where: port 4566\n  hint: name another one with --port, or 0 for any that is free\n',
+    exitCode: 1,
+  })
+})
+
+test('a wrong command line has an exit status of its own', () => {
+  expect(report(new MillraceError('E_USAGE', 'no such thing')).exitCode).toBe(64)
+})
+
+test('anything else is unexpected: one line, no stack unless asked for', () => {
+  const error = new TypeError('x is\nundefined', { cause: new Error('the root') })
+  const { text, exitCode } = report(error)
+  expect(text.split('\n')[0]).toBe('unexpected error: TypeError: x is undefined')
+  expect(text).not.toMatch(/^\s+at /m)
+  expect(exitCode).toBe(1)
+  const debug = report(error, { debug: true }).text
+  expect(debug).toMatch(/^\s+at /m)
+  expect(debug).toContain('caused by Error: the root')
+  expect(report(undefined).text).toMatch(/^unexpected error: undefined\n/)
+  expect(report('text').text).toMatch(/^unexpected error: text\n/)
+})
+
+test('of several errors at once the first with a code is reported', () => {
+  const inner = new MillraceError('E_STORE', 'the bucket is gone')
+  expect(report(new AggregateError([new Error('a consequence'), new AggregateError([inner])])).text).toBe(
+    'error E_STORE: the bucket is gone\n',
+  )
+  expect(report(new AggregateError([])).text).toContain('unexpected error: AggregateError')
+})
+
+test('escape codes in a message do not reach the terminal', () => {
+  expect(report(new MillraceError('E_ENV_STEP', 'env \x1b[31msaid\x07 no', { env: 'a\x1b[0m' })).text).toContain(
+    'env said no\n  where: env a\n',
+  )
+})
+
+test('--debug or MILLRACE_DEBUG=1 asks for stacks', () => {
+  expect(wantsDebug(['train', '--debug'], {})).toBe(true)
+  expect(wantsDebug([], { MILLRACE_DEBUG: '1' })).toBe(true)
+  expect(wantsDebug([], { MILLRACE_DEBUG: '0' })).toBe(false)
+  expect(wantsDebug([], {})).toBe(false)
+})
