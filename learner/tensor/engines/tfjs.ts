@@ -13,17 +13,19 @@ const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs']
  * Runs graphs through TensorFlow.js, node by node.
  *
  * @param tf the library, if it is at hand; else `@tensorflow/tfjs-node-gpu` or `@tensorflow/tfjs` is loaded, whichever is installed
+ * @param packages where it is looked for then
  */
-export function tfjsEngine(tf?: Tf): Engine {
+export function tfjsEngine(tf?: Tf, packages: readonly string[] = PACKAGES): Engine {
   return {
     name: 'tfjs',
-    load: async (graph) => program(graph, tf ?? (await installed())),
+    load: async (graph) => program(graph, tf ?? (await installed(packages))),
   }
 }
 
-async function installed(): Promise<Tf> {
+/** @throws MillraceError E_ENGINE if none of the packages can be loaded */
+async function installed(packages: readonly string[]): Promise<Tf> {
   const failures: unknown[] = []
-  for (const name of PACKAGES) {
+  for (const name of packages) {
     try {
       const module = (await import(name)) as Partial<Tf> & { readonly default?: Tf }
       return module.tensor === undefined && module.default ? module.default : (module as Tf)
@@ -33,7 +35,7 @@ async function installed(): Promise<Tf> {
   }
   throw new MillraceError(
     'E_ENGINE',
-    `the tfjs engine needs one of ${PACKAGES.join(', ')}; none could be loaded`,
+    `the tfjs engine needs ${packages.join(' or ')}; none could be loaded`,
     {},
     {
       cause: new AggregateError(failures),

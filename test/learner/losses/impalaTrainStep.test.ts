@@ -148,7 +148,7 @@ test('the state behind a termination does not matter, that behind a truncation d
     return weights
   }
   const nextOf = (index: number, row: number) => (feeds: Feeds) => {
-    ;(feeds['next_index']?.data as Int32Array)[index] = row
+    if (feeds['next_index']) feeds['next_index'].data[index] = row
   }
   const plain = await trainedOn(() => {})
   expect(await trainedOn(nextOf(OPTIONS.B, 0))).toEqual(plain)
@@ -160,7 +160,7 @@ test('rewards are scaled and then clipped', async () => {
   const run = async (reward: number) => {
     const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, step.initialState(t.seededUniform(1)))
     const feeds = batch(OPTIONS)
-    ;(feeds['rewards']?.data as Float32Array).fill(reward)
+    feeds['rewards'] = t.float32(new Float32Array(OPTIONS.T * OPTIONS.B).fill(reward), [OPTIONS.T, OPTIONS.B])
     await trainer.update(feeds, 0.01)
     const { weights } = trainer.save()
     await trainer.dispose()

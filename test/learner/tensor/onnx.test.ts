@@ -119,3 +119,10 @@ test('an index outside its tensor is an error of the engine that names the graph
   )
   await program.dispose()
 })
+
+test('TensorFlow.js that is not installed is asked for by name', async () => {
+  const x = t.input('x', [1])
+  const graph = { name: 'g', inputs: [x], outputs: { y: t.exp(x) } }
+  const load = t.tfjsEngine(undefined, ['@millrace/one', '@millrace/two']).load(graph)
+  await expect(load).rejects.toThrow('the tfjs engine needs @millrace/one or @millrace/two; none could be loaded')
+})
