@@ -81,10 +81,11 @@ export function decodeBatch(bytes: Uint8Array): SampleBatch {
     const length = (end - begin) / ITEM_BYTES[dtype]
     const at = dataStart + begin
     const byteOffset = bytes.byteOffset + at
-    const data =
-      byteOffset % ITEM_BYTES[dtype] === 0
-        ? viewOf(dtype, bytes.buffer, { byteOffset, length })
-        : viewOf(dtype, bytes.slice(at, dataStart + end).buffer, { byteOffset: 0, length })
+    const aligned = byteOffset % ITEM_BYTES[dtype] === 0
+    // Not bytes.slice(): a Buffer's would be a view again.
+    const data = aligned
+      ? viewOf(dtype, bytes.buffer, { byteOffset, length })
+      : viewOf(dtype, new Uint8Array(bytes.subarray(at, dataStart + end)).buffer, { byteOffset: 0, length })
     columns.push([name, { dtype, shape, data }])
   }
   return { provenance, columns: Object.fromEntries(columns), notes }

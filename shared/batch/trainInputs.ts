@@ -16,8 +16,8 @@ export interface TrainInputs {
    * | column | dtype | shape | |
    * |---|---|---|---|
    * | `actions` | I32 or F32 | [T, B] or [T, B, A] | U8 indices widened |
-   * | `terminated` | F32 | [T, B] | 1 where the value of the next state does not count |
-   * | `episode_end` | F32 | [T, B] | 1 where terminated or truncated: the trace is cut |
+   * | `terminated` | U8 | [T, B] | as in the batch: 1 where the value of the next state does not count |
+   * | `episode_end` | U8 | [T, B] | 1 where terminated or truncated: the trace is cut |
    * | `extra_observations` | F32 | [E, ...D] | the bootstrap observations, then the final observations of truncated steps |
    * | `next_index` | I32 | [T, B] | row of a step's true next state in concat(values of observations, values of extra) |
    */
@@ -57,24 +57,16 @@ export function trainInputs(batch: TrainBatch, allocate: AllocateColumn = newCol
     for (let i = 0; i < widened.length; i++) widened[i] = actions.data[i]!
     columns['actions'] = columnOf(widened, actions.shape)
   }
-  columns['terminated'] = terminations(batch, allocate)
   columns['episode_end'] = episodeEnds(batch, allocate)
   columns['next_index'] = nextIndices(batch, allocate)
   columns['extra_observations'] = extraObservations(batch, allocate)
   return { T, B, extraRows: columns['extra_observations'].shape[0]!, columns }
 }
 
-function terminations(batch: TrainBatch, allocate: AllocateColumn): Column {
-  const { data, shape } = columnNamed(batch, 'terminated')
-  const flags = allocate('terminated:f32', 'F32', data.length)
-  for (let i = 0; i < flags.length; i++) flags[i] = data[i]!
-  return columnOf(flags, shape)
-}
-
 function episodeEnds(batch: TrainBatch, allocate: AllocateColumn): Column {
   const { data: terminated, shape } = columnNamed(batch, 'terminated')
   const { data: truncated } = columnNamed(batch, 'truncated')
-  const ends = allocate('episode_end', 'F32', terminated.length)
+  const ends = allocate('episode_end', 'U8', terminated.length)
   for (let i = 0; i < ends.length; i++) ends[i] = terminated[i]! | truncated[i]!
   return columnOf(ends, shape)
 }

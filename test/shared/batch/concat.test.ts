@@ -187,8 +187,8 @@ test('a train step’s inputs follow from the batch by their definitions', () =>
         actions: ['I32', [T, B]],
         behaviour_log_probs: ['F32', [T, B]],
         rewards: ['F32', [T, B]],
-        terminated: ['F32', [T, B]],
-        episode_end: ['F32', [T, B]],
+        terminated: ['U8', [T, B]],
+        episode_end: ['U8', [T, B]],
         next_index: ['I32', [T, B]],
         extra_observations: ['F32', [B + data(batch, 'final_index').length, D]],
       })

@@ -14,7 +14,12 @@ function independently(bytes: Uint8Array) {
     buffer.toString('utf8', 8, 8 + headerLength),
   )
   const data = buffer.subarray(8 + headerLength)
-  const read = { F32: data.readFloatLE, F64: data.readDoubleLE, I32: data.readInt32LE, U8: data.readUInt8 }
+  const read = {
+    F32: (at: number) => data.readFloatLE(at),
+    F64: (at: number) => data.readDoubleLE(at),
+    I32: (at: number) => data.readInt32LE(at),
+    U8: (at: number) => data.readUInt8(at),
+  }
   const size = { F32: 4, F64: 8, I32: 4, U8: 1 }
   const { __metadata__: metadata, ...tensors } = header
   const columns = Object.entries(tensors).map(
@@ -27,9 +32,7 @@ function independently(bytes: Uint8Array) {
       },
     ]) => {
       const kind = dtype as keyof typeof size
-      const values = Array.from({ length: (end - begin) / size[kind] }, (_, i) =>
-        read[kind].call(data, begin + i * size[kind]),
-      )
+      const values = Array.from({ length: (end - begin) / size[kind] }, (_, i) => read[kind](begin + i * size[kind]))
       return { name, dtype, shape, begin, end, values }
     },
   )
@@ -63,13 +66,14 @@ const metadata = (changes: Record<string, unknown> = {}) =>
 const withTensors = (tensors: string, data = new Uint8Array(0)) =>
   fileOf(`{"__metadata__":${metadata()}${tensors}}`, data)
 
-test('any batch comes back as it was, wherever in a buffer it lies', () => {
+test('any batch comes back as it was, wherever in a buffer it lies, an Uint8Array or a Buffer', () => {
   fc.assert(
     fc.property(batches, fc.nat(9), (batch, shift) => {
       const encoded = encodeBatch(batch)
       const moved = new Uint8Array(encoded.length + shift)
       moved.set(encoded, shift)
       expect(decodeBatch(moved.subarray(shift))).toEqual(batch)
+      expect(decodeBatch(Buffer.from(moved.buffer, shift))).toEqual(batch)
     }),
   )
 })
