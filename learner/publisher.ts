@@ -11,6 +11,8 @@ export interface PublisherOptions {
   readonly run: string
   /** How long functions go on without a sign of life of the learner. */
   readonly heartbeatMs: number
+  /** By shard, how far fragments were consumed. */
+  readonly consumed: () => readonly number[]
   /** Writes made, for the bill. */
   readonly onRequest: (puts: number) => void
 }
@@ -24,6 +26,7 @@ export class Publisher {
   private readonly clock: Clock
   private readonly run: string
   private readonly heartbeatMs: number
+  private readonly consumed: () => readonly number[]
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
   private stopped = false
@@ -33,11 +36,12 @@ export class Publisher {
   private timer: NodeJS.Timeout | undefined
   private failure: unknown
 
-  constructor(store: ObjectStore, clock: Clock, { run, heartbeatMs, onRequest }: PublisherOptions) {
+  constructor(store: ObjectStore, clock: Clock, { run, heartbeatMs, consumed, onRequest }: PublisherOptions) {
     this.store = store
     this.clock = clock
     this.run = run
     this.heartbeatMs = heartbeatMs
+    this.consumed = consumed
     this.onRequest = onRequest
   }
 
@@ -98,7 +102,14 @@ export class Publisher {
       this.onRequest(1)
       await this.store.put(
         keys.manifest(this.run),
-        encodeManifest({ format: 1, run: this.run, policy: this.policy, heartbeatUntil: now + this.heartbeatMs, stop: this.stopped }),
+        encodeManifest({
+          format: 1,
+          run: this.run,
+          policy: this.policy,
+          consumed: [...this.consumed()],
+          heartbeatUntil: now + this.heartbeatMs,
+          stop: this.stopped,
+        }),
       )
     }
   }

@@ -66,6 +66,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const publisher = new Publisher(cloud.store, cloud.clock, {
     run,
     heartbeatMs: cloud.heartbeatMs,
+    consumed: () => sampler.consumedUpTo,
     onRequest: (s3Put) => meter.request({ s3Put }),
   })
   const reporter = new Reporter({ run, state, sampler, learner, meter, observer })

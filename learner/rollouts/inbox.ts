@@ -14,6 +14,7 @@ export interface InboxOptions {
   readonly queue: BatchQueue
   readonly store: ObjectStore
   readonly run: string
+  readonly shards: number
   /** Fragments held here at most; when it is full nothing more is received. */
   readonly capacity: number
   /** Checks a decoded fragment against what its lease promised; throws what is wrong with it. */
@@ -48,14 +49,21 @@ export class Inbox {
   private doneMessages: QueueMessage[] = []
   private doneKeys: string[] = []
   private deleting: Promise<void> = Promise.resolve()
+  private readonly marks: number[]
   private readonly counts = { duplicate: 0, corrupt: 0, foreign: 0 }
 
   constructor(options: InboxOptions) {
     this.options = options
+    this.marks = Array.from({ length: options.shards }, () => 0)
   }
 
   get rejected(): Readonly<Record<Rejection, number>> {
     return this.counts
+  }
+
+  /** By shard: the sequence number after the last fragment consumed. */
+  get consumedUpTo(): readonly number[] {
+    return this.marks
   }
 
   /** Fragments received and not yet consumed. */
@@ -90,6 +98,8 @@ export class Inbox {
     const held = this.held.get(id)
     if (!held) return
     this.held.delete(id)
+    const { shard, sequence } = fragment.provenance
+    this.marks[shard] = Math.max(this.marks[shard] ?? 0, sequence + 1)
     this.put(held)
     this.wake()
   }

@@ -46,6 +46,7 @@ export class Sampler implements Sampling {
       queue: cloud.queue,
       store: cloud.store,
       run,
+      shards: rollouts.shards,
       // What a lead of one and the sends in flight can bring, so that a full inbox means a learner that is behind.
       capacity: Math.max(16, rollouts.shards * MAX_SENDS_IN_FLIGHT),
       check: (fragment) => this.check(fragment, promise),
@@ -77,6 +78,10 @@ export class Sampler implements Sampling {
 
   get rejected(): Inbox['rejected'] {
     return this.inbox.rejected
+  }
+
+  get consumedUpTo(): readonly number[] {
+    return this.inbox.consumedUpTo
   }
 
   /** A fragment was trained on or dropped for good. */

@@ -10,13 +10,15 @@ const requests = z.number().min(0)
 const json = z.record(z.string(), z.json())
 
 /**
- * How far a rollout function may run ahead of the learner. It is what bounds policy lag at its source.
+ * How far a rollout function may run ahead of the learner. It is what bounds policy lag at its source. `perVersion` is the
+ * number of fragments of this shard that go into one policy version on average.
  *
  * - `exact`: the fragment with sequence number n is stepped with policy version `max(0, floor(n / perVersion) - lead)` and no
  *   other; the function waits until that version is out. The data then depend on nothing but seeds: lead 0 is a
  *   synchronous plan, lead 1 overlaps stepping with learning at a constant lag of one.
- * - `newest`: the newest version known when the fragment starts; at most `perVersion * (lead + 1)` fragments are sent under
- *   one version, then the function waits for the next (or for `patienceMs`, so that a lost fragment cannot stop a run).
+ * - `newest`: the newest version known when the fragment starts. A window bounds what is sent and not yet consumed, as the
+ *   manifest tells it, to `perVersion * (lead + 1)` fragments, rounded up. After `patienceMs` without a change the function
+ *   sends one more, so that a lost fragment cannot stop a run.
  */
 export const Pacing = z.strictObject({
   mode: z.enum(['exact', 'newest']),

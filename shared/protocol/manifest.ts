@@ -16,6 +16,8 @@ export const Manifest = z.strictObject({
     /** The model itself in base64 where it is small: saves every function a request per version. */
     inline: z.string().optional(),
   }),
+  /** By shard: the sequence number after the last fragment that the learner consumed. Opens the window of `newest` pacing. */
+  consumed: z.array(z.number().int().min(0)),
   /** ms since the epoch; past it a function stops by itself. */
   heartbeatUntil: z.number(),
   stop: z.boolean(),

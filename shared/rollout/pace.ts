@@ -1,33 +1,36 @@
-import type { Pacing } from '../protocol/lease.ts'
+import type { Lease } from '../protocol/lease.ts'
+import type { Manifest } from '../protocol/manifest.ts'
 
-/**
- * Decides which policy version a fragment may be stepped with, or that the function has to wait.
- * Plain arithmetic over what was sent so far; see `Pacing` for the two rules.
- */
+/** Decides when a fragment may be stepped, and with which policy version; see `Pacing` for the two rules. */
 export class Pace {
-  private readonly pacing: Pacing
-  private sentUnder = { version: -1, fragments: 0 }
+  private readonly pacing: Lease['pacing']
+  private readonly shard: number
+  private readonly window: number
+  private extra = 0
 
-  constructor(pacing: Pacing) {
+  constructor({ pacing, shard }: Pick<Lease, 'pacing' | 'shard'>) {
     this.pacing = pacing
+    this.shard = shard
+    this.window = Math.ceil(pacing.perVersion * (pacing.lead + 1))
   }
 
-  /** The version wanted for the fragment with this sequence number: a fixed one (`exact`), or any at least this new (`newest`). */
-  need(sequence: number): { readonly version: number; readonly exact: boolean } {
+  /** The policy version for the fragment with this sequence number, or undefined while it has to wait. */
+  version(sequence: number, { policy, consumed }: Pick<Manifest, 'policy' | 'consumed'>): number | undefined {
     const { mode, perVersion, lead } = this.pacing
-    if (mode === 'exact') return { version: Math.max(0, Math.floor(sequence / perVersion) - lead), exact: true }
-    const full = this.sentUnder.fragments >= perVersion * (lead + 1)
-    return { version: full ? this.sentUnder.version + 1 : 0, exact: false }
+    if (mode === 'exact') {
+      const wanted = Math.max(0, Math.floor(sequence / perVersion) - lead)
+      return policy.version >= wanted ? wanted : undefined
+    }
+    return sequence - (consumed[this.shard] ?? 0) < this.window + this.extra ? policy.version : undefined
   }
 
-  /** Notes that a fragment was stepped with this version. */
-  sent(version: number): void {
-    if (version === this.sentUnder.version) this.sentUnder.fragments++
-    else this.sentUnder = { version, fragments: 1 }
+  /** How long to wait before `insist`, ms; an exact pace never insists. */
+  get patienceMs(): number {
+    return this.pacing.mode === 'exact' ? Number.POSITIVE_INFINITY : this.pacing.patienceMs
   }
 
-  /** Gives the present version another helping, after waiting in vain for `patienceMs`. */
-  lose(): void {
-    this.sentUnder.fragments = 0
+  /** Lets one more fragment through, for one that must have been lost. */
+  insist(): void {
+    this.extra++
   }
 }

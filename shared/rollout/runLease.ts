@@ -1,6 +1,7 @@
 import type { BatchQueue, Clock, ObjectStore } from '../cloud/ports.ts'
 import { isMillraceError } from '../errors.ts'
 import type { Lease, LeaseEnd, LeaseReport } from '../protocol/lease.ts'
+import type { Manifest } from '../protocol/manifest.ts'
 import { ManifestWatch } from './manifestWatch.ts'
 import { Pace } from './pace.ts'
 import { Sender } from './sender.ts'
@@ -82,7 +83,7 @@ interface Progress {
 async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<LeaseEnd> {
   const { lease, ports, worker, sender, signal } = job
   const lastMs = lease.deadline - MARGIN_MS
-  const pace = new Pace(lease.pacing)
+  const pace = new Pace(lease)
   const ended = (): LeaseEnd | undefined => {
     if (watch.latest.stop || signal.aborted) return 'stopped'
     if (ports.clock.now() >= lastMs) return 'deadline'
@@ -94,16 +95,15 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
     const why = ended()
     if (why) return why
     const sequence = lease.firstSequence + tally.fragments
-    const need = pace.need(sequence)
-    if (watch.latest.policy.version < need.version) {
+    const version = pace.version(sequence, watch.latest)
+    if (version === undefined) {
       const from = ports.clock.now()
-      const patient = need.exact ? lastMs : Math.min(lastMs, from + lease.pacing.patienceMs)
-      const came = await watch.waitFor((m) => m.stop || ports.clock.now() > m.heartbeatUntil || m.policy.version >= need.version, patient, signal)
+      const over = (m: Manifest): boolean => m.stop || ports.clock.now() > m.heartbeatUntil || pace.version(sequence, m) !== undefined
+      const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
       tally.waitingMs += ports.clock.now() - from
-      if (!came && !need.exact) pace.lose()
+      if (!came) pace.insist()
       continue
     }
-    const version = need.exact ? need.version : watch.latest.policy.version
     await worker.usePolicy(watch.latest, version)
     watch.glance()
     const from = performance.now()
@@ -111,7 +111,6 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
     tally.steppingMs += performance.now() - from
     tally.fragments++
     tally.envSteps += fragment.batch.provenance.envSteps
-    pace.sent(version)
     await sends.start(() => sender.send(fragment.batch).finally(fragment.release))
   }
   return 'fragments'
