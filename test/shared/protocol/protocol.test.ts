@@ -67,6 +67,7 @@ const manifest: Manifest = {
   format: 1,
   run: 'cartpole-1',
   policy: { version: 3, key: 'runs/cartpole-1/policies/000000003.onnx', sha256, inline: 'AAAA' },
+  consumed: [4, 0],
   heartbeatUntil: 1_795_248_000_000,
   stop: false,
 }
