@@ -47,10 +47,10 @@ export const commands: Commands = {
   },
 
   async cloud(options, host) {
-    const [{ cloudCommand }, { localCloud }] = await Promise.all([
+    const [{ cloudCommand }, { provisionedCloud }] = await Promise.all([
       import('./commands/cloud.ts'),
-      import('../infra/local/index.ts'),
+      import('../infra/clouds/provision.ts'),
     ])
-    return await cloudCommand(options, host, { start: localCloud })
+    return await cloudCommand(options, host, { start: provisionedCloud })
   },
 }

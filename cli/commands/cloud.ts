@@ -45,5 +45,7 @@ function cloudLines(endpoint: string, folder: string | undefined): string[] {
     `  export AWS_ENDPOINT_URL=${endpoint}`,
     '  export AWS_REGION=us-east-1',
     '  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local',
+    '',
+    'With these set, millrace train runs its functions, bucket and queue there.',
   ]
 }

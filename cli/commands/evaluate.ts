@@ -69,7 +69,7 @@ export function resultLine(episodes: readonly Episode[], plusMinus: string): str
   const variance = n > 1 ? returns.reduce((sum, r) => sum + (r - mean) ** 2, 0) / (n - 1) : 0
   const length = episodes.reduce((sum, episode) => sum + episode.length, 0) / n
   return [
-    `mean return ${measure(mean)} ${plusMinus} ${measure(Math.sqrt(variance))} over ${count(n)} episodes`,
+    `mean return ${measure(mean)} ${plusMinus} ${measure(Math.sqrt(variance))} over ${count(n)} episode${n === 1 ? '' : 's'}`,
     `min ${measure(Math.min(...returns))}`,
     `max ${measure(Math.max(...returns))}`,
     `mean length ${measure(length)}`,
