@@ -2,7 +2,7 @@ import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
 import { CreateQueueCommand } from '@aws-sdk/client-sqs'
 import { join } from 'node:path'
 import type { RunCloud } from '../../learner/runCloud.ts'
-import { type AwsClients, awsClients, lambdaInvoker, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../../shared/cloud/index.ts'
+import { type AwsClients, awsClients, lambdaInvoker, s3ObjectStore, sqsQueue, systemClock } from '../../shared/cloud/index.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
@@ -20,12 +20,11 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
   const local = await provisionedCloud({ etags: 'opaque' })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint })
-    const receiver = sqsClient({ localEndpoint: local.endpoint })
     const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local.endpoint)
     return {
       where: whereOf(),
       store: s3ObjectStore(clients.s3, names.bucket),
-      queue: sqsQueue(clients.sqs, { queueUrl, deadLetterQueueUrl, receiver }),
+      queue: sqsQueue(clients.sqs, { queueUrl, deadLetterQueueUrl }),
       invoker: lambdaInvoker(clients.lambda, names.rolloutFunction),
       clock: systemClock,
       bucket: names.bucket,
@@ -37,7 +36,6 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
       trainWorker: join(packageRoot(), 'dist/learner/train-worker.mjs'),
       async close() {
         clients.destroy()
-        receiver.destroy()
         await local.close()
       },
     }

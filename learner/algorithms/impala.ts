@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { algorithm } from '../algorithm.ts'
 import { concatBatches, countSamples, dropStale, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
@@ -48,12 +49,17 @@ export const impala = algorithm({
   config: ImpalaConfig,
 
   plan(plan, c, { shards }) {
-    const fragments = plan.sharded(rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' }).via(countSamples())
+    const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
+    const fragments = plan
+      .source('rollouts', rolloutSource)
+      .gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
+      .via(countSamples())
     const sample = (c.deterministic ? fragments.via(inOrder({ shards })) : fragments)
       .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
       .via(concatBatches({ minSteps: c.trainBatchSteps }))
-      .enqueue('learner', { capacity: 2, whenFull: 'block' })
-    const learn = plan.dequeue(sample)
+      .enqueue(batches)
+    const learn = plan
+      .dequeue(batches)
       .via(trainOneStep({ learningRate: c.learningRate, entropyCoef: c.entropyCoef, publishEvery: c.publishEvery }))
       .via(publishPolicy())
     return plan.concurrently([sample, learn], { mode: 'async', output: 1 })

@@ -25,7 +25,9 @@ import type {
 const VERSION = 1
 
 type AnyIterable<T> = Iterable<T> | AsyncIterable<T>
-type ItemOf<F> = F extends Flow<infer T> ? T : never
+type ItemOf<F> = F extends AsyncIterable<infer T> ? T : never
+/** A flow of anything: `Flow` itself cannot vary in its item, because it can be written from and read from. */
+type AnyFlow = AsyncIterable<unknown> & { readonly node: PlanNode }
 
 /** A dataflow as data: named nodes with plain parameters, and between runs the state that goes into a checkpoint. */
 export class Plan {
@@ -82,7 +84,7 @@ export class Plan {
    *
    * @throws MillraceError E_PLAN_PARAMETER for options that cannot work
    */
-  concurrently<const F extends readonly Flow<unknown>[], K extends number = number>(
+  concurrently<const F extends readonly AnyFlow[], K extends number = number>(
     flows: F,
     options: ConcurrentlyOptions<K>,
   ): Flow<ItemOf<F[K]>> {
