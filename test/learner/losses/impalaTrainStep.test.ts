@@ -86,6 +86,72 @@ test.each(VARIANTS)('both engines give the same three updates within 1e-5: %j', 
   for (const i of [0, 1, 2]) expectClose(metrics[i] ?? [], metrics[i + 3] ?? [], 1e-4, 'metric')
 })
 
+/** Every reported number again, in float64 and one step after another. */
+function byHand(
+  options: ImpalaTrainStepOptions,
+  feeds: Feeds,
+  [logits, values]: [Float32Array, Float32Array],
+): Record<string, number> {
+  const { T, B, actions: A, gamma, rewardScale, rewardClip = Infinity } = options
+  const at = (name: string, i: number) => Number(feeds[name]?.data[i])
+  const targets = new Float64Array(T * B)
+  const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, meanRho: 0, meanTarget: 0 }
+  for (let b = 0; b < B; b++) {
+    let later = { target: 0, correction: 0 } // of the next step
+    for (let t = T - 1; t >= 0; t--) {
+      const i = t * B + b
+      const exps = Array.from({ length: A }, (_, a) => Math.exp(Number(logits[i * A + a])))
+      const probabilities = exps.map((e) => e / exps.reduce((p, q) => p + q, 0))
+      const logProb = Math.log(Number(probabilities[at('actions', i)]))
+      const rho = Math.exp(logProb - at('behaviour_log_probs', i))
+      const reward = Math.max(-rewardClip, Math.min(rewardClip, at('rewards', i) * rewardScale))
+      const discount = at('terminated', i) ? 0 : gamma
+      const [value, next] = [Number(values[i]), Number(values[at('next_index', i)])]
+      const cut = at('episode_end', i) === 1 || t === T - 1
+      const capped = Math.min(1, rho)
+      const correction = capped * (reward + discount * next - value) + (cut ? 0 : discount * capped * later.correction)
+      const advantage = capped * (reward + discount * (cut ? next : later.target) - value)
+      later = { target: value + correction, correction }
+      targets[i] = later.target
+      sums.policyLoss -= logProb * advantage
+      sums.valueLoss += 0.5 * correction ** 2
+      sums.entropy -= probabilities.reduce((sum, p) => sum + p * Math.log(p), 0)
+      sums.meanRho += rho
+      sums.meanTarget += later.target
+    }
+  }
+  const means = Object.fromEntries(Object.entries(sums).map(([name, sum]) => [name, sum / (T * B)])) as typeof sums
+  const variance = (xs: Float64Array) =>
+    xs.reduce((s, x) => s + x * x, 0) / xs.length - (xs.reduce((s, x) => s + x, 0) / xs.length) ** 2
+  const rest = targets.map((target, i) => target - Number(values[i]))
+  const loss = means.policyLoss + options.valueCoef * means.valueLoss - at('entropy_coef', 0) * means.entropy
+  return { ...means, loss, explainedVariance: 1 - variance(rest) / variance(targets) }
+}
+
+test('every metric is what a slow loop over the batch gives, with a termination and a truncation inside', async () => {
+  const step = impalaTrainStep(OPTIONS)
+  const feeds = batch(OPTIONS)
+  const state = step.initialState(t.seededUniform(1))
+  const observations = Float32Array.of(
+    ...(feeds['observations']?.data as Float32Array),
+    ...(feeds['extra_observations']?.data as Float32Array),
+  )
+  const session = await ort.InferenceSession.create(step.policy.withWeights(state.weights))
+  const out = await session.run({ observations: new ort.Tensor('float32', observations, [observations.length / 4, 4]) })
+  await session.release()
+  const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, state)
+  const metrics = await trainer.update(feeds, 0.01)
+  await trainer.dispose()
+  const expected = byHand(OPTIONS, feeds, [
+    (out['logits'] as ort.Tensor).data as Float32Array,
+    (out['value'] as ort.Tensor).data as Float32Array,
+  ])
+  expect(step.metricNames.filter((name) => !(name in expected))).toEqual(['gradNorm'])
+  for (const [name, value] of Object.entries(expected)) {
+    expectClose([Number(metrics[step.metricNames.indexOf(name)])], [value], 2e-5, name)
+  }
+})
+
 /** One environment step a column, whose reward is 1 for action 1 and 0 for action 0: which must become likelier, in closed form. */
 test('on a two-armed bandit the first update raises the better action and the value of the state', async () => {
   const options: ImpalaTrainStepOptions = {

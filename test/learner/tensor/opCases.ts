@@ -276,6 +276,12 @@ export const OP_CASES: readonly OpCase[] = [
     theirs: (x) => tf.mul(x, tf.mean(x, 1, true)),
   },
   { name: 'reduceMax', shapes: [[3, 4]], ours: (x) => t.reduceMax(x, { axes: [1] }), theirs: (x) => tf.max(x, 1) },
+  {
+    name: 'the sum of a broadcast sum',
+    shapes: [[2, 1], [3]],
+    ours: (a, b) => t.reduceSum(t.add(a as t.Tensor, b as t.Tensor)),
+    theirs: (a, b) => tf.sum(tf.add(a as TfT, b as TfT)),
+  },
   { name: 'softmax', shapes: [[2, 3]], ours: t.softmax, theirs: (x) => tf.softmax(x) },
   { name: 'logSoftmax', shapes: [[2, 3]], ours: (x) => t.logSoftmax(x), theirs: (x) => tf.logSoftmax(x) },
   {
