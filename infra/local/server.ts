@@ -31,9 +31,10 @@ export async function startServer(
   pick: Pick,
   options: ServerOptions,
 ): Promise<{ endpoint: string; close(): Promise<void> }> {
+  const closing = new AbortController()
   const server = createServer(
     { noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, highWaterMark: SOCKET_BUFFER_BYTES },
-    (request, response) => void answer(pick(request), { request, response, options }),
+    (request, response) => void answer(pick(request), { request, response, options, closing: closing.signal }),
   )
   await listen(server, options)
   const { port } = server.address() as AddressInfo
@@ -42,6 +43,7 @@ export async function startServer(
     endpoint: `http://${host}:${port}`,
     close: () =>
       new Promise((resolve) => {
+        closing.abort()
         server.close(() => resolve())
         server.closeAllConnections()
       }),
@@ -52,10 +54,11 @@ interface Exchange {
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly options: ServerOptions
+  readonly closing: AbortSignal
 }
 
 /** Every request of every service passes here, and a fault strikes here or nowhere. It never rejects. */
-async function answer(front: Front<Call>, { request, response, options }: Exchange): Promise<void> {
+async function answer(front: Front<Call>, { request, response, options, closing }: Exchange): Promise<void> {
   try {
     const call = front.route(request)
     const fault = options.faults?.({
@@ -63,7 +66,7 @@ async function answer(front: Front<Call>, { request, response, options }: Exchan
       operation: call.operation,
       resource: front.resource(call),
     })
-    if (fault?.delayMs !== undefined) await options.clock.sleep(fault.delayMs)
+    if (fault?.delayMs !== undefined) await options.clock.sleep(fault.delayMs, closing)
     if (fault?.refuse !== undefined) {
       const { status, code, message } = fault.refuse
       throw new AwsError(status, code, message ?? 'A fault on demand.')

@@ -1,6 +1,6 @@
 import { Agent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { AbortableHandler } from './abort.ts'
 
 export interface AwsOptions {
   /** Without it AWS_REGION and the shared config file say. */
@@ -42,9 +42,9 @@ export function awsConfig(service: ServiceName, options: AwsOptions) {
 const DUMMY_CREDENTIALS = { accessKeyId: 'millrace', secretAccessKey: 'millrace' }
 const NULL_SIGNER = { sign: async <Request>(request: Request): Promise<Request> => request }
 
-function httpHandler(maxSockets: number, local: boolean): NodeHttpHandler {
+function httpHandler(maxSockets: number, local: boolean): AbortableHandler {
   const settings = { keepAlive: true, maxSockets, noDelay: true, scheduling: 'lifo' } as const
-  return new NodeHttpHandler({
+  return new AbortableHandler({
     httpAgent: new Agent(settings),
     httpsAgent: new SecureAgent(settings),
     ...(!local && { connectionTimeout: 5_000 }),

@@ -1,23 +1,25 @@
 import { LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
+import { takeSignals } from './abort.ts'
 import { awsConfig, type AwsOptions } from './awsConfig.ts'
 
 /** An S3 client. Checksums only where S3 demands them; path-style addresses on loopback, where no name server knows the bucket. */
 export function s3Client(options: AwsOptions = {}): S3Client {
   const { local, ...config } = awsConfig('S3', options)
-  return new S3Client({
+  const client = new S3Client({
     ...config,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(local && { forcePathStyle: true }),
   })
+  return takeSignals(client)
 }
 
 /** An SQS client. The MD5 of bodies is not compared on loopback: nothing gets lost there, and batches carry a hash of their own. */
 export function sqsClient(options: AwsOptions = {}): SQSClient {
   const { local, ...config } = awsConfig('SQS', options)
-  return new SQSClient({ ...config, ...(local && { md5: false, useQueueUrlAsEndpoint: false }) })
+  return takeSignals(new SQSClient({ ...config, ...(local && { md5: false, useQueueUrlAsEndpoint: false }) }))
 }
 
 /** A Lambda client with one attempt a call: a throttle is the learner's to handle, and at once. */

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { Readable } from 'node:stream'
 import { MillraceError } from '../errors.ts'
+import { signalOptions, withSignal } from './abort.ts'
 import { asMillraceError, awsFailure, type AwsFailure } from './awsFailure.ts'
 import { systemClock } from './clock.ts'
 import type { ObjectStore, ReadResult, WriteCondition } from './ports.ts'
@@ -26,8 +27,9 @@ export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
     for (let attempt = 1; ; attempt++) {
       let output: GetObjectCommandOutput | undefined
       try {
-        output = await abortable(client.send(new GetObjectCommand(input)), signal)
-        const body = await abortable(collect(output.Body, output.ContentLength ?? 0), signal)
+        signal?.throwIfAborted()
+        output = await client.send(new GetObjectCommand(withSignal(input, signal)), signalOptions(client, signal))
+        const body = await collect(output.Body, output.ContentLength ?? 0)
         return { kind: 'found', body, etag: output.ETag ?? '' }
       } catch (cause) {
         const failure = awsFailure(cause)
@@ -140,19 +142,5 @@ function collect(body: GetObjectCommandOutput['Body'], length: number): Promise<
       else reject(new Error(`the body has ${filled} bytes, ${length} were announced`))
     })
     body.on('error', reject)
-  })
-}
-
-/**
- * Gives up waiting when the signal aborts; the request itself, which is short, runs out behind. (The SDK's own abort would
- * cost every call the cached middleware.)
- */
-function abortable<T>(request: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return request
-  return new Promise((resolve, reject) => {
-    const abort = () => reject(new Error('aborted', { cause: signal.reason }))
-    if (signal.aborted) abort()
-    else signal.addEventListener('abort', abort, { once: true })
-    request.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort))
   })
 }

@@ -1,11 +1,13 @@
 import {
   DeleteMessageBatchCommand,
   DeleteMessageCommand,
+  type MessageSystemAttributeName,
   ReceiveMessageCommand,
   SendMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs'
 import { MillraceError } from '../errors.ts'
+import { signalOptions, withSignal } from './abort.ts'
 import { asMillraceError, awsFailure } from './awsFailure.ts'
 import type { BatchQueue, QueueMessage } from './ports.ts'
 
@@ -13,19 +15,15 @@ export interface SqsQueueOptions {
   readonly queueUrl: string
   /** Where rejected messages go; a sender needs none. */
   readonly deadLetterQueueUrl?: string | undefined
-  /**
-   * A client for receives alone, best one of its own: an abort signal makes the SDK forget what it caches for all other calls of
-   * the same client.
-   */
-  readonly receiver?: SQSClient
 }
 
 const MAX_BYTES = 1_048_576
 const MAX_REASON = 512
+const RECEIVE_COUNT: MessageSystemAttributeName[] = ['ApproximateReceiveCount']
 
 /** A BatchQueue on SQS, or on anything that speaks its protocol. Waits are whole seconds there, and are rounded up. */
 export function sqsQueue(client: SQSClient, options: SqsQueueOptions): BatchQueue {
-  const { queueUrl, deadLetterQueueUrl, receiver = client } = options
+  const { queueUrl, deadLetterQueueUrl } = options
 
   async function remove(messages: readonly QueueMessage[]): Promise<void> {
     const [only] = messages
@@ -49,15 +47,15 @@ export function sqsQueue(client: SQSClient, options: SqsQueueOptions): BatchQueu
     },
     async receive({ max, waitMs, signal }) {
       if (signal?.aborted) return []
-      const command = new ReceiveMessageCommand({
+      const input = {
         QueueUrl: queueUrl,
         MaxNumberOfMessages: max,
         WaitTimeSeconds: Math.ceil(waitMs / 1000),
-        MessageSystemAttributeNames: ['ApproximateReceiveCount'],
-      })
+        MessageSystemAttributeNames: RECEIVE_COUNT,
+      }
       try {
-        const request = signal === undefined ? receiver.send(command) : receiver.send(command, { abortSignal: signal })
-        const { Messages = [] } = await request
+        const command = new ReceiveMessageCommand(withSignal(input, signal))
+        const { Messages = [] } = await client.send(command, signalOptions(client, signal))
         return Messages.map(({ MessageId = '', ReceiptHandle = '', Body = '', Attributes }) => {
           return {
             id: MessageId,
@@ -78,7 +76,10 @@ export function sqsQueue(client: SQSClient, options: SqsQueueOptions): BatchQueu
     },
     async reject(message, reason) {
       if (deadLetterQueueUrl === undefined) {
-        throw new MillraceError('E_QUEUE', `message ${message.id} cannot be rejected: no dead-letter queue is named (${reason})`)
+        throw new MillraceError(
+          'E_QUEUE',
+          `message ${message.id} cannot be rejected: no dead-letter queue is named (${reason})`,
+        )
       }
       const printable = reason.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_REASON) || 'no reason given'
       const fits = Buffer.byteLength(message.body) + printable.length + 'reasonString'.length <= MAX_BYTES

@@ -89,6 +89,15 @@ test('a bucket that is not there is an error, not an absent object', async () =>
   })
 })
 
+test('a read that hangs ends with its signal', async () => {
+  const abort = new AbortController()
+  faults = () => {
+    setImmediate(() => abort.abort()) // the request has arrived
+    return { delayMs: 600_000 }
+  }
+  await expect(store().get('k', { signal: abort.signal })).rejects.toMatchObject({ code: 'E_STORE' })
+})
+
 test('a delete that the queue refuses for some messages is an error', async () => {
   const queue = sqsQueue(sqsClient({ localEndpoint: cloud.endpoint }), { queueUrl: `${cloud.endpoint}/0/queue` })
   const messages = ['a', 'b'].map((id) => ({ id, receipt: 'elsewhere', body: '', receiveCount: 1 }))

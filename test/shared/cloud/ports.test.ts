@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
-import { awsClients, type AwsClients, s3ObjectStore, sqsClient, sqsQueue } from '../../../shared/cloud/index.ts'
+import { awsClients, type AwsClients, s3ObjectStore, sqsQueue } from '../../../shared/cloud/index.ts'
 import type { BatchQueue, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
@@ -113,9 +113,8 @@ describe.each<[string, () => { queue: BatchQueue; visible: () => number; deadLet
       const [main, dead] = [`q-${randomUUID()}`, `q-${randomUUID()}`]
       const [mainQueue, deadQueue] = [cloud.sqs.createQueue(main), cloud.sqs.createQueue(dead)]
       const url = (name: string) => `${cloud.endpoint}/000000000000/${name}`
-      const receiver = sqsClient({ localEndpoint: cloud.endpoint })
       return {
-        queue: sqsQueue(clients.sqs, { queueUrl: url(main), deadLetterQueueUrl: url(dead), receiver }),
+        queue: sqsQueue(clients.sqs, { queueUrl: url(main), deadLetterQueueUrl: url(dead) }),
         visible: () => Number(mainQueue.describe()['ApproximateNumberOfMessages']),
         deadLetters: () => deadQueue.receiveNow({ max: 10 }).map(({ body }) => body),
       }

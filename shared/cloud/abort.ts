@@ -1,0 +1,50 @@
+import type { S3Client } from '@aws-sdk/client-s3'
+import type { SQSClient } from '@aws-sdk/client-sqs'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
+
+/**
+ * Abort signals that leave the SDK's cached middleware alone. An `abortSignal` among the options of a call makes a client forget what it
+ * cached for every command, and costs that call 0.5 ms of CPU. Here the signal is tied to the command's input instead; a middleware
+ * hands it on to the request, and the request handler finds it there.
+ */
+const ofInput = new WeakMap<object, AbortSignal>()
+const ofRequest = new WeakMap<object, AbortSignal>()
+
+/** Ties a signal to a command's input. Takes effect on clients that went through `takeSignals`. */
+export function withSignal<Input extends object>(input: Input, signal: AbortSignal | undefined): Input {
+  if (signal !== undefined) ofInput.set(input, signal)
+  return input
+}
+
+export class AbortableHandler extends NodeHttpHandler {
+  override handle(...[request, options]: Parameters<NodeHttpHandler['handle']>): ReturnType<NodeHttpHandler['handle']> {
+    const abortSignal = ofRequest.get(request)
+    return super.handle(request, abortSignal === undefined ? options : { ...options, abortSignal })
+  }
+}
+
+/** The last middleware before the request leaves, so that it sees the very request that the handler is given. */
+export function takeSignals<Client extends S3Client | SQSClient>(client: Client): Client {
+  const { middlewareStack } = client as S3Client
+  middlewareStack.add(
+    (next) => (args) => {
+      const signal = ofInput.get(args.input)
+      if (signal !== undefined && typeof args.request === 'object' && args.request !== null)
+        ofRequest.set(args.request, signal)
+      return next(args)
+    },
+    { step: 'deserialize', priority: 'low', name: 'millraceSignals' },
+  )
+  takers.add(client)
+  return client
+}
+
+const takers = new WeakSet<object>()
+
+/** What to pass beside a command whose input has the signal: nothing, unless the client knows only the SDK's own way. */
+export function signalOptions(
+  client: S3Client | SQSClient,
+  signal: AbortSignal | undefined,
+): { abortSignal: AbortSignal } | undefined {
+  return signal === undefined || takers.has(client) ? undefined : { abortSignal: signal }
+}
