@@ -64,6 +64,10 @@ export class S3 {
     return bucket
   }
 
+  hasBucket(name: string): boolean {
+    return this.buckets.has(name)
+  }
+
   /** Takes up what a mirror kept. */
   restore(bucket: Bucket): void {
     this.buckets.set(bucket.name, bucket)

@@ -55,7 +55,11 @@ function operationOf(request: IncomingMessage, bucket: string, key: string, quer
   const name = ROUTES[level]?.[method]?.(query, request)
   if (name !== undefined) return name
   if (ROUTES[level]?.[method] !== undefined) {
-    throw new AwsError(501, 'NotImplemented', `The emulated S3 does not know ${method} with ?${query} (${level}).`)
+    throw new AwsError(
+      501,
+      'NotImplemented',
+      `The emulated S3 does not know ${method} with ?${query.toString()} (${level}).`,
+    )
   }
   throw new AwsError(405, 'MethodNotAllowed', 'The specified method is not allowed against this resource.')
 }

@@ -32,7 +32,11 @@ export function integer(input: Input, name: string, range: readonly [number, num
   const [min, max] = range
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
   const why = `Reason: Must be >= ${min} and <= ${max}, if provided.`
-  throw new AwsError(400, 'InvalidParameterValue', `Value ${String(value)} for parameter ${name} is invalid. ${why}`)
+  throw new AwsError(
+    400,
+    'InvalidParameterValue',
+    `Value ${JSON.stringify(value)} for parameter ${name} is invalid. ${why}`,
+  )
 }
 
 export function stringMap(input: Input, name: string): Attributes {

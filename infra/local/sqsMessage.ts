@@ -45,6 +45,7 @@ export function sizeOf({ body, attributes = {} }: Outgoing): number {
   return bytes
 }
 
+// oxlint-disable-next-line no-control-regex -- these are the characters that SQS refuses
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/
 const DATA_TYPE = /^(String|Number|Binary)(\.[\w.-]+)?$/
 

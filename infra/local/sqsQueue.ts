@@ -203,7 +203,7 @@ export class SqsQueue {
 
   /** Ends every wait with nothing and leaves no timer. */
   close(): void {
-    for (const waiter of [...this.waiters]) waiter.finish([])
+    for (const waiter of this.waiters) waiter.finish([])
     this.arm()
   }
 
@@ -266,7 +266,7 @@ export class SqsQueue {
     const ring = () => {
       this.timer = undefined
       const now = this.clock.now()
-      for (const waiter of [...this.waiters]) if (waiter.deadline <= now) waiter.finish(this.receiveNow(waiter))
+      for (const waiter of this.waiters) if (waiter.deadline <= now) waiter.finish(this.receiveNow(waiter))
       this.pump()
     }
     this.timer = { due, cancel: after(this.clock, Math.max(0, due - this.clock.now()), ring) }

@@ -1,6 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { setMaxListeners } from 'node:events'
 
 /**
  * Abort signals that leave the SDK's cached middleware alone. An `abortSignal` among the options of a call makes a client forget what it
@@ -12,7 +13,9 @@ const ofRequest = new WeakMap<object, AbortSignal>()
 
 /** Puts a signal into a command's input. Takes effect on clients that went through `takeSignals`. */
 export function withSignal<Input extends object>(input: Input, signal: AbortSignal | undefined): Input {
-  return signal === undefined ? input : { ...input, [SIGNAL]: signal }
+  if (signal === undefined) return input
+  setMaxListeners(0, signal) // a run's one signal ends any number of requests; each takes its listener off again
+  return { ...input, [SIGNAL]: signal }
 }
 
 export class AbortableHandler extends NodeHttpHandler {

@@ -59,5 +59,7 @@ function configuredEndpoint(service: ServiceName): string | undefined {
 function isLoopback(endpoint: string): boolean {
   if (!URL.canParse(endpoint)) return false
   const { hostname } = new URL(endpoint)
-  return hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || /^127\./.test(hostname)
+  return (
+    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || hostname.startsWith('127.')
+  )
 }

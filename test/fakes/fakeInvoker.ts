@@ -19,7 +19,7 @@ export interface FakeInvoker extends Invoker {
  * An Invoker that checks the payload (JSON, at most 1 MiB) and starts `run` beside the caller, as an asynchronous invocation does.
  * What `run` throws is lost to the caller, as with Lambda; it is thrown by `idle()`.
  */
-export function fakeInvoker(run: (payload: unknown) => Promise<unknown> | unknown = () => undefined): FakeInvoker {
+export function fakeInvoker(run: (payload: unknown) => unknown = () => undefined): FakeInvoker {
   const payloads: unknown[] = []
   const running = new Set<Promise<unknown>>()
   const errors: unknown[] = []

@@ -34,7 +34,7 @@ export function memoryQueue(options: { readonly clock?: Clock; readonly maxBytes
   let sequence = 0
 
   const wake = () => {
-    for (const waiter of [...waiters]) waiter()
+    for (const waiter of waiters) waiter()
   }
   const enter = async (kind: keyof typeof failures) => {
     await Promise.resolve()

@@ -1,3 +1,4 @@
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { ReceiveMessageCommand, SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { createServer, request } from 'node:http'
@@ -138,6 +139,15 @@ test('characters past U+FFFF travel, control characters are refused, and one bad
   expect(Failed).toMatchObject([{ Id: '1', Code: 'InvalidMessageContents', SenderFault: true }])
   const { Messages } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))
   expect(Messages?.map(({ Body }) => Body)).toEqual(['🏞️ water', 'plain'])
+})
+
+test('Lambda answers at the same endpoint', async () => {
+  const { cloud } = await start({ lambda: { bootstrap: import.meta.filename } })
+  const lambda = new LambdaClient(settings(cloud.endpoint))
+  closing.push(async () => lambda.destroy())
+  const missing = lambda.send(new InvokeCommand({ FunctionName: 'rollout' }))
+  await expect(missing).rejects.toMatchObject({ name: 'ResourceNotFoundException' })
+  expect(cloud.lambda.usage()).toMatchObject({ invocations: 0 })
 })
 
 test('closing ends the long polls, and leaves no timer', async () => {

@@ -8,6 +8,6 @@ describe(external === undefined ? 'the emulated cloud' : external, () => {
   s3Conformance(async () => {
     if (external !== undefined) return { endpoint: external, stop: async () => {} }
     const cloud = await localCloud()
-    return { endpoint: cloud.endpoint, stop: cloud.close }
+    return { endpoint: cloud.endpoint, stop: () => cloud.close() }
   })
 })

@@ -21,12 +21,10 @@ function open(path: string): S3 {
 }
 
 const everything = (s3: S3) =>
-  s3
-    .listBuckets()
-    .map(({ name }) => ({
-      name,
-      objects: s3.list(name).objects.map(({ body, ...head }) => ({ ...head, body: Buffer.from(body) })),
-    }))
+  s3.listBuckets().map(({ name }) => ({
+    name,
+    objects: s3.list(name).objects.map(({ body, ...head }) => ({ ...head, body: Buffer.from(body) })),
+  }))
 
 test('whatever is written, overwritten and deleted, a new start finds what the last one had when it closed', async () => {
   const bucket = fc.constantFrom('bucket-a', 'bucket-b')

@@ -9,7 +9,7 @@ describe(external === undefined ? 'the emulated cloud' : external, () => {
   sqsConformance(async () => {
     if (external !== undefined) return { endpoint: external, stop: async () => {} }
     const cloud = await localCloud()
-    return { endpoint: cloud.endpoint, stop: cloud.close }
+    return { endpoint: cloud.endpoint, stop: () => cloud.close() }
   })
 })
 

@@ -34,7 +34,7 @@ export function s3Conformance(start: () => Promise<{ endpoint: string; stop(): P
 
   beforeAll(async () => {
     const service = await start()
-    stop = service.stop
+    stop = () => service.stop()
     client = new S3Client({
       endpoint: service.endpoint,
       region: 'us-east-1',

@@ -32,7 +32,7 @@ export function sqsConformance(start: () => Promise<{ endpoint: string; stop(): 
 
   beforeAll(async () => {
     const service = await start()
-    stop = service.stop
+    stop = () => service.stop()
     client = new SQSClient({
       endpoint: service.endpoint,
       region: 'us-east-1',
@@ -207,7 +207,7 @@ export function sqsConformance(start: () => Promise<{ endpoint: string; stop(): 
       const Entries = messages.map(({ ReceiptHandle }, i) => ({ Id: `${i}`, ReceiptHandle, VisibilityTimeout: 0 }))
       const result = await client.send(new ChangeMessageVisibilityBatchCommand({ QueueUrl: url, Entries }))
       expect(result.Successful).toHaveLength(messages.length)
-      expect((await receive(url)).map(({ Body }) => Body).sort()).toEqual(['one', 'two'])
+      expect(new Set((await receive(url)).map(({ Body }) => Body))).toEqual(new Set(['one', 'two']))
     })
 
     test('a delayed message is counted as delayed and comes after its delay', async () => {
@@ -224,7 +224,8 @@ export function sqsConformance(start: () => Promise<{ endpoint: string; stop(): 
       const sent = await client.send(new SendMessageBatchCommand({ QueueUrl: url, Entries }))
       expect(sent.Successful?.map(({ Id }) => Id)).toEqual(Entries.map(({ Id }) => Id))
       const messages = await receive(url)
-      expect(messages.map(({ Body }) => Body).sort()).toEqual(Entries.map(({ MessageBody }) => MessageBody))
+      expect(messages).toHaveLength(10)
+      expect(new Set(messages.map(({ Body }) => Body))).toEqual(new Set(Entries.map(({ MessageBody }) => MessageBody)))
       const handles = messages.map(({ ReceiptHandle }, i) => ({ Id: `${i}`, ReceiptHandle }))
       const deleted = await client.send(new DeleteMessageBatchCommand({ QueueUrl: url, Entries: handles }))
       expect(deleted.Successful).toHaveLength(10)
