@@ -42,9 +42,13 @@ export function bucketOperations(s3: S3) {
       s3.bucket(bucket)
       sendXml(response, `<LocationConstraint ${S3_NAMESPACE}/>`) // empty is how S3 says us-east-1
     },
+    ListObjects: ({ bucket, query }, request, response) => {
+      request.resume()
+      sendXml(response, listing(s3, bucket, { query, version: 1 }))
+    },
     ListObjectsV2: ({ bucket, query }, request, response) => {
       request.resume()
-      sendXml(response, listing(s3, bucket, query))
+      sendXml(response, listing(s3, bucket, { query, version: 2 }))
     },
     DeleteObjects: async ({ bucket }, request, response) => {
       const body = await readBody(request)
@@ -76,43 +80,53 @@ function deleteOne(s3: S3, bucket: string, entry: string, quiet: boolean): strin
   return quiet ? '' : `<Deleted>${element('Key', key)}</Deleted>`
 }
 
-/** A page of ListObjectsV2. The continuation token is the last key or common prefix of the page before, in base64. */
-function listing(s3: S3, bucket: string, query: URLSearchParams): string {
+/**
+ * A page of a listing. Version 2 continues at a token, which is the last key or common prefix of the page before in base64;
+ * version 1, which older clients speak, at that key itself.
+ */
+function listing(s3: S3, bucket: string, { query, version }: { query: URLSearchParams; version: 1 | 2 }): string {
   const prefix = query.get('prefix') ?? ''
   const delimiter = query.get('delimiter') ?? ''
-  const startAfter = query.get('start-after')
-  const token = query.get('continuation-token')
+  const marker = query.get(version === 1 ? 'marker' : 'start-after') ?? undefined
+  const token = query.get('continuation-token') ?? undefined
   const maxKeys = Number(query.get('max-keys') ?? 1000)
-  if (!Number.isInteger(maxKeys) || maxKeys < 0)
+  if (!Number.isInteger(maxKeys) || maxKeys < 0) {
     throw new AwsError(400, 'InvalidArgument', 'Provided max-keys not an integer or within integer range')
-  const encoding = query.get('encoding-type')
-  const encode = encoding === 'url' ? encodeKey : (text: string) => text
-  const after = token === null ? (startAfter ?? '') : Buffer.from(token, 'base64url').toString()
+  }
+  const encoding = query.get('encoding-type') ?? undefined
+  const encode = (text: string | undefined) => (encoding === 'url' && text !== undefined ? encodeKey(text) : text)
+  const after = token === undefined ? (marker ?? '') : Buffer.from(token, 'base64url').toString()
   const empty = { objects: [], commonPrefixes: [], next: undefined }
   s3.bucket(bucket)
   const page = maxKeys === 0 ? empty : s3.list(bucket, { prefix, delimiter, after, maxKeys: Math.min(maxKeys, 1000) })
+  const place =
+    version === 1
+      ? [element('Marker', encode(marker) ?? ''), element('NextMarker', encode(page.next))]
+      : [
+          element('StartAfter', encode(marker)),
+          element('ContinuationToken', token),
+          element('KeyCount', page.objects.length + page.commonPrefixes.length),
+          element(
+            'NextContinuationToken',
+            page.next === undefined ? undefined : Buffer.from(page.next).toString('base64url'),
+          ),
+        ]
   return [
     `<ListBucketResult ${S3_NAMESPACE}>`,
     element('Name', bucket),
     element('Prefix', encode(prefix)),
     delimiter === '' ? '' : element('Delimiter', encode(delimiter)),
     element('MaxKeys', maxKeys),
-    element('EncodingType', encoding ?? undefined),
-    element('StartAfter', startAfter === null ? undefined : encode(startAfter)),
-    element('ContinuationToken', token ?? undefined),
-    element('KeyCount', page.objects.length + page.commonPrefixes.length),
+    element('EncodingType', encoding),
+    ...place,
     element('IsTruncated', page.next !== undefined),
-    element(
-      'NextContinuationToken',
-      page.next === undefined ? undefined : Buffer.from(page.next).toString('base64url'),
-    ),
     ...page.objects.map((object) => contents(object, encode(object.key))),
     ...page.commonPrefixes.map((group) => `<CommonPrefixes>${element('Prefix', encode(group))}</CommonPrefixes>`),
     '</ListBucketResult>',
   ].join('')
 }
 
-function contents({ etag, body, lastModified }: StoredObject, key: string): string {
+function contents({ etag, body, lastModified }: StoredObject, key: string | undefined): string {
   const size = element('Size', body.length)
   return `<Contents>${element('Key', key)}${date('LastModified', lastModified)}${element('ETag', etag)}${size}<StorageClass>STANDARD</StorageClass></Contents>`
 }

@@ -69,6 +69,8 @@ type Rule = (query: URLSearchParams, request: IncomingMessage) => string | undef
 /** Sub-resources (`?acl`, `?versioning` …) that no rule names are refused rather than taken for a plain request. */
 const plain = (query: URLSearchParams) => query.size === 0 || (query.size === 1 && query.has('x-id'))
 
+const LISTING = ['prefix', 'delimiter', 'marker', 'max-keys', 'encoding-type', 'x-id']
+
 const ROUTES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
   service: {
     GET: (query) => (plain(query) ? 'ListBuckets' : undefined),
@@ -79,7 +81,8 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     DELETE: (query) => (plain(query) ? 'DeleteBucket' : undefined),
     GET: (query) => {
       if (query.get('list-type') === '2') return 'ListObjectsV2'
-      return query.has('location') ? 'GetBucketLocation' : undefined
+      if (query.has('location')) return 'GetBucketLocation'
+      return [...query.keys()].every((name) => LISTING.includes(name)) ? 'ListObjects' : undefined
     },
     POST: (query) => (query.has('delete') ? 'DeleteObjects' : undefined),
   },

@@ -12,6 +12,7 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
+  ListObjectsCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandInput,
   PutObjectCommand,
@@ -220,6 +221,21 @@ export function s3Conformance(start: () => Promise<{ endpoint: string; stop(): P
         ContinuationToken: first.NextContinuationToken,
       })
       expect(second).toMatchObject({ CommonPrefixes: [{ Prefix: 'tree/runs/2/' }], IsTruncated: false })
+    })
+
+    test('the listing of older clients continues at its marker', async () => {
+      for (const key of ['marker/1', 'marker/2', 'marker/d/3']) await put(key, 'x')
+      const page = (Marker?: string) =>
+        client.send(
+          new ListObjectsCommand({ Bucket, Prefix: 'marker/', Delimiter: '/', MaxKeys: 2, ...(Marker && { Marker }) }),
+        )
+      const first = await page()
+      expect(first).toMatchObject({ IsTruncated: true, NextMarker: 'marker/2' })
+      expect(first.Contents?.map(({ Key }) => Key)).toEqual(['marker/1', 'marker/2'])
+      expect(await page(first.NextMarker)).toMatchObject({
+        IsTruncated: false,
+        CommonPrefixes: [{ Prefix: 'marker/d/' }],
+      })
     })
 
     test('a listing starts after a key, shows size and ETag, and encodes keys when asked', async () => {
