@@ -8,6 +8,7 @@ export default experiment({
     valueCoef: 0.25,
     maxGradNorm: 0.5,
     rewardScale: 0.1,
+    trainBatchSteps: 1_280,
   }),
   rollouts: { shards: 2, envsPerShard: 32, fragmentLength: 20 },
   stop: { meanReturn: 475, envSteps: 2_000_000 },

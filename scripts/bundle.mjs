@@ -33,10 +33,14 @@ const artefacts = {
   'infra/local/bootstrap': 'infra/local/bootstrap.ts',
 }
 
+// Not part of the package: the benchmarks, bundled like what they measure.
+const bench = process.argv.includes('--bench') ? { main: 'bench/main.ts' } : {}
+
 const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)))
 
 await Promise.all([
   build({ ...common, entryPoints: present(library), outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]' }),
+  build({ ...common, entryPoints: bench, outdir: '.millrace/bench', splitting: true, outExtension: { '.js': '.mjs' } }),
   ...Object.entries(present(artefacts)).map(([name, file]) =>
     build({ ...common, entryPoints: { [name]: file }, outdir: 'dist', outExtension: { '.js': '.mjs' } }),
   ),

@@ -10,7 +10,7 @@ import { provisionedCloud } from './provision.ts'
 /** On loopback the CPU is what is dear, and a body through the bucket costs a fifth of one in a message. */
 const SPILL_ABOVE_BYTES = 16 * 1024
 /** Every look costs a third of a millisecond; a fragment takes longer than that to step. */
-const MANIFEST_POLL_MS = 2
+const MANIFEST_POLL_MS = 1
 
 /**
  * The default of `millrace train`: the emulated cloud in this process, reached through the AWS SDK like the real one. Services

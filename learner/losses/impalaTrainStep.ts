@@ -41,10 +41,12 @@ export interface ImpalaTrainStepOptions extends NetworkOptions, VtraceOptions {
   /** Global norm to which gradients are clipped. */
   readonly maxGradNorm?: number
   readonly optimizer: OptimizerConfig
+  /** Whether the policy also gives `value`, which costs a rollout a tenth of its speed; it does if not told. */
+  readonly publishValue?: boolean
 }
 
 export interface ImpalaTrainStep extends TrainStep {
-  /** The forward part with dynamic rows: `observations` [N, ...D] to `logits` [N, A] and `value` [N]. */
+  /** The forward part with dynamic rows: `observations` [N, ...D] to `logits` [N, A] and, unless left out, `value` [N]. */
   readonly policy: PolicyTemplate
 }
 
@@ -149,11 +151,14 @@ function explainedVariance(targets: Tensor, values: Tensor): Tensor {
   return sub(1, div(variance(sub(targets, stopGradient(values))), add(variance(targets), 1e-8)))
 }
 
-function policyTemplate(network: PolicyValueNetwork, { observationShape }: NetworkOptions): PolicyTemplate {
+function policyTemplate(
+  network: PolicyValueNetwork,
+  { observationShape, publishValue = true }: ImpalaTrainStepOptions,
+): PolicyTemplate {
   const observations = input('observations', ['N', ...observationShape])
   const { logits, value } = network.apply(observations)
   return new PolicyTemplate(
-    { name: 'policy', inputs: [observations], outputs: { logits, value } },
+    { name: 'policy', inputs: [observations], outputs: publishValue ? { logits, value } : { logits } },
     layoutOf(network.parameters),
   )
 }

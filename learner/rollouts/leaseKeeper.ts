@@ -68,7 +68,8 @@ export class LeaseKeeper {
     const held = this.held.get(report.shard)
     if (held?.lease !== report.lease) return
     this.forget(report.shard)
-    if (signal.aborted) return
+    // 'stopped' is this learner's own word: the run is ending.
+    if (signal.aborted || report.end === 'stopped') return
     if (report.end === 'error') {
       const failures = (this.failures.get(report.shard) ?? 0) + 1
       this.failures.set(report.shard, failures)

@@ -49,6 +49,7 @@ export class TrainCore {
       reduction: spec.reduction,
       maxGradNorm: optimizer.maxGradNorm,
       optimizer: { kind: optimizer.kind, epsilon: optimizer.epsilon },
+      publishValue: false,
     })
     const state = this.step.initialState(seededUniform(seed))
     this.initialPolicy = this.step.policy.withWeights(state.weights)

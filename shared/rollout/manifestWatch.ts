@@ -5,9 +5,13 @@ import { keys } from '../protocol/keys.ts'
 
 /** A function looks at the manifest at least this often, however long its poll interval is said to be. */
 const MAX_POLL_MS = 2_000
-/** Between two looks while nothing else is left to do but wait for a change. */
-const WAIT_POLL_MS = { first: 0.5, growth: 1.5, last: 250 }
+/**
+ * While nothing is left to do but wait, the pause between two looks starts at the poll interval (at least this) and grows: a
+ * change that comes soon is seen soon, and one that does not costs few requests.
+ */
+const WAIT_POLL_MS = { least: 1, growth: 1.1, last: 250 }
 
+/** Before the first manifest is there. */
 const FIRST_POLL_MS = 5
 
 /**
@@ -23,6 +27,7 @@ export class ManifestWatch {
   private lastPoll = Number.NEGATIVE_INFINITY
   private inFlight: Promise<void> | undefined
   private failure: unknown
+  private readonly closing = new AbortController()
   private current: Manifest | undefined
   /** Conditional reads made, for the lease's bill. */
   requests = 0
@@ -46,17 +51,11 @@ export class ManifestWatch {
     if (this.inFlight === undefined && this.clock.now() - this.lastPoll >= this.pollMs) void this.poll()
   }
 
-  /** Reads the manifest now and waits for the answer. */
-  async refresh(): Promise<Manifest> {
-    await this.poll()
-    return this.latest
-  }
-
   /** Waits for the first manifest until `untilMs` (epoch); true if there is one. @throws what the read failed with, but not that it is absent */
   async appears(untilMs: number, signal: AbortSignal): Promise<boolean> {
     let pauseMs = FIRST_POLL_MS
     for (;;) {
-      await this.poll()
+      await this.pollUntil(untilMs)
       if (this.current) return true
       if (this.failure !== undefined && !isMillraceError(this.failure, 'E_MANIFEST')) throw this.failure
       if (signal.aborted || this.clock.now() >= untilMs) return false
@@ -67,18 +66,27 @@ export class ManifestWatch {
 
   /** Waits until the manifest fulfils `holds` or `untilMs` (epoch) has come; true if it does. Looks often at first, then more rarely. */
   async waitFor(holds: (manifest: Manifest) => boolean, untilMs: number, signal: AbortSignal): Promise<boolean> {
-    let pauseMs = WAIT_POLL_MS.first
-    while (!holds(await this.refresh())) {
+    let pauseMs = Math.max(WAIT_POLL_MS.least, this.pollMs)
+    for (;;) {
+      await this.pollUntil(Math.min(untilMs, this.latest.heartbeatUntil + 1))
+      if (holds(this.latest)) return true
       if (signal.aborted || this.clock.now() >= untilMs) return false
       await this.clock.sleep(Math.min(pauseMs, Math.max(0, untilMs - this.clock.now())), signal)
       pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
     }
-    return true
   }
 
-  /** Waits for a poll that is still in flight, so that nothing outlives a lease. */
-  async settle(): Promise<void> {
+  /** Ends a poll that is still in flight, however long its answer would take, so that nothing outlives a lease. */
+  async close(): Promise<void> {
+    this.closing.abort()
     await this.inFlight
+  }
+
+  /** Polls, but waits for the answer no longer than `untilMs` (epoch): a store that hangs must not hold a lease past its end. */
+  private async pollUntil(untilMs: number): Promise<void> {
+    const answered = new AbortController()
+    const poll = this.poll().finally(() => answered.abort())
+    await Promise.race([poll, this.clock.sleep(Math.max(0, untilMs - this.clock.now()), answered.signal)])
   }
 
   private poll(): Promise<void> {
@@ -92,7 +100,8 @@ export class ManifestWatch {
     this.lastPoll = this.clock.now()
     this.requests++
     try {
-      const found = await this.store.get(keys.manifest(this.run), this.etag === undefined ? {} : { ifNoneMatch: this.etag })
+      const condition = this.etag === undefined ? {} : { ifNoneMatch: this.etag }
+      const found = await this.store.get(keys.manifest(this.run), { ...condition, signal: this.closing.signal })
       if (found.kind === 'found') {
         this.current = parseManifest(found.body)
         this.etag = found.etag

@@ -1,0 +1,42 @@
+import { availableParallelism, cpus } from 'node:os'
+import { type Row } from './result.ts'
+
+/** `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow]`: every figure of the README, each beside a baseline of the same run. */
+
+const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
+  'rollout': async () => await (await import('./rollout.ts')).rolloutRow(),
+  'train': async () => await (await import('./trainStep.ts')).trainStepRow(),
+  'end-to-end': async () => await (await import('./endToEnd.ts')).endToEndRow(),
+  'flow': async () => await (await import('./flow.ts')).flowRow(),
+}
+
+const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))
+const unknown = wanted.find((name) => !(name in BENCHES))
+if (unknown) {
+  console.error(`there is no benchmark '${unknown}'; there are ${Object.keys(BENCHES).join(', ')}`)
+  process.exit(64)
+}
+const json = process.argv.includes('--json')
+const rows: Row[] = []
+for (const [name, bench] of Object.entries(BENCHES)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue
+  const row = await bench()
+  rows.push(row)
+  if (!json) console.log(lines(row))
+}
+if (json) {
+  const machine = { cpu: cpus()[0]?.model, cores: availableParallelism(), node: process.version }
+  console.log(JSON.stringify({ machine, rows }, undefined, 2))
+}
+process.exit(0)
+
+function lines({ name, value, unit, baseline, ratio, limit }: Row): string {
+  const figure = (x: number): string => (x >= 1000 ? Math.round(x).toLocaleString('en-US') : x.toPrecision(3))
+  return [
+    name,
+    `  ${figure(value)} ${unit}`,
+    `  ${ratio.toFixed(1)} times the baseline: ${baseline.name} (${figure(baseline.value)})`,
+    `  limited by ${limit}`,
+    '',
+  ].join('\n')
+}
