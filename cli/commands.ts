@@ -5,6 +5,7 @@ export const commands: Commands = {
   async train(options, host) {
     const service = import('../learner/service.ts') // the heaviest import: it loads while the experiment is bundled
     service.catch(() => {}) // reported where it is awaited
+    if (!options.serial) import('../infra/clouds/emulated.ts').catch(() => {}) // the next heaviest; imported again where it is used
     const [{ trainCommand }, { loadExperiment, bundleEnvCode }, { openCloud }, { installedVersions }] =
       await Promise.all([
         import('./commands/train.ts'),

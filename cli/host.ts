@@ -1,4 +1,6 @@
-import type { Signal } from './exitCodes.ts'
+import { signalExitCode, type Signal } from './exitCodes.ts'
+import { report } from './report.ts'
+import { diskError } from './run/disk.ts'
 import { chooseColors, chooseGlyphs, type Terminal, type Variables } from './terminal.ts'
 
 /** The process as the commands see it, so that a test can be one. */
@@ -10,7 +12,7 @@ export interface Host {
   /** Milliseconds since the epoch. */
   now(): number
   /** Calls `tick` every `ms` until the returned function is called; does not keep the process alive. */
-  every(ms: number, tick: () => void): () => void
+  every(this: void, ms: number, tick: () => void): () => void
   /** Calls `listener` for each signal that asks the process to end, until the returned function is called. */
   onSignal(listener: (signal: Signal) => void): () => void
   /** Ends the process at once. */
@@ -19,17 +21,18 @@ export interface Host {
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** The real process. A reader that went away (`| head`) counts as the signal SIGPIPE. */
+/** The real process. Output that nobody takes any more (`| head`, a full disk) counts as the signal SIGPIPE. */
 export function processHost(): Host {
   const listeners = new Set<(signal: Signal) => void>()
   const emit = (signal: Signal) => {
-    if (listeners.size === 0) process.exit(128 + 13)
+    if (listeners.size === 0) process.exit(signalExitCode(signal))
     for (const listener of listeners) listener(signal)
   }
   let broken = false
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE' || broken) return
+    if (broken) return
     broken = true
+    if (error.code !== 'EPIPE') process.stderr.write(report(diskError(error, 'write', 'standard output')).text)
     emit('SIGPIPE')
   })
   return {

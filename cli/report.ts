@@ -5,8 +5,6 @@ import { noColors, type Colors } from './terminal.ts'
 
 /** What a user can do about an error; for those whose sentence does not say it already. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
-  E_PORT: 'name another one with --port, or 0 for any that is free',
-  E_DISK: 'free some space, or name another folder with --out',
   E_ENV_STEP: 'millrace train --serial runs everything in one process, for a debugger',
   E_TRAIN_DIVERGED: 'try a smaller learning rate or a smaller gradient norm limit',
   E_INTERNAL: 'please report it, with what MILLRACE_DEBUG=1 prints',

@@ -34,7 +34,8 @@ export async function graphCommand({ file, format }: GraphOptions, host: Host, p
 }
 
 /** A plan as a numbered list: each node with its parameters and, where it is not the line above, what flows into it. */
-export function graphLines({ name, nodes, edges }: PlanGraph): string[] {
+export function graphLines({ name, nodes: unordered, edges }: PlanGraph): string[] {
+  const nodes = inFlowOrder(unordered, edges)
   const number = new Map(nodes.map(({ id }, i) => [id, i + 1]))
   const digits = String(nodes.length).length
   const names = nodes.map((node) =>
@@ -51,6 +52,21 @@ export function graphLines({ name, nodes, edges }: PlanGraph): string[] {
       return `  ${[line.trimEnd(), inflow].filter(Boolean).join('  ')}`
     }),
   ]
+}
+
+/** Nodes after what flows into them, else in the order they came. */
+function inFlowOrder(nodes: readonly GraphNode[], edges: PlanGraph['edges']): readonly GraphNode[] {
+  const left = [...nodes]
+  const placed = new Set<string>()
+  const ordered: GraphNode[] = []
+  while (left.length > 0) {
+    const ready = left.findIndex(({ id }) => edges.every(({ from, to }) => to !== id || placed.has(from)))
+    const [next] = left.splice(Math.max(0, ready), 1)
+    if (!next) break
+    placed.add(next.id)
+    ordered.push(next)
+  }
+  return ordered
 }
 
 const KINDS = { atSource: 'at the source', queue: 'queue' } as const

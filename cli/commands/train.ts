@@ -1,22 +1,23 @@
-import { relative, resolve } from 'node:path'
+import { basename, relative, resolve } from 'node:path'
 import type { Experiment } from '../../learner/experiment.ts'
 import { withOverrides } from '../../learner/experiment.ts'
 import type { RunObserver, RunSummary } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import { asDefinition } from '../../shared/env/index.ts'
-import { isMillraceError, type MillraceError } from '../../shared/errors.ts'
+import type { MillraceError } from '../../shared/errors.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import { observers, quietDisplay, type Display } from '../display/display.ts'
 import { liveDisplay } from '../display/liveDisplay.ts'
 import { plainDisplay } from '../display/plainDisplay.ts'
 import { summaryLines } from '../display/summary.ts'
-import { runExitCode, signalExitCode, type Signal } from '../exitCodes.ts'
+import { EXIT, runExitCode, signalExitCode, type Signal } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import type { LoadedExperiment } from '../loadExperiment.ts'
+import { report } from '../report.ts'
 import { nodeFiles, type FileSystem } from '../run/disk.ts'
 import { openMetricsLog } from '../run/metricsLog.ts'
 import { configRecord, writeResult, type Versions } from '../run/records.ts'
-import { RUN_FILES, createRunFolder, runName, type RunFolder } from '../run/runFolder.ts'
+import { RUN_FILES, createFreshRunFolder, createRunFolder, runName, type RunFolder } from '../run/runFolder.ts'
 
 export interface TrainOptions {
   /** As the user typed it. */
@@ -69,9 +70,15 @@ export async function trainCommand(options: TrainOptions, host: Host, parts: Tra
     const experiment =
       Object.keys(overrides).length > 0 ? withOverrides(loaded.experiment, overrides) : loaded.experiment
     const env = asDefinition(experiment.env)
+    const train = await service
+    if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted
     const run = runName(loaded.name, host.now(), experiment.seed)
-    const folder = await createRunFolder(resolve(host.cwd, options.out ?? `runs/${run}`), parts.files)
-    const setting: Setting = { loaded, experiment, env: env.id, run, folder, interrupts, train: await service }
+    const folder =
+      options.out === undefined
+        ? await createFreshRunFolder(resolve(host.cwd, 'runs'), run, parts.files)
+        : await createRunFolder(resolve(host.cwd, options.out), parts.files)
+    const name = options.out === undefined ? basename(folder.path) : run
+    const setting: Setting = { loaded, experiment, env: env.id, run: name, folder, interrupts, train }
     return await trainInto(setting, { options, host, parts })
   } finally {
     interrupts.close()
@@ -94,74 +101,76 @@ interface Context {
   readonly parts: TrainParts
 }
 
-async function trainInto(setting: Setting, { options, host, parts }: Context): Promise<number> {
-  const { experiment, folder, interrupts, loaded, run } = setting
-  const files = parts.files ?? nodeFiles
+const STOPPING = 'stopping the functions and writing the run folder; Ctrl-C again to stop at once'
+
+async function trainInto(setting: Setting, context: Context): Promise<number> {
+  const { experiment, folder, interrupts, loaded, env } = setting
+  const { options, host, parts } = context
   const display = chooseDisplay(options, host)
-  const shownFolder = relative(host.cwd, folder.path).startsWith('..') ? folder.path : relative(host.cwd, folder.path)
-  interrupts.onInterrupt(() =>
-    display.stopping('stopping the functions and writing the run folder; Ctrl-C again to stop at once'),
-  )
+  interrupts.onInterrupt(() => display.stopping(STOPPING))
   interrupts.onSecond(() => display.close())
-  let updates = 0
+  const seen = { updates: 0 }
   try {
     const envCode = loaded.ownEnv ? await parts.bundleEnvCode(loaded.file) : undefined
-    await folder.writeJson(
-      RUN_FILES.config,
-      configRecord({ ...setting, file: loaded.file, startedAt: host.now(), versions: parts.versions }),
-    )
+    const start = { ...setting, file: loaded.file, startedAt: host.now(), versions: parts.versions }
+    await folder.writeJson(RUN_FILES.config, configRecord(start))
     if (envCode) await folder.write(RUN_FILES.envCode, envCode)
-    const log = await openMetricsLog(folder.file(RUN_FILES.metrics), {
-      every: host.every,
-      onError: interrupts.fail,
-      files,
-    })
-    let result: TrainResult
-    try {
-      const cloud = await parts.openCloud({ serial: options.serial })
-      try {
-        const counting: RunObserver = {
-          onUpdate(line) {
-            updates++
-            log.add(line)
-          },
-        }
-        const observer = observers([counting, display])
-        result = await setting.train(experiment, {
-          run,
-          cloud,
-          observer,
-          signal: interrupts.signal,
-          ...(envCode ? { envCode } : {}),
-        })
-      } finally {
-        await cloud.close()
-      }
-    } finally {
-      display.close()
-      await log.close()
-    }
-    await writeResult(folder, result, { env: setting.env, experiment, ownEnv: envCode !== undefined })
-    if (!options.quiet) {
-      const { colors, glyphs, isTTY, columns } = host.out
-      const width = isTTY ? columns - 1 : 100
-      const lines = summaryLines(result.summary, {
-        width,
-        goal: experiment.stop.meanReturn,
-        folder: shownFolder,
-        colors,
-        glyphs,
-      })
-      host.out.write(lines.map((line) => `${line}\n`).join(''))
-    }
+    const result = await trainLogged(setting, context, { display, seen, envCode })
+    await writeResult(folder, result, { env, experiment, ownEnv: envCode !== undefined })
+    if (!options.quiet) printSummary(result.summary, setting, host)
     return interrupts.exitCode() ?? runExitCode(result.summary, experiment.stop.meanReturn)
   } catch (error) {
-    display.close()
-    if (updates === 0) await folder.discard()
-    const exitCode = interrupts.exitCode()
-    if (exitCode !== undefined && isMillraceError(error, 'E_PLAN_ABORTED')) return exitCode
+    if (seen.updates === 0) await folder.discard()
     throw interrupts.failure() ?? error
   }
+}
+
+interface Beside {
+  readonly display: Display
+  readonly seen: { updates: number }
+  readonly envCode: Uint8Array | undefined
+}
+
+/** Trains with the metrics log and the display beside it; cloud, display and log are closed however it ends. */
+async function trainLogged(setting: Setting, context: Context, beside: Beside): Promise<TrainResult> {
+  const { experiment, folder, interrupts, run } = setting
+  const { options, host, parts } = context
+  const { display, seen, envCode } = beside
+  const { fail: onError, signal } = interrupts
+  const files = parts.files ?? nodeFiles
+  const log = await openMetricsLog(folder.file(RUN_FILES.metrics), { every: host.every, onError, files })
+  const logging: RunObserver = {
+    onUpdate(line) {
+      seen.updates++
+      log.add(line)
+    },
+  }
+  try {
+    const cloud = await parts.openCloud({ serial: options.serial })
+    try {
+      const observer = observers([logging, display])
+      return await setting.train(experiment, { run, cloud, observer, signal, ...(envCode ? { envCode } : {}) })
+    } finally {
+      // A result must not be lost, nor an error hidden, because something did not close.
+      await cloud.close().catch((error: unknown) => host.err.write(`warning: ${report(error).text}`))
+    }
+  } finally {
+    display.close()
+    await log.close()
+  }
+}
+
+function printSummary(summary: RunSummary, { experiment, folder }: Setting, host: Host): void {
+  const { colors, glyphs, isTTY, columns } = host.out
+  const below = relative(host.cwd, folder.path)
+  const lines = summaryLines(summary, {
+    width: isTTY ? columns - 1 : 100,
+    goal: experiment.stop.meanReturn,
+    folder: below.startsWith('..') ? folder.path : below,
+    colors,
+    glyphs,
+  })
+  host.out.write(lines.map((line) => `${line}\n`).join(''))
 }
 
 function chooseDisplay({ quiet }: TrainOptions, host: Host): Display {

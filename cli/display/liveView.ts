@@ -7,7 +7,7 @@ import { clip, flow, oneLine, pad } from './text.ts'
 export interface LiveState {
   readonly info: RunInfo
   readonly elapsedMs: number
-  /** Undefined until the first update. */
+  /** Undefined until the service first said where it is. */
   readonly progress?: Progress | undefined
   /** The first mean return seen: where the bar to a goal in mean return begins. */
   readonly baseline?: number | undefined
@@ -28,7 +28,7 @@ export function liveView(state: LiveState, options: ViewOptions): string[] {
   const label = (name: string, value: string, minWidth = 0) => pad(`${colors.dim(name)} ${value}`, minWidth)
   const time = label('time', duration(state.elapsedMs), 12)
   const lines = [goalBar(state, { width, colors, glyphs })]
-  if (progress) {
+  if (progress && progress.envSteps > 0) {
     const { lag } = progress
     const steps = count(progress.envSteps) + (info.stop.envSteps ? ` of ${count(info.stop.envSteps)}` : '')
     const parts = [
@@ -45,7 +45,7 @@ export function liveView(state: LiveState, options: ViewOptions): string[] {
     ]
     lines.push(...flow(parts, width))
   } else {
-    lines.push(...flow([`waiting for the first update from ${oneLine(info.where)}`, time], width))
+    lines.push(...flow([`waiting for the first fragments from ${oneLine(info.where)}`, time], width))
   }
   if (state.note) lines.push(clip(colors.yellow(oneLine(state.note)), width))
   return lines

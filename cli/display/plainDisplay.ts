@@ -7,7 +7,7 @@ import { oneLine } from './text.ts'
 /** Lines for a log: one a second at first, then one every fiftieth of the time gone by, at least one a minute. */
 export function plainDisplay(out: Terminal): Display {
   let info: RunInfo | undefined
-  let nextAtMs = 0
+  let nextAtMs = 1000
   const line = (text: string) => out.write(`${text}\n`)
   return {
     onStart(started) {

@@ -26,7 +26,7 @@ export interface RunFolder {
 }
 
 /**
- * Makes a run folder; an empty one may be there.
+ * Makes the run folder that a user named; an empty one may be there.
  *
  * @throws MillraceError E_DISK when it cannot be made, or holds files already
  */
@@ -38,8 +38,7 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
     names = await files.readdir(path)
   } catch (error) {
     // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
-    const code = error instanceof Error && 'code' in error ? error.code : undefined
-    if (code !== 'EEXIST') throw diskError(error, 'make', path)
+    if (!isThere(error)) throw diskError(error, 'make', path)
     throw new MillraceError(
       'E_DISK',
       `cannot make the run folder ${path}: there is a file of that name`,
@@ -47,8 +46,47 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
       { cause: error },
     )
   }
-  if (names.length > 0)
+  if (names.length > 0) {
     throw new MillraceError('E_DISK', `the run folder ${path} is not empty; name another one with --out`)
+  }
+  return runFolder(path, { firstMade, files })
+}
+
+/**
+ * Makes a run folder that nobody has, of this name or, where a run of the same second took it, with a number behind it.
+ *
+ * @throws MillraceError E_DISK
+ */
+export async function createFreshRunFolder(
+  parent: string,
+  name: string,
+  files: FileSystem = nodeFiles,
+): Promise<RunFolder> {
+  const wanted = join(parent, name)
+  try {
+    const madeParent = await files.mkdir(parent, { recursive: true })
+    for (let n = 1; ; n++) {
+      const path = n === 1 ? wanted : `${wanted}-${n}`
+      try {
+        await files.mkdir(path)
+        return runFolder(path, { firstMade: madeParent ?? path, files })
+      } catch (error) {
+        if (!isThere(error)) throw error
+      }
+    }
+  } catch (error) {
+    throw diskError(error, 'make', wanted)
+  }
+}
+
+function isThere(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
+}
+
+function runFolder(
+  path: string,
+  { firstMade, files }: { firstMade: string | undefined; files: FileSystem },
+): RunFolder {
   const file = (name: string) => join(path, name)
   const write = (name: string, body: Uint8Array | string) => writeWhole(file(name), body, files)
   return {
@@ -57,8 +95,9 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
     write,
     writeJson: (name, value) => write(name, `${JSON.stringify(value, null, 2)}\n`),
     async discard() {
-      for (const name of await files.readdir(path).catch(() => []))
+      for (const name of await files.readdir(path).catch(() => [])) {
         await files.rm(join(path, name), { recursive: true, force: true })
+      }
       if (firstMade !== undefined) await removeEmpty(path, dirname(firstMade), files)
     },
   }

@@ -47,7 +47,7 @@ test('the column heights follow the curve: full at its maximum, half-way at its 
     ],
     { width: 50, height: 10, glyphs: unicodeGlyphs },
   )
-  const plot = lines.slice(0, 10).map((line) => [...line.slice(6).padEnd(44)])
+  const plot = lines.slice(0, 10).map((line) => Array.from(line.slice(6).padEnd(44)))
   const heights = Array.from(
     { length: 43 },
     (_, column) => plot.filter((row) => row[column] !== undefined && row[column] !== ' ').length,

@@ -140,7 +140,7 @@ test('every env plays its share of the episodes, so that short ones do not crowd
   await policy.release()
   expect(first).toHaveLength(10)
   const perLength = [...new Set(first)].map((length) => first.filter((l) => l === length).length)
-  expect(perLength.toSorted()).toEqual([2, 2, 3, 3])
+  expect(perLength.toSorted((a, b) => a - b)).toEqual([2, 2, 3, 3])
 })
 
 test('the deviation is the sample deviation, and one episode has none', () => {

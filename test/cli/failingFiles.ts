@@ -16,7 +16,9 @@ export function failingFiles(failAt = Infinity, code = 'ENOSPC'): FileSystem & {
     async open(...args: Parameters<FileSystem['open']>) {
       attempt('open')
       const handle = await nodeFiles.open(...args)
-      const { writeFile, appendFile, sync } = handle
+      const writeFile = handle.writeFile.bind(handle)
+      const appendFile = handle.appendFile.bind(handle)
+      const sync = handle.sync.bind(handle)
       const half = (body: unknown) =>
         Buffer.isBuffer(body) || typeof body === 'string' ? body.slice(0, body.length >> 1) : ''
       return Object.assign(handle, {
@@ -25,23 +27,23 @@ export function failingFiles(failAt = Infinity, code = 'ENOSPC'): FileSystem & {
           try {
             attempt('writeFile')
           } catch (error) {
-            await writeFile.call(handle, half(body))
+            await writeFile(half(body))
             throw error
           }
-          await writeFile.call(handle, body)
+          await writeFile(body)
         },
         async appendFile(body: Buffer) {
           try {
             attempt('appendFile')
           } catch (error) {
-            await appendFile.call(handle, half(body))
+            await appendFile(half(body))
             throw error
           }
-          await appendFile.call(handle, body)
+          await appendFile(body)
         },
         async sync() {
           attempt('sync')
-          await sync.call(handle)
+          await sync()
         },
       })
     },

@@ -69,7 +69,7 @@ export class FakeTerminal implements Terminal {
       if (token === '\n') {
         row++
         lines[row] ??= ''
-      } else if (/\x1b\[\d+A/.test(token)) {
+      } else if (token.startsWith('\x1b[') && token.endsWith('A')) {
         row -= Number(token.slice(2, -1))
         if (row < 0) throw new Error('the cursor went above the first line')
       } else if (token === '\x1b[J') {

@@ -10,9 +10,9 @@ const graph: PlanGraph = {
   nodes: [
     { id: 'a', operator: 'rollouts', params: null, kind: 'atSource' },
     { id: 'b', operator: 'gatherAsync', params: { inFlight: 2, reissue: 'before' }, kind: 'operator' },
-    { id: 'c', operator: 'learner', params: { capacity: 2 }, kind: 'queue' },
     { id: 'd', operator: 'trainOneStep', params: {}, kind: 'operator' },
     { id: 'e', operator: 'concurrently', params: { mode: 'async' }, kind: 'operator' },
+    { id: 'c', operator: 'learner', params: { capacity: 2 }, kind: 'queue' },
   ],
   edges: [
     { from: 'a', to: 'b' },
@@ -35,7 +35,7 @@ async function print(format: GraphOptions['format']): Promise<string> {
   return host.out.text
 }
 
-test('a plan as text: its nodes in order, with parameters, and where a line does not come from the one above', () => {
+test('a plan as text: its nodes in the order of the flow, with parameters, and where a line does not come from the one above', () => {
   expect(graphLines(graph).join('\n')).toMatchInlineSnapshot(`
     "impala
       1  rollouts (at the source)

@@ -190,7 +190,7 @@ test("a position is found through the bundle's source map where the stack is not
   const lines = new TextDecoder().decode(code).split('\n')
   const line = lines.findIndex((text) => text.includes('throw new TypeError'))
   const error = new Error('as Node would have it without source maps')
-  error.stack = `TypeError: no luck\n    at boom (${pathToFileURL(outfile)}:${line + 1}:${(lines[line] ?? '').indexOf('throw') + 1})`
+  error.stack = `TypeError: no luck\n    at boom (${pathToFileURL(outfile).href}:${line + 1}:${(lines[line] ?? '').indexOf('throw') + 1})`
   expect(userPosition(error, { file: outfile, code })).toEqual({ file: join(folder, 'lib.ts'), line: 4, column: 3 })
   expect(userPosition(new Error('from elsewhere'), { file: outfile, code })).toBeUndefined()
 })

@@ -3,9 +3,9 @@ import { report, wantsDebug } from '../../cli/report.ts'
 import { MillraceError } from '../../shared/errors.ts'
 
 test('a known error is a sentence with its code, its place and what to do', () => {
-  const error = new MillraceError('E_PORT', 'port 4566 is in use', { port: 4566, lease: undefined })
+  const error = new MillraceError('E_TRAIN_DIVERGED', 'update 7 gave a NaN', { update: 7, shard: undefined })
   expect(report(error)).toEqual({
-    text: 'error E_PORT: port 4566 is in use\n  where: port 4566\n  hint: name another one with --port, or 0 for any that is free\n',
+    text: 'error E_TRAIN_DIVERGED: update 7 gave a NaN\n  where: update 7\n  hint: try a smaller learning rate or a smaller gradient norm limit\n',
     exitCode: 1,
   })
 })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { writeWhole } from '../../cli/run/disk.ts'
 import { openMetricsLog } from '../../cli/run/metricsLog.ts'
-import { createRunFolder, runName } from '../../cli/run/runFolder.ts'
+import { createFreshRunFolder, createRunFolder, runName } from '../../cli/run/runFolder.ts'
 import type { MillraceError } from '../../shared/errors.ts'
 import { failingFiles } from './failingFiles.ts'
 import { FakeHost } from './fakeHost.ts'
@@ -56,6 +56,16 @@ describe('the run folder', () => {
       code: 'E_DISK',
       message: `cannot make the run folder ${join(base, 'file')}: there is a file of that name`,
     })
+  })
+
+  test('two runs of one second get folders of their own', async () => {
+    const runs = join(base, 'runs')
+    const folders = await Promise.all([1, 2, 3].map(() => createFreshRunFolder(runs, 'a')))
+    expect(folders.map(({ path }) => path).toSorted()).toEqual([join(runs, 'a'), join(runs, 'a-2'), join(runs, 'a-3')])
+    for (const folder of folders) await folder.discard()
+    rmSync(runs, { recursive: true, force: true }) // left behind when its maker went while others were there
+    writeFileSync(runs, '')
+    await expect(createFreshRunFolder(runs, 'a')).rejects.toMatchObject({ code: 'E_DISK' })
   })
 
   test('a run is named by experiment, moment and seed, whatever the file is called', () => {

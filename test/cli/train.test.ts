@@ -268,6 +268,32 @@ describe('when something fails', () => {
     expect(existsSync(join(folder, 'config.json'))).toBe(true)
   })
 
+  test('a cloud that does not close is a warning: the result is kept', async () => {
+    const openCloud = async () =>
+      ({
+        close: () => Promise.reject(new MillraceError('E_FUNCTION', 'a function would not end')),
+      }) as unknown as RunCloud
+    const { exitCode, folder, host } = await trial({ parts: { openCloud } })
+    expect(exitCode).toBe(0)
+    expect(host.err.text).toBe('warning: error E_FUNCTION: a function would not end\n')
+    expect(existsSync(join(folder, 'policy.onnx'))).toBe(true)
+  })
+
+  test('interrupted while the experiment is loaded, nothing is begun', async () => {
+    const host = new FakeHost(cwd)
+    const load = async () => {
+      host.signal('SIGINT')
+      return {
+        experiment: experiment({ env: 'CartPole-v1', algorithm: fakeAlgorithm() }),
+        file: join(cwd, 'a.ts'),
+        name: 'a',
+        ownEnv: false,
+      }
+    }
+    expect(await trial({ host, parts: { load } })).toMatchObject({ exitCode: 130, error: undefined })
+    expect(readdirSync(cwd)).toEqual([])
+  })
+
   test('a folder that is not empty, or a path under a file, is refused before anything runs', async () => {
     writeFileSync(join(cwd, 'file'), 'mine')
     const train: Train = async () => expect.unreachable('it must not run')
@@ -280,7 +306,7 @@ describe('when something fails', () => {
     const counting = failingFiles()
     await trial({ parts: { files: counting } })
     rmSync(join(cwd, 'runs'), { recursive: true })
-    for (let failAt = 1; failAt < counting.calls.length; failAt++) {
+    for (let failAt = 0; failAt < counting.calls.length; failAt++) {
       const { error, folder, host } = await trial({ parts: { files: failingFiles(failAt) } })
       expect(error).toMatchObject({ code: 'E_DISK' })
       expect(String(error)).toMatch(/the disk is full/)
@@ -296,7 +322,7 @@ describe('when something fails', () => {
   })
 
   test('a log that can no longer be written stops the run instead of training unseen', async () => {
-    const beforeTheLog = ['mkdir', 'open', 'writeFile', 'sync', 'rename', 'open']
+    const beforeTheLog = ['mkdir', 'mkdir', 'open', 'writeFile', 'sync', 'rename', 'open']
     const files = failingFiles(beforeTheLog.length)
     const host = new FakeHost(cwd)
     const untilAborted: Train = async (_given, { observer, signal, run }) => {
@@ -313,7 +339,7 @@ describe('when something fails', () => {
       code: 'E_DISK',
       message: `cannot write ${join(folder, 'metrics.jsonl')}: the disk is full`,
     })
-    expect(files.calls.slice(0, 6)).toEqual(beforeTheLog)
+    expect(files.calls.slice(0, beforeTheLog.length)).toEqual(beforeTheLog)
     expect(metrics(folder)).toEqual([])
   })
 })
