@@ -1,12 +1,16 @@
 import type { Lease } from '../protocol/lease.ts'
 import type { Manifest } from '../protocol/manifest.ts'
 
+/** `perVersion` is a ratio of small integers: 35 / (7 / 3) comes out just under 15. */
+const ROUNDING = 1e-6
+
 /** Decides when a fragment may be stepped, and with which policy version; see `Pacing` for the two rules. */
 export class Pace {
   private readonly pacing: Lease['pacing']
   private readonly shard: number
   private readonly window: number
   private extra = 0
+  private seenConsumed = 0
 
   constructor({ pacing, shard }: Pick<Lease, 'pacing' | 'shard'>) {
     this.pacing = pacing
@@ -18,10 +22,14 @@ export class Pace {
   version(sequence: number, { policy, consumed }: Pick<Manifest, 'policy' | 'consumed'>): number | undefined {
     const { mode, perVersion, lead } = this.pacing
     if (mode === 'exact') {
-      const wanted = Math.max(0, Math.floor(sequence / perVersion) - lead)
+      const wanted = Math.max(0, Math.floor(sequence / perVersion + ROUNDING) - lead)
       return policy.version >= wanted ? wanted : undefined
     }
-    return sequence - (consumed[this.shard] ?? 0) < this.window + this.extra ? policy.version : undefined
+    const done = consumed[this.shard] ?? 0
+    // What was let through beyond the window made up for fragments that this mark has passed; it must not widen it for good.
+    if (done > this.seenConsumed) this.extra = 0
+    this.seenConsumed = done
+    return sequence - done < this.window + this.extra ? policy.version : undefined
   }
 
   /** How long to wait before `insist`, ms; an exact pace never insists. */

@@ -20,12 +20,12 @@ export interface Collected {
 /** Envs and policy of one execution environment. It outlives a lease: a warm function finds both as it left them. */
 export class RolloutWorker {
   private env: { readonly key: string; readonly vector: VectorEnv } | undefined
-  private policy: { readonly key: string; readonly session: PolicySession; readonly version: number } | undefined
+  private policy: { readonly key: string; readonly session: PolicySession; readonly sha256: string } | undefined
   private collector: Collector | undefined
   private bound = false
   private lease: Lease | undefined
   private store: ObjectStore | undefined
-  /** Policies read from the bucket under this lease, for its bill. */
+  /** Policies read from the bucket, for the bill. */
   policyReads = 0
 
   /**
@@ -40,7 +40,6 @@ export class RolloutWorker {
     if (this.env?.key !== key) this.env = { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
     this.lease = lease
     this.store = store
-    this.policyReads = 0
     this.collector = new Collector({
       env: this.env.vector,
       fragmentLength,
@@ -62,15 +61,18 @@ export class RolloutWorker {
     const lease = this.lease
     if (!lease || !this.collector) throw new MillraceError('E_INTERNAL', 'a policy was given before a lease')
     const key = keys.policy(lease.run, version)
-    if (this.policy?.key === key) {
+    // A run may be begun anew under its old name, and its versions count from 0 again.
+    const altered = version === manifest.policy.version && this.policy?.sha256 !== manifest.policy.sha256
+    if (this.policy?.key === key && !altered) {
       if (!this.bound) this.collector.usePolicy(this.policy.session, version)
       this.bound = true
       return
     }
-    const session = await PolicySession.load(await this.readModel(manifest, version), lease.policy, lease.numEnvs)
+    const model = await this.readModel(manifest, version)
+    const session = await PolicySession.load(model, lease.policy, lease.numEnvs)
     this.collector.usePolicy(session, version)
     const old = this.policy
-    this.policy = { key, session, version }
+    this.policy = { key, session, sha256: version === manifest.policy.version ? manifest.policy.sha256 : sha256Hex(model) }
     this.bound = true
     await old?.session.release()
   }

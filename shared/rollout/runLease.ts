@@ -41,6 +41,7 @@ export interface LeaseJob {
 export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   const { lease, ports, sender } = job
   const startedAt = ports.clock.now()
+  const readsBefore = job.worker.policyReads
   const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
   const watch = new ManifestWatch(ports.store, ports.clock, { run: lease.run, pollMs: lease.manifestPollMs })
   const sends = new Sender(lease.maxSendsInFlight)
@@ -52,8 +53,10 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   } catch (cause) {
     end = 'error'
     error = describe(cause)
+    // The report is the last message, so what is on its way has to arrive first; its own failure came second.
+    await sends.drain().catch(() => undefined)
   }
-  await watch.settle()
+  await watch.close()
   const report: LeaseReport = {
     run: lease.run,
     shard: lease.shard,
@@ -64,7 +67,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     coldStart: job.coldStart,
     requests: {
       s3Put: sender.requests.s3Put,
-      s3Get: watch.requests + job.worker.policyReads,
+      s3Get: watch.requests + job.worker.policyReads - readsBefore,
       // One more for the report itself.
       sqs: sender.requests.sqs + 1,
     },
@@ -77,6 +80,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
 interface Progress {
   readonly watch: ManifestWatch
   readonly sends: Sender
+  /** Fragments and env steps that were sent. */
   readonly tally: { fragments: number; envSteps: number; steppingMs: number; waitingMs: number }
 }
 
@@ -90,11 +94,13 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
     return ports.clock.now() > watch.latest.heartbeatUntil ? 'heartbeat' : undefined
   }
   await job.prepare()
-  if (!(await watch.appears(Math.min(lastMs, ports.clock.now() + FIRST_MANIFEST_MS), signal))) return 'heartbeat'
-  while (tally.fragments < lease.maxFragments) {
+  if (!(await watch.appears(Math.min(lastMs, ports.clock.now() + FIRST_MANIFEST_MS), signal))) {
+    return signal.aborted ? 'stopped' : ports.clock.now() >= lastMs ? 'deadline' : 'heartbeat'
+  }
+  for (let made = 0; made < lease.maxFragments; ) {
     const why = ended()
     if (why) return why
-    const sequence = lease.firstSequence + tally.fragments
+    const sequence = lease.firstSequence + made
     const version = pace.version(sequence, watch.latest)
     if (version === undefined) {
       const from = ports.clock.now()
@@ -109,9 +115,16 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
     const from = performance.now()
     const fragment = await worker.collect(sequence)
     tally.steppingMs += performance.now() - from
-    tally.fragments++
-    tally.envSteps += fragment.batch.provenance.envSteps
-    await sends.start(() => sender.send(fragment.batch).finally(fragment.release))
+    made++
+    await sends.start(async () => {
+      try {
+        await sender.send(fragment.batch)
+        tally.fragments++
+        tally.envSteps += fragment.batch.provenance.envSteps
+      } finally {
+        fragment.release()
+      }
+    })
   }
   return 'fragments'
 }
