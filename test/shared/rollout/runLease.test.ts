@@ -1,0 +1,342 @@
+import { expect, test } from 'vitest'
+import type { BatchQueue, ObjectStore, ReadResult } from '../../../shared/cloud/ports.ts'
+import { CartPole } from '../../../shared/env/cartPole.ts'
+import type { EnvDefinition } from '../../../shared/env/index.ts'
+import { keys } from '../../../shared/protocol/keys.ts'
+import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
+import type { Message } from '../../../shared/protocol/message.ts'
+import { memoryQueue } from '../../fakes/memoryQueue.ts'
+import { memoryStore } from '../../fakes/memoryStore.ts'
+import { virtualClock } from '../../fakes/virtualClock.ts'
+import { RUN, drain, driven, fragmentsOf, leaseOf, opened, publish, work } from './leases.ts'
+
+const ENDLESS = 1_000_000
+
+/** CartPole that calls `onStep` before every vector step. */
+function cartPole(onStep: (step: number) => void): EnvDefinition {
+  let [made, steps] = [0, 0]
+  return {
+    id: 'CartPole-watched',
+    make: () => {
+      const env = new CartPole()
+      const first = made++ === 0
+      return {
+        observationSpace: env.observationSpace,
+        actionSpace: env.actionSpace,
+        reset: (observation, random) => env.reset(observation, random),
+        step(action, observation) {
+          if (first) onStep(++steps)
+          return env.step(action, observation)
+        },
+      }
+    },
+  }
+}
+
+/** What every ending owes: the last message is the report, and it counts exactly what the queue got. */
+function expectAccount(report: LeaseReport, messages: readonly Message[], lease: Lease): void {
+  expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, report })
+  const fragments = fragmentsOf(messages)
+  expect(messages.length).toBe(fragments.length + 1)
+  expect(report).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease })
+  expect(report.fragments).toBe(fragments.length)
+  expect(report.envSteps).toBe(fragments.reduce((sum, { envSteps }) => sum + envSteps, 0))
+  for (const fragment of fragments)
+    expect(fragment).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease })
+}
+
+const sequences = (messages: readonly Message[]) => fragmentsOf(messages).map(({ sequence }) => sequence)
+
+test('a lease ends after its fragments, numbered from its first sequence on; the report is the last message and counts them', async () => {
+  const [store, queue] = [memoryStore(), memoryQueue()]
+  await publish(store)
+  const lease = leaseOf({ firstSequence: 17, maxFragments: 5, manifestPollMs: 1e9, shard: 3, lease: 'lease-9' })
+  const report = await work(lease, { store, queue })
+  const messages = await drain(queue)
+  expectAccount(report, messages, lease)
+  expect(sequences(messages)).toEqual([17, 18, 19, 20, 21])
+  expect(report).toMatchObject({ end: 'fragments', fragments: 5, envSteps: 100, coldStart: true })
+  // One read of the manifest, whose policy was inline; five messages and the report, each within one chunk.
+  expect(report.requests).toEqual({ s3Put: 0, s3Get: 1, sqs: 6 })
+  expect(report.totalMs).toBeGreaterThanOrEqual(0)
+})
+
+test('a lease ends before its deadline, so that sends and report still fit', async () => {
+  const clock = virtualClock()
+  const [store, queue] = [memoryStore(), memoryQueue({ clock })]
+  await publish(store)
+  const lease = leaseOf({ deadline: clock.now() + 520, maxFragments: ENDLESS })
+  const report = await driven(clock, work(lease, { store, queue, clock }))
+  expect(report.end).toBe('deadline')
+  expect(clock.now()).toBeGreaterThanOrEqual(lease.deadline - 500)
+  expect(clock.now()).toBeLessThan(lease.deadline)
+  expectAccount(report, await drain(queue), lease)
+  expect(clock.sleeping).toBe(0)
+})
+
+test('a lease ends when the manifest says stop, at once when it says so from the start', async () => {
+  const [store, inner] = [memoryStore(), memoryQueue()]
+  await publish(store)
+  let sends = 0
+  const queue: BatchQueue = {
+    ...inner,
+    async send(body) {
+      await inner.send(body)
+      if (++sends === 4) await publish(store, {}, { stop: true })
+    },
+  }
+  const lease = leaseOf({ maxFragments: ENDLESS })
+  const report = await work(lease, { store, queue })
+  expect(report.end).toBe('stopped')
+  const messages = await drain(inner)
+  expectAccount(report, messages, lease)
+  expect(report.fragments).toBeGreaterThanOrEqual(4)
+  const again = await work(lease, { store, queue: inner })
+  expect(again).toMatchObject({ end: 'stopped', fragments: 0 })
+  expectAccount(again, await drain(inner), lease)
+})
+
+test('a lease ends when its host aborts it, also while it waits for the first manifest', async () => {
+  const [store, queue] = [memoryStore(), memoryQueue()]
+  const abort = new AbortController()
+  const lease = leaseOf({ maxFragments: ENDLESS })
+  const waiting = work(lease, { store, queue, signal: abort.signal })
+  abort.abort()
+  expect(await waiting).toMatchObject({ end: 'stopped', fragments: 0 })
+  expectAccount(await waiting, await drain(queue), lease)
+})
+
+test('a lease ends when the heartbeat has run out, and when there never was one', async () => {
+  const clock = virtualClock()
+  const [store, queue] = [memoryStore(), memoryQueue({ clock })]
+  const lease = leaseOf({ maxFragments: ENDLESS })
+  const alone = await driven(clock, work(lease, { store, queue, clock }), 1000)
+  expect(alone).toMatchObject({ end: 'heartbeat', fragments: 0 })
+  expectAccount(alone, await drain(queue), lease)
+  const heartbeatUntil = clock.now() + 20
+  await publish(store, {}, { heartbeatUntil })
+  const orphan = await driven(clock, work(lease, { store, queue, clock }))
+  expect(orphan.end).toBe('heartbeat')
+  expect(clock.now()).toBeGreaterThan(heartbeatUntil)
+  expectAccount(orphan, await drain(queue), lease)
+})
+
+test('a manifest read that hangs does not delay stepping: it goes on until the heartbeat known so far runs out', async () => {
+  const clock = virtualClock()
+  const [inner, queue] = [memoryStore(), memoryQueue({ clock })]
+  let stepped = 0
+  let [hung, steppedSince] = [false, 0]
+  const store: ObjectStore = {
+    ...inner,
+    get(key, options) {
+      if (key !== keys.manifest(RUN) || inner.requests.get === 0) return inner.get(key, options)
+      hung = true
+      return new Promise<ReadResult>((_resolve, reject) => {
+        options?.signal?.addEventListener('abort', () => reject(options.signal?.reason))
+      })
+    },
+  }
+  await publish(inner, {}, { heartbeatUntil: clock.now() + 40 })
+  const source = cartPole(() => {
+    stepped++
+    if (hung) steppedSince++
+  })
+  const lease = leaseOf({ maxFragments: ENDLESS })
+  const report = await driven(clock, work(lease, { store, queue, clock, source }))
+  expect(report.end).toBe('heartbeat')
+  expect(hung).toBe(true)
+  expect(steppedSince).toBeGreaterThan(3 * lease.fragmentLength)
+  expect(stepped).toBeGreaterThan(steppedSince - 1)
+  expectAccount(report, await drain(queue), lease)
+  expect(clock.sleeping).toBe(0)
+})
+
+test.each([
+  {
+    what: 'an env that throws',
+    code: /E_ENV_STEP|E_ROLLOUT/,
+    sentence: 'wheel fell off',
+    sent: 2,
+    source: cartPole((step) => {
+      if (step > 12) throw new Error('the wheel fell off')
+    }),
+  },
+  {
+    what: 'an env that does not exist',
+    code: /E_ENV_UNKNOWN/,
+    sentence: "did you mean 'CartPole-v1'",
+    sent: 0,
+    source: 'CartPole-v2',
+  },
+])(
+  '$what ends a lease with an error report that says so, after everything that was made has arrived',
+  async (fault) => {
+    const [store, queue] = [memoryStore(), memoryQueue()]
+    await publish(store)
+    const lease = leaseOf({ maxFragments: 9, numEnvs: 1 })
+    const report = await work(lease, { store, queue, source: fault.source })
+    expect(report.end).toBe('error')
+    expect(report.error?.code).toMatch(fault.code)
+    expect(report.error?.message).toContain(fault.sentence)
+    const messages = await drain(queue)
+    expectAccount(report, messages, lease)
+    expect(report.fragments).toBe(fault.sent)
+  },
+)
+
+test('sends that are still on their way when an env fails arrive before the report', async () => {
+  const clock = virtualClock()
+  const [store, inner] = [memoryStore(), memoryQueue({ clock })]
+  await publish(store)
+  const queue: BatchQueue = {
+    ...inner,
+    async send(body) {
+      if (body.includes('"fragment"')) await clock.sleep(300)
+      await inner.send(body)
+    },
+  }
+  const source = cartPole((step) => {
+    if (step > 10) throw new Error('the wheel fell off')
+  })
+  const lease = leaseOf({ numEnvs: 1 })
+  const report = await driven(clock, work(lease, { store, queue, clock, source }), 50)
+  expect(report).toMatchObject({ end: 'error', fragments: 2 })
+  expectAccount(report, await drain(inner), lease)
+})
+
+test('a bucket that fails a spilled body ends the lease with its error; what did not arrive is not counted', async () => {
+  const [store, queue] = [memoryStore(), memoryQueue()]
+  await publish(store)
+  store.failNext('put')
+  const lease = leaseOf({ spillAboveBytes: 0, maxSendsInFlight: 1 })
+  const report = await work(lease, { store, queue })
+  expect(report).toMatchObject({ end: 'error', fragments: 0, envSteps: 0, error: { code: 'E_STORE' } })
+  expectAccount(report, await drain(queue), lease)
+})
+
+test('a bucket that fails the manifest ends the lease with its error', async () => {
+  const [store, queue] = [memoryStore(), memoryQueue()]
+  store.failNext('get')
+  const lease = leaseOf()
+  const report = await work(lease, { store, queue })
+  expect(report).toMatchObject({ end: 'error', fragments: 0, error: { code: 'E_STORE' } })
+  expectAccount(report, await drain(queue), lease)
+})
+
+test('a queue that fails once ends the lease with its error; one that fails for good rejects, so that the host knows', async () => {
+  const [store, queue] = [memoryStore(), memoryQueue()]
+  await publish(store)
+  const lease = leaseOf({ maxSendsInFlight: 1, maxFragments: 9 })
+  queue.failNext('send')
+  const report = await work(lease, { store, queue })
+  expect(report).toMatchObject({ end: 'error', error: { code: 'E_QUEUE' } })
+  expectAccount(report, await drain(queue), lease)
+  queue.failNext('send', 100)
+  await expect(work(lease, { store, queue })).rejects.toMatchObject({ code: 'E_QUEUE' })
+})
+
+test('a policy that is not in the bucket ends the lease with E_POLICY_MODEL', async () => {
+  const [store, queue] = [memoryStore(), memoryQueue()]
+  const { policy } = await publish(store, { inline: false })
+  await store.delete([policy.key])
+  const report = await work(leaseOf(), { store, queue })
+  expect(report).toMatchObject({ end: 'error', fragments: 0, error: { code: 'E_POLICY_MODEL' } })
+})
+
+test('sending overlaps stepping: with every send held up, stepping goes on until the sends in flight are as many as may be', async () => {
+  const [store, inner] = [memoryStore(), memoryQueue()]
+  await publish(store)
+  const gates: (() => void)[] = []
+  let [inFlight, most, steps] = [0, 0, 0]
+  let arrived: () => void = () => undefined
+  const queue: BatchQueue = {
+    ...inner,
+    async send(body) {
+      if (!body.includes('"fragment"')) return inner.send(body)
+      most = Math.max(most, ++inFlight)
+      await new Promise<void>((resolve) => {
+        gates.push(resolve)
+        arrived()
+      })
+      inFlight--
+      await inner.send(body)
+    },
+  }
+  const lease = leaseOf({ maxFragments: 7, maxSendsInFlight: 3 })
+  const source = cartPole(() => steps++)
+  const working = work(lease, { store, queue, source })
+  const sent = async (count: number) => {
+    while (gates.length < count) await new Promise<void>((resolve) => (arrived = resolve))
+  }
+  await sent(3)
+  while (steps < 4 * lease.fragmentLength) await new Promise(setImmediate)
+  // The fourth fragment is made and waits; no further step is taken.
+  for (let i = 0; i < 20; i++) await new Promise(setImmediate)
+  expect(steps).toBe(4 * lease.fragmentLength)
+  for (let released = 0; released < 7; released++) {
+    await sent(released + 1)
+    gates[released]?.()
+  }
+  const report = await working
+  expect(most).toBe(3)
+  expectAccount(report, await drain(inner), lease)
+})
+
+test('exact pacing: fragment n carries the very version it asks for, however the versions came out', async () => {
+  const [store, inner] = [memoryStore(), memoryQueue()]
+  const versions = async (newest: number) => {
+    for (let version = 0; version <= newest; version++) await publish(store, { version, inline: version % 2 === 0 })
+  }
+  await versions(1)
+  const queue: BatchQueue = {
+    ...inner,
+    async send(body) {
+      await inner.send(body)
+      // Two versions at once, then none for a while.
+      if (inner.visible === 4) await versions(3)
+      if (inner.visible === 8) await versions(5)
+    },
+  }
+  const lease = leaseOf({
+    maxFragments: 12,
+    maxSendsInFlight: 1,
+    pacing: { mode: 'exact', perVersion: 2, lead: 1, patienceMs: 1 },
+  })
+  const report = await work(lease, { store, queue })
+  expect(report.end).toBe('fragments')
+  const batches = await opened(await drain(inner), store)
+  for (const { provenance, columns } of batches) {
+    const wanted = Math.max(0, Math.floor(provenance.sequence / 2) - 1)
+    expect(provenance.policyVersion).toBe(wanted)
+    expect(new Set(columns['policy_versions']?.data)).toEqual(new Set([wanted]))
+  }
+})
+
+test('newest pacing: the window holds until something was consumed, and patience lets one more fragment through', async () => {
+  const clock = virtualClock()
+  const [store, queue] = [memoryStore(), memoryQueue({ clock })]
+  await publish(store)
+  const lease = leaseOf({
+    maxFragments: 8,
+    manifestPollMs: 1,
+    pacing: { mode: 'newest', perVersion: 1.5, lead: 1, patienceMs: 1000 },
+  })
+  const working = work(lease, { store, queue, clock })
+  const reached = async (fragments: number) => {
+    while (queue.visible < fragments) await clock.advance(0.01)
+    for (let i = 0; i < 20; i++) await clock.advance(1)
+    expect(queue.visible).toBe(fragments)
+  }
+  await reached(3)
+  await publish(store, { version: 1 }, { consumed: [2] })
+  await reached(5)
+  await clock.advance(1000)
+  await reached(6)
+  await publish(store, { version: 2 }, { consumed: [6] })
+  const report = await driven(clock, working)
+  expect(report).toMatchObject({ end: 'fragments', fragments: 8 })
+  expect(report.waitingMs).toBeGreaterThan(1000)
+  const batches = await opened(await drain(queue), store)
+  expect(batches.map(({ provenance }) => provenance.policyVersion)).toEqual([0, 0, 0, 1, 1, 1, 2, 2])
+  expect(clock.sleeping).toBe(0)
+})
