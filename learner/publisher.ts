@@ -59,7 +59,7 @@ export class Publisher {
 
   /**
    * Makes a policy the newest one: its object first, then the manifest that names it.
-   * @param version rises with every call
+   * @param version rises with every call; calls may overlap
    * @throws MillraceError E_STORE
    */
   async publish(version: number, model: Uint8Array): Promise<void> {
@@ -69,11 +69,11 @@ export class Publisher {
     this.onRequest(1)
     const stored = this.store.put(key, model)
     if (model.byteLength <= INLINE_BYTES) {
-      this.policy = { version, key, sha256, inline: Buffer.from(model).toString('base64') }
+      this.offer({ version, key, sha256, inline: Buffer.from(model).toString('base64') })
       await Promise.all([stored, this.write()])
     } else {
       await stored
-      this.policy = { version, key, sha256 }
+      this.offer({ version, key, sha256 })
       await this.write()
     }
   }
@@ -85,32 +85,42 @@ export class Publisher {
     if (this.policy) await this.write()
   }
 
+  /** A large policy whose object took long does not replace one that is newer. */
+  private offer(policy: Manifest['policy']): void {
+    if (!this.policy || this.policy.version < policy.version) this.policy = policy
+  }
+
   /** Writes the present state; calls made while a write is in flight share the next one. */
   private write(): Promise<void> {
     this.dirty = true
-    this.writing ??= this.writeAll().finally(() => {
-      this.writing = undefined
-    })
+    this.writing ??= this.writeAll()
     return this.writing
   }
 
   private async writeAll(): Promise<void> {
-    while (this.dirty && this.policy) {
-      this.dirty = false
-      const now = this.clock.now()
-      this.lastWrite = now
-      this.onRequest(1)
-      await this.store.put(
-        keys.manifest(this.run),
-        encodeManifest({
-          format: 1,
-          run: this.run,
-          policy: this.policy,
-          consumed: [...this.consumed()],
-          heartbeatUntil: now + this.heartbeatMs,
-          stop: this.stopped,
-        }),
-      )
+    try {
+      while (this.dirty && this.policy) await this.writeOnce(this.policy)
+    } finally {
+      // At once and not in a later microtask: a write asked for in between would be answered by one that is over.
+      this.writing = undefined
     }
+  }
+
+  private async writeOnce(policy: Manifest['policy']): Promise<void> {
+    this.dirty = false
+    const now = this.clock.now()
+    this.lastWrite = now
+    this.onRequest(1)
+    await this.store.put(
+      keys.manifest(this.run),
+      encodeManifest({
+        format: 1,
+        run: this.run,
+        policy,
+        consumed: [...this.consumed()],
+        heartbeatUntil: now + this.heartbeatMs,
+        stop: this.stopped,
+      }),
+    )
   }
 }

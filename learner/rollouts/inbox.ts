@@ -1,6 +1,6 @@
 import { openFragment } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import type { BatchQueue, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
+import type { BatchQueue, Clock, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { type FragmentMessage, type Message, parseMessage } from '../../shared/protocol/message.ts'
@@ -9,10 +9,13 @@ import { Watermark } from './watermark.ts'
 
 const LONG_POLL_MS = 20_000
 const MAX_RECEIVE = 10
+/** Consumed messages wait this long to be deleted together, well within the time after which they would come back. */
+const FLUSH_AFTER_MS = 5_000
 
 export interface InboxOptions {
   readonly queue: BatchQueue
   readonly store: ObjectStore
+  readonly clock: Clock
   readonly run: string
   readonly shards: number
   /** Fragments held here at most; when it is full nothing more is received. */
@@ -31,9 +34,17 @@ export interface InboxOptions {
 type Rejection = 'duplicate' | 'corrupt' | 'foreign'
 
 /** What is needed to acknowledge a fragment. */
-interface Held {
+interface Done {
   readonly message: QueueMessage
   readonly key: string | undefined
+}
+
+/** A fragment being opened, or found good and not yet consumed. */
+interface Held {
+  /** Its newest delivery: only that receipt is sure to delete it. */
+  message: QueueMessage
+  readonly key: string | undefined
+  readonly good: Promise<boolean>
 }
 
 /**
@@ -49,11 +60,13 @@ export class Inbox {
   private doneMessages: QueueMessage[] = []
   private doneKeys: string[] = []
   private deleting: Promise<void> = Promise.resolve()
+  private flushedAt: number
   private readonly marks: number[]
   private readonly counts = { duplicate: 0, corrupt: 0, foreign: 0 }
 
   constructor(options: InboxOptions) {
     this.options = options
+    this.flushedAt = options.clock.now()
     this.marks = Array.from({ length: options.shards }, () => 0)
   }
 
@@ -73,15 +86,20 @@ export class Inbox {
 
   /** Receives until the signal aborts. */
   async pump(): Promise<void> {
-    const { queue, signal, capacity, onRequests } = this.options
+    const { queue, signal, capacity, clock, onRequests } = this.options
     while (!signal.aborted) {
+      if (clock.now() - this.flushedAt >= FLUSH_AFTER_MS) this.flush()
       if (this.size >= capacity) {
         await new Promise<void>((resolve) => {
           this.roomWaiter = resolve
         })
         continue
       }
-      const messages = await queue.receive({ max: MAX_RECEIVE, waitMs: LONG_POLL_MS, signal })
+      const messages = await queue.receive({
+        max: Math.min(MAX_RECEIVE, capacity - this.size),
+        waitMs: LONG_POLL_MS,
+        signal,
+      })
       onRequests({ sqs: 1 })
       for (const message of messages) {
         const opened: Promise<void> = this.accept(message)
@@ -136,12 +154,11 @@ export class Inbox {
     const key = parsed.body.in === 'bucket' ? parsed.body.key : undefined
     const seen = this.watermark(parsed.shard)
     const id = fragmentId(parsed)
-    if (seen.has(parsed.sequence) || this.held.has(id)) {
-      this.counts.duplicate++
-      // A copy may share its body with the first one, which may still be needed: only its message goes.
-      return this.put({ message, key: undefined })
-    }
-    this.held.set(id, { message, key })
+    // Until the first of its number is found good, this may be the good one.
+    while (this.held.has(id)) if (await this.held.get(id)?.good) break
+    if (this.held.has(id) || seen.has(parsed.sequence)) return this.duplicate(message, this.held.get(id))
+    let found: (good: boolean) => void = () => undefined
+    this.held.set(id, { message, key, good: new Promise((resolve) => (found = resolve)) })
     let fragment: SampleBatch
     try {
       if (key !== undefined) onRequests({ s3Get: 1 })
@@ -149,17 +166,32 @@ export class Inbox {
       check(fragment)
     } catch (error) {
       this.held.delete(id)
+      found(false)
       if (isMillraceError(error, 'E_STORE')) throw error
       return await this.reject(message, 'corrupt', sentence(error))
     }
+    found(true)
     if (signal.aborted) return
     seen.add(parsed.sequence)
     onFragment(fragment)
   }
 
-  /** The first sequence number of a shard that has not come yet: where a replaced lease goes on. */
-  nextSequence(shard: number): number {
+  private duplicate(message: QueueMessage, held: Held | undefined): void {
+    this.counts.duplicate++
+    // The very message again: to delete it now would be to delete it before its fragment was consumed.
+    if (held?.message.id === message.id) held.message = message
+    // A copy may share its body with the first one, which may still be needed: only its message goes.
+    else this.put({ message, key: undefined })
+  }
+
+  /** The first sequence number of a shard that has not come yet. */
+  firstMissing(shard: number): number {
     return this.watermark(shard).next
+  }
+
+  /** The sequence number after the last one of a shard that came. */
+  afterLast(shard: number): number {
+    return this.watermark(shard).end
   }
 
   private watermark(shard: number): Watermark {
@@ -177,21 +209,25 @@ export class Inbox {
     await this.options.queue.reject(message, reason)
   }
 
-  /** Deletes in bulk: as many as have gathered while the last bulk was on its way. */
-  private put({ message, key }: Held): void {
+  /** Deletes in bulk. */
+  private put({ message, key }: Done): void {
     this.doneMessages.push(message)
     if (key !== undefined) this.doneKeys.push(key)
     if (this.doneMessages.length >= MAX_RECEIVE) this.flush()
   }
 
   private flush(): void {
+    this.flushedAt = this.options.clock.now()
     const messages = this.doneMessages.splice(0)
     const bodies = this.doneKeys.splice(0)
     if (messages.length === 0) return
     this.options.onRequests({ sqs: Math.ceil(messages.length / MAX_RECEIVE) })
     this.deleting = this.deleting
       .then(async () => {
-        await Promise.all([this.options.queue.delete(messages), bodies.length > 0 ? this.options.store.delete(bodies) : undefined])
+        await Promise.all([
+          this.options.queue.delete(messages),
+          bodies.length > 0 ? this.options.store.delete(bodies) : undefined,
+        ])
       })
       .catch((error: unknown) => this.options.onFatal(error))
   }

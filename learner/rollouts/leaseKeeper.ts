@@ -21,9 +21,14 @@ export interface LeaseKeeperOptions {
   readonly meter: CostMeter
   readonly leaseMs: number
   /** The payload for one lease; `deadline` in ms since the epoch. */
-  makeLease(options: { readonly shard: number; readonly lease: string; readonly deadline: number; readonly firstSequence: number }): Lease
-  /** Where a lease that replaces a lost one goes on: the first fragment of the shard that never came. */
-  firstMissing(shard: number): number
+  makeLease(options: {
+    readonly shard: number
+    readonly lease: string
+    readonly deadline: number
+    readonly firstSequence: number
+  }): Lease
+  /** The sequence number with which a shard goes on after a lease that was lost or failed and may have sent those before `sentUpTo`. */
+  goOnAt(shard: number, sentUpTo: number): number
   /** A lease ended in a way worth telling: it was lost, throttled, or it failed. */
   onEvent(text: string): void
   /** The run cannot go on. */
@@ -63,7 +68,7 @@ export class LeaseKeeper {
 
   /** A function said goodbye. Its shard gets a new lease unless the run is over. */
   ended(report: LeaseReport): void {
-    const { meter, signal, onFatal, onEvent } = this.options
+    const { meter, signal, goOnAt, onFatal, onEvent } = this.options
     meter.leaseEnded(report.lease, report)
     const held = this.held.get(report.shard)
     if (held?.lease !== report.lease) return
@@ -86,7 +91,9 @@ export class LeaseKeeper {
         return
       }
     }
-    this.start(report.shard, held.firstSequence + report.fragments)
+    // A lease that failed may have lost one fragment and sent the next.
+    const sentUpTo = held.firstSequence + report.fragments
+    this.start(report.shard, report.end === 'error' ? goOnAt(report.shard, sentUpTo) : sentUpTo)
   }
 
   /** Waits for invocations being made; the functions themselves end by the manifest. */
@@ -114,7 +121,7 @@ export class LeaseKeeper {
       meter.leaseStarted(lease)
       const result = await invoker.invoke(payload)
       if (result.kind === 'accepted') {
-        this.watch(shard, lease, deadline)
+        this.watch(shard, { lease, deadline, firstSequence })
         return
       }
       meter.leaseEnded(lease)
@@ -126,7 +133,7 @@ export class LeaseKeeper {
   }
 
   /** A function that has not said goodbye some time after its deadline is lost: its shard gets a new one. */
-  private watch(shard: number, lease: string, deadline: number): void {
+  private watch(shard: number, { lease, deadline, firstSequence }: Held & { readonly deadline: number }): void {
     if (!this.isCurrent(shard, lease)) return
     const watchdog = setTimeout(
       () => {
@@ -134,7 +141,7 @@ export class LeaseKeeper {
         this.forget(shard)
         this.options.meter.leaseEnded(lease)
         this.options.onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
-        this.start(shard, this.options.firstMissing(shard))
+        this.start(shard, this.options.goOnAt(shard, firstSequence))
       },
       Math.max(0, deadline - this.options.clock.now()) + GRACE_MS,
     )

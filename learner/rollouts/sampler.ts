@@ -36,7 +36,7 @@ export class Sampler implements Sampling {
   private pumping: Promise<void> = Promise.resolve()
 
   constructor(options: SamplerOptions) {
-    const { run, cloud, rollouts, policy, meter, onEvent } = options
+    const { run, cloud, rollouts, policy, pacing, meter, onEvent } = options
     this.options = options
     this.source = new RolloutSource(rollouts.shards, this)
     const promise = { fragmentLength: rollouts.fragmentLength, numEnvs: rollouts.envsPerShard, policy }
@@ -45,10 +45,14 @@ export class Sampler implements Sampling {
       ...shared,
       queue: cloud.queue,
       store: cloud.store,
+      clock: cloud.clock,
       run,
       shards: rollouts.shards,
-      // What a lead of one and the sends in flight can bring, so that a full inbox means a learner that is behind.
-      capacity: Math.max(16, rollouts.shards * MAX_SENDS_IN_FLIGHT),
+      // What pacing lets through twice over (a batch may need all of it to be full), and what may be in flight besides.
+      capacity: Math.max(
+        16,
+        rollouts.shards * (2 * Math.ceil(pacing.perVersion * (pacing.lead + 1)) + MAX_SENDS_IN_FLIGHT),
+      ),
       check: (fragment) => this.check(fragment, promise),
       onFragment: (fragment) => {
         this.keeper.alive(fragment.provenance.shard)
@@ -64,7 +68,9 @@ export class Sampler implements Sampling {
       meter,
       leaseMs: rollouts.leaseSeconds * 1000,
       makeLease: (lease) => this.makeLease(lease),
-      firstMissing: (shard) => this.inbox.nextSequence(shard),
+      // Batches in order need every fragment; otherwise one that never came is not worth those after it.
+      goOnAt: (shard, sentUpTo) =>
+        pacing.mode === 'exact' ? this.inbox.firstMissing(shard) : Math.max(sentUpTo, this.inbox.afterLast(shard)),
     })
   }
 
@@ -106,7 +112,11 @@ export class Sampler implements Sampling {
   private check(fragment: SampleBatch, promise: Parameters<typeof validateFragment>[1]): void {
     const { shard } = fragment.provenance
     if (shard >= this.options.rollouts.shards) {
-      throw new MillraceError('E_MESSAGE', `shard ${shard} does not exist, the run has ${this.options.rollouts.shards}`, { shard })
+      throw new MillraceError(
+        'E_MESSAGE',
+        `shard ${shard} does not exist, the run has ${this.options.rollouts.shards}`,
+        { shard },
+      )
     }
     validateFragment(fragment, promise)
   }

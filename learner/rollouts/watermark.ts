@@ -3,12 +3,15 @@ export class Watermark {
   private readonly ahead = new Set<number>()
   /** The first sequence number not seen yet. */
   next = 0
+  /** The sequence number after the last one seen. */
+  end = 0
 
   has(sequence: number): boolean {
     return sequence < this.next || this.ahead.has(sequence)
   }
 
   add(sequence: number): void {
+    this.end = Math.max(this.end, sequence + 1)
     this.ahead.add(sequence)
     while (this.ahead.delete(this.next)) this.next++
   }
