@@ -1,0 +1,175 @@
+import fc from 'fast-check'
+import { afterEach, expect, test, vi } from 'vitest'
+import { Publisher } from '../../learner/publisher.ts'
+import { sha256Hex } from '../../shared/batch/hash.ts'
+import { systemClock } from '../../shared/cloud/clock.ts'
+import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import { type Manifest, parseManifest } from '../../shared/protocol/manifest.ts'
+import { type MemoryStore, memoryStore } from '../fakes/memoryStore.ts'
+
+const RUN = 'run-1'
+const HEARTBEAT_MS = 10_000
+
+/** Over and under the size that rides in the manifest. */
+const modelOf = (version: number, large: boolean) => new Uint8Array(large ? 70_000 : 100).fill(version + 1)
+
+function publishing(store: ObjectStore, consumed: () => readonly number[] = () => [0]) {
+  const puts = { count: 0 }
+  const onRequest = (made: number) => void (puts.count += made)
+  const publisher = new Publisher(store, systemClock, { run: RUN, heartbeatMs: HEARTBEAT_MS, consumed, onRequest })
+  return { publisher, puts }
+}
+
+async function manifestIn(store: MemoryStore): Promise<Manifest> {
+  const found = await store.get(keys.manifest(RUN))
+  if (found.kind !== 'found') throw new Error('no manifest')
+  return parseManifest(found.body)
+}
+
+const sha256At = (store: MemoryStore, key: string) => sha256Hex(store.objects.get(key)?.body ?? new Uint8Array())
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+test('however the writes of policies and manifests interleave, the newest state is written last and by one writer at a time', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.scheduler(),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 5 }),
+      fc.boolean(),
+      async (scheduler, sizes, stops) => {
+        const store = memoryStore()
+        let [writers, most] = [0, 0]
+        const seen: Manifest[] = []
+        const slow: ObjectStore = {
+          ...store,
+          async put(key, body) {
+            const isManifest = key === keys.manifest(RUN)
+            if (isManifest) {
+              most = Math.max(most, ++writers)
+              const manifest = parseManifest(body)
+              seen.push(manifest)
+              // Whoever follows a pointer finds the object it names.
+              if (manifest.policy.inline === undefined) expect(store.objects.has(manifest.policy.key)).toBe(true)
+            }
+            await scheduler.schedule(Promise.resolve(), key)
+            const etag = await store.put(key, body)
+            if (isManifest) writers--
+            return etag
+          },
+        }
+        const { publisher, puts } = publishing(slow)
+        const calls = scheduler.scheduleSequence([
+          ...sizes.map((large, version) => async () => {
+            published.push(publisher.publish(version, modelOf(version, large)))
+          }),
+          ...(stops ? [async () => void published.push(publisher.stop())] : []),
+        ])
+        const published: Promise<void>[] = []
+        await scheduler.waitFor(calls.task)
+        await scheduler.waitFor(Promise.all(published))
+        const last = sizes.length - 1
+        const manifest = await manifestIn(store)
+        expect(most).toBe(1)
+        expect(manifest.policy.version).toBe(last)
+        expect(manifest.stop).toBe(stops)
+        const versions = seen.map(({ policy }) => policy.version)
+        expect(versions).toEqual([...versions].sort((a, b) => a - b))
+        for (const [version, large] of sizes.entries()) {
+          expect(sha256At(store, keys.policy(RUN, version))).toBe(sha256Hex(modelOf(version, large)))
+        }
+        expect(puts.count).toBe(sizes.length + seen.length)
+      },
+    ),
+    { numRuns: 150 },
+  )
+})
+
+test('a write asked for in the very moment another one ends is not taken for done', async () => {
+  const microtasks = fc.nat(8)
+  await fc.assert(
+    fc.asyncProperty(fc.array(microtasks, { minLength: 5, maxLength: 5 }), microtasks, async (delays, pause) => {
+      const store = memoryStore()
+      let put = 0
+      const slow: ObjectStore = {
+        ...store,
+        async put(key, body) {
+          for (let left = delays[put++ % delays.length] ?? 0; left > 0; left--) await undefined
+          return store.put(key, body)
+        },
+      }
+      const { publisher } = publishing(slow)
+      const first = publisher.publish(0, modelOf(0, false))
+      for (let left = pause; left > 0; left--) await undefined
+      await Promise.all([first, publisher.publish(1, modelOf(1, true))])
+      expect((await manifestIn(store)).policy.version).toBe(1)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('a publish is over when functions can see it: a small model in the manifest, a large one by its key, both with their hash', async () => {
+  for (const large of [false, true]) {
+    const store = memoryStore()
+    const { publisher } = publishing(store, () => [4, 9])
+    const model = modelOf(3, large)
+    await publisher.publish(3, model)
+    const { policy, consumed, stop } = await manifestIn(store)
+    expect(policy).toMatchObject({ version: 3, key: keys.policy(RUN, 3), sha256: sha256Hex(model) })
+    expect(policy.inline).toBe(large ? undefined : Buffer.from(model).toString('base64'))
+    expect({ consumed, stop }).toEqual({ consumed: [4, 9], stop: false })
+    expect(sha256At(store, policy.key)).toBe(policy.sha256)
+  }
+})
+
+test('the heartbeat goes on while nothing is published, tells what was consumed by then, and ends with stop', async () => {
+  vi.useFakeTimers()
+  const store = memoryStore()
+  let consumed = 0
+  const { publisher } = publishing(store, () => [consumed])
+  publisher.start()
+  await vi.advanceTimersByTimeAsync(5000)
+  expect(store.requests.put).toBe(0)
+  await publisher.publish(0, modelOf(0, false))
+  for (let i = 0; i < 6; i++) {
+    await vi.advanceTimersByTimeAsync(5000)
+    consumed++
+    const { heartbeatUntil } = await manifestIn(store)
+    expect(heartbeatUntil - Date.now()).toBeGreaterThan(HEARTBEAT_MS / 2)
+  }
+  expect((await manifestIn(store)).consumed).toEqual([5])
+  await publisher.stop()
+  const { stop } = await manifestIn(store)
+  const before = store.requests.put
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(stop).toBe(true)
+  expect(store.requests.put).toBe(before)
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('stop is final: what is published after it still says stop, also when it came before the first policy', async () => {
+  const store = memoryStore()
+  const { publisher } = publishing(store)
+  await publisher.stop()
+  expect(store.objects.size).toBe(0)
+  await publisher.publish(0, modelOf(0, false))
+  expect(await manifestIn(store)).toMatchObject({ stop: true, policy: { version: 0 } })
+  await publisher.publish(1, modelOf(1, true))
+  expect(await manifestIn(store)).toMatchObject({ stop: true, policy: { version: 1 } })
+})
+
+test('a bucket that fails rejects the publish; a heartbeat that fails is told by the next publish', async () => {
+  vi.useFakeTimers()
+  const store = memoryStore()
+  const { publisher } = publishing(store)
+  store.failNext('put')
+  await expect(publisher.publish(0, modelOf(0, true))).rejects.toMatchObject({ code: 'E_STORE' })
+  publisher.start()
+  await publisher.publish(1, modelOf(1, false))
+  store.failNext('put')
+  await vi.advanceTimersByTimeAsync(4000)
+  await expect(publisher.publish(2, modelOf(2, false))).rejects.toMatchObject({ code: 'E_STORE' })
+  await publisher.stop()
+})
