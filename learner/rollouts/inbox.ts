@@ -3,6 +3,7 @@ import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { BatchQueue, Clock, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
+import { keys } from '../../shared/protocol/keys.ts'
 import { type FragmentMessage, type Message, parseMessage } from '../../shared/protocol/message.ts'
 import type { Dropped } from '../observer.ts'
 import { Watermark } from './watermark.ts'
@@ -156,7 +157,7 @@ export class Inbox {
     const id = fragmentId(parsed)
     // Until the first of its number is found good, this may be the good one.
     while (this.held.has(id)) if (await this.held.get(id)?.good) break
-    if (this.held.has(id) || seen.has(parsed.sequence)) return this.duplicate(message, this.held.get(id))
+    if (this.held.has(id) || seen.has(parsed.sequence)) return this.duplicate(message, parsed)
     let found: (good: boolean) => void = () => undefined
     this.held.set(id, { message, key, good: new Promise((resolve) => (found = resolve)) })
     let fragment: SampleBatch
@@ -176,12 +177,17 @@ export class Inbox {
     onFragment(fragment)
   }
 
-  private duplicate(message: QueueMessage, held: Held | undefined): void {
+  private duplicate(message: QueueMessage, { run, shard, lease, sequence, body }: FragmentMessage): void {
     this.counts.duplicate++
+    const held = this.held.get(fragmentId({ shard, sequence }))
     // The very message again: to delete it now would be to delete it before its fragment was consumed.
-    if (held?.message.id === message.id) held.message = message
-    // A copy may share its body with the first one, which may still be needed: only its message goes.
-    else this.put({ message, key: undefined })
+    if (held?.message.id === message.id) {
+      held.message = message
+      return
+    }
+    // Another lease's copy has a body of its own; the first one's may still be needed, and any other key is none of ours.
+    const own = keys.batch(run, shard, lease, sequence)
+    this.put({ message, key: body.in === 'bucket' && body.key === own && held?.key !== own ? own : undefined })
   }
 
   /** The first sequence number of a shard that has not come yet. */
