@@ -1,0 +1,326 @@
+import { createHash } from 'node:crypto'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { encodeBatch } from '../../../shared/batch/index.ts'
+import { columnOf } from '../../../shared/batch/columns.ts'
+import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
+import type { ObjectStore } from '../../../shared/cloud/ports.ts'
+import { keys } from '../../../shared/protocol/keys.ts'
+import type { FragmentMessage } from '../../../shared/protocol/message.ts'
+import { memoryStore } from '../../fakes/memoryStore.ts'
+import { sampleFragment, withColumns } from '../../shared/batch/arbitrary.ts'
+import { RUN, SHARDS, SIZE, fragmentOf, inboxOf, messageOf, reportOf } from './inboxes.ts'
+
+const idOf = ({ provenance }: SampleBatch) => `${provenance.shard}/${provenance.sequence}`
+const inline = { store: memoryStore() }
+
+/** A message whose body was made by hand: hash and length are right, so that only the content is wrong. */
+function carrying(fragment: SampleBatch): FragmentMessage {
+  const body = encodeBatch(fragment)
+  return {
+    kind: 'fragment',
+    format: 1,
+    ...fragment.provenance,
+    sha256: createHash('sha256').update(body).digest('hex'),
+    bytes: body.length,
+    encoding: 'safetensors',
+    body: { in: 'message', base64: Buffer.from(body).toString('base64') },
+  }
+}
+
+const nanReward = (fragment: SampleBatch): SampleBatch => {
+  const { T, B } = SIZE
+  return withColumns(fragment, { rewards: columnOf(new Float32Array(T * B).fill(1).fill(Number.NaN, 5, 6), [T, B]) })
+}
+
+/** One bad message of every kind there is, for fragment (1, n) where it is for one, and how it is counted. */
+const bad: Record<string, { kind: 'corrupt' | 'foreign'; make: (n) => Promise<object | string> }> = {
+  'a truncated message': {
+    kind: 'corrupt',
+    make: async (n) => JSON.stringify(await messageOf(fragmentOf(1, n), inline)).slice(0, -40),
+  },
+  'a message of an unknown kind': { kind: 'corrupt', make: async () => ({ kind: 'gradient', format: 1 }) },
+  'a message of a later format': {
+    kind: 'corrupt',
+    make: async (n) => ({ ...(await messageOf(fragmentOf(1, n), inline)), format: 2 }),
+  },
+  'a wrong hash': {
+    kind: 'corrupt',
+    make: async (n) => ({ ...(await messageOf(fragmentOf(1, n), inline)), sha256: 'ab'.repeat(32) }),
+  },
+  'a body with a NaN': { kind: 'corrupt', make: async (n) => carrying(nanReward(fragmentOf(1, n))) },
+  'a body of another shape': {
+    kind: 'corrupt',
+    make: async (n) => {
+      const { columns, provenance } = sampleFragment({ ...SIZE, B: 2 })
+      const origin = { ...fragmentOf(1, n).provenance, policyVersion: provenance.policyVersion, envSteps: 8 }
+      return carrying({ columns, provenance: origin, notes: {} })
+    },
+  },
+  'a body that is no batch': {
+    kind: 'corrupt',
+    make: async (n) => {
+      const body = Buffer.from('not a batch at all')
+      const sha256 = createHash('sha256').update(body).digest('hex')
+      const message = carrying(fragmentOf(1, n))
+      return { ...message, sha256, bytes: body.length, body: { in: 'message', base64: body.toString('base64') } }
+    },
+  },
+  'a pointer to a body that is not there': {
+    kind: 'corrupt',
+    make: (n) => messageOf(fragmentOf(1, n, { lease: '1-9' }), { store: memoryStore(), spilled: true }),
+  },
+  'a pointer to what is not its body': {
+    kind: 'corrupt',
+    make: async (n) => ({ ...carrying(fragmentOf(1, n)), body: { in: 'bucket', key: keys.manifest(RUN) } }),
+  },
+  'a shard that does not exist': { kind: 'corrupt', make: async (n) => messageOf(fragmentOf(SHARDS, n), inline) },
+  'a fragment of another run': {
+    kind: 'foreign',
+    make: async (n) => messageOf(fragmentOf(1, n, { run: 'run-2' }), inline),
+  },
+  "another run's goodbye": {
+    kind: 'foreign',
+    make: async () => ({ kind: 'leaseEnd', format: 1, report: reportOf({ run: 'run-2' }) }),
+  },
+}
+
+test.each(Object.entries(bad))(
+  '%s never gets further: counted by kind, told once, put into the dead-letter queue; every good one comes through',
+  async (_what, { kind, make }) => {
+    const box = inboxOf()
+    const message = await make(0)
+    const good = [fragmentOf(0, 0), fragmentOf(1, 0), fragmentOf(2, 0), fragmentOf(1, 1)]
+    const messages = await Promise.all(good.map((fragment, i) => messageOf(fragment, { ...box, spilled: i % 2 === 1 })))
+    await box.send(messages[0]!, message, messages[1]!, messages[2]!, messages[3]!)
+    expect(box.got.map(idOf).sort()).toEqual(['0/0', '1/0', '1/1', '2/0'])
+    for (const fragment of box.got) {
+      const sent = good.find((one) => idOf(one) === idOf(fragment))
+      expect(fragment).toEqual(sent)
+    }
+    expect(box.inbox.rejected).toEqual({ duplicate: 0, corrupt: 0, foreign: 0, [kind]: 1 })
+    expect(box.events).toHaveLength(1)
+    expect(box.events[0]).toContain(`(${kind})`)
+    const text = typeof message === 'string' ? message : JSON.stringify(message)
+    expect(box.queue.deadLetters).toEqual([{ body: text, reason: expect.stringMatching(/.{10}/) }])
+    expect(box.inbox.size).toBe(4)
+    expect(box.reports).toEqual([])
+    expect(box.fatal).toEqual([])
+    for (const fragment of box.got) box.inbox.consumed(fragment)
+    await box.end()
+    expect({ visible: box.queue.visible, inFlight: box.queue.inFlight }).toEqual({ visible: 0, inFlight: 0 })
+    expect(box.clock.sleeping).toBe(0)
+  },
+)
+
+test('whatever arrives how often and in which order, every good fragment comes through exactly once and everything else is counted', async () => {
+  const kinds = Object.keys(bad)
+  const copy = fc.record({ id: fc.nat(5), spilled: fc.boolean() })
+  const event = fc.oneof(
+    { weight: 3, arbitrary: copy },
+    { weight: 1, arbitrary: fc.constantFrom(...kinds) },
+    { weight: 1, arbitrary: fc.constant('redeliver' as const) },
+    { weight: 1, arbitrary: fc.constant('consume' as const) },
+  )
+  await fc.assert(
+    fc.asyncProperty(fc.array(event, { maxLength: 25 }), async (events) => {
+      const box = inboxOf()
+      const sent = new Set<string>()
+      const expected = { corrupt: 0, foreign: 0 }
+      let taken = 0
+      for (const one of events) {
+        if (one === 'redeliver') box.queue.redeliver()
+        else if (one === 'consume') {
+          const fragment = box.got[taken]
+          if (fragment) box.inbox.consumed(fragment)
+          if (fragment) taken++
+        } else if (typeof one === 'string') {
+          const { kind, make } = bad[one]!
+          expected[kind]++
+          await box.queue.send(await make(50).then((m) => (typeof m === 'string' ? m : JSON.stringify(m))))
+        } else {
+          const fragment = fragmentOf(one.id % SHARDS, Math.floor(one.id / SHARDS))
+          sent.add(idOf(fragment))
+          // A copy in the bucket lies at the same key with the same content.
+          await box.queue.send(JSON.stringify(await messageOf(fragment, { ...box, spilled: one.spilled })))
+        }
+        await box.send()
+      }
+      expect(box.got.map(idOf).sort()).toEqual([...sent].sort())
+      for (const fragment of box.got) {
+        const { shard, sequence } = fragment.provenance
+        expect(fragment).toEqual(fragmentOf(shard, sequence))
+      }
+      expect(box.inbox.rejected).toMatchObject(expected)
+      expect(box.queue.deadLetters).toHaveLength(expected.corrupt + expected.foreign)
+      for (const fragment of box.got) box.inbox.consumed(fragment)
+      await box.end()
+      expect({ visible: box.queue.visible, inFlight: box.queue.inFlight }).toEqual({ visible: 0, inFlight: 0 })
+      expect(box.store.objects.size).toBe(0)
+      expect(box.fatal).toEqual([])
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a message is deleted only when its fragment was consumed, a spilled body with it and not before', async () => {
+  const box = inboxOf()
+  const fragments = Array.from({ length: 12 }, (_, sequence) => fragmentOf(0, sequence))
+  for (const fragment of fragments)
+    await box.queue.send(JSON.stringify(await messageOf(fragment, { ...box, spilled: true })))
+  await box.send()
+  await box.clock.advance(60_000)
+  expect(box.got).toHaveLength(12)
+  expect({ inFlight: box.queue.inFlight, bodies: box.store.objects.size }).toEqual({ inFlight: 12, bodies: 12 })
+  for (const fragment of box.got.slice(0, 10)) box.inbox.consumed(fragment)
+  await box.settled()
+  expect({ inFlight: box.queue.inFlight, bodies: box.store.objects.size }).toEqual({ inFlight: 2, bodies: 2 })
+  box.inbox.consumed(box.got[10]!)
+  box.inbox.consumed(box.got[10]!)
+  await box.end()
+  // What was not consumed stays for whoever comes next.
+  expect({ inFlight: box.queue.inFlight, bodies: box.store.objects.size }).toEqual({ inFlight: 1, bodies: 1 })
+  expect(box.inbox.consumedUpTo).toEqual([11, 0, 0])
+})
+
+test('a few consumed messages do not wait for more of them until they come back', async () => {
+  const box = inboxOf()
+  await box.send(await messageOf(fragmentOf(0, 0), inline))
+  box.inbox.consumed(box.got[0]!)
+  await box.clock.advance(30_000)
+  expect(box.queue.inFlight).toBe(0)
+  await box.end()
+})
+
+test('a message that comes again before its fragment was consumed is not deleted, and its newest receipt deletes it later', async () => {
+  const box = inboxOf()
+  await box.send(await messageOf(fragmentOf(0, 0), inline))
+  for (let time = 0; time < 3; time++) {
+    box.queue.redeliver()
+    await box.clock.advance(30_000)
+  }
+  expect(box.got).toHaveLength(1)
+  expect(box.inbox.rejected.duplicate).toBe(3)
+  expect(box.queue.inFlight).toBe(1)
+  box.inbox.consumed(box.got[0]!)
+  await box.clock.advance(30_000)
+  expect(box.queue.inFlight).toBe(0)
+  await box.end()
+})
+
+test('a fragment that two leases made is taken once, and no body stays behind', async () => {
+  for (const consumeFirst of [false, true]) {
+    const box = inboxOf()
+    const [first, copy] = [fragmentOf(0, 0), fragmentOf(0, 0, { lease: '0-1' })]
+    const messages = await Promise.all([first, copy].map((one) => messageOf(one, { ...box, spilled: true })))
+    await box.send(messages[0]!)
+    if (consumeFirst) box.inbox.consumed(box.got[0]!)
+    await box.send(messages[1]!)
+    if (!consumeFirst) box.inbox.consumed(box.got[0]!)
+    await box.end()
+    expect(box.got).toHaveLength(1)
+    expect(box.inbox.rejected.duplicate).toBe(1)
+    expect({ inFlight: box.queue.inFlight, bodies: box.store.objects.size }).toEqual({ inFlight: 0, bodies: 0 })
+  }
+})
+
+test('a copy is told from its first even after that was consumed, and leaves the body that others may need', async () => {
+  const box = inboxOf()
+  const message = await messageOf(fragmentOf(2, 0), { ...box, spilled: true })
+  await box.send(message, message)
+  expect({ got: box.got.length, bodies: box.store.objects.size }).toEqual({ got: 1, bodies: 1 })
+  box.inbox.consumed(box.got[0]!)
+  await box.send(message)
+  expect(box.got).toHaveLength(1)
+  expect(box.inbox.rejected).toEqual({ duplicate: 2, corrupt: 0, foreign: 0 })
+  expect(box.queue.deadLetters).toEqual([])
+  await box.end()
+  expect(box.store.objects.size).toBe(0)
+})
+
+test('a full inbox receives nothing: no more than its capacity is ever held, and room is filled as it comes', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 23 }),
+      fc.array(fc.nat(5), { maxLength: 12 }),
+      async (capacity, bites) => {
+        const box = inboxOf({ capacity })
+        const total = 40
+        for (let i = 0; i < total; i++)
+          await box.queue.send(JSON.stringify(await messageOf(fragmentOf(i % SHARDS, i), inline)))
+        await box.send()
+        let consumed = 0
+        for (const bite of bites) {
+          expect(box.inbox.size).toBe(Math.min(capacity, total - consumed))
+          expect(box.queue.inFlight).toBeLessThanOrEqual(capacity + 10)
+          for (let i = 0; i < bite && consumed < box.got.length; i++) box.inbox.consumed(box.got[consumed++]!)
+          await box.settled()
+        }
+        expect(box.got).toHaveLength(Math.min(total, consumed + capacity))
+        await box.end()
+      },
+    ),
+    { numRuns: 25 },
+  )
+})
+
+test('a goodbye is passed on and deleted; its requests and those of the inbox are billed', async () => {
+  const box = inboxOf()
+  const report = reportOf({ shard: 2, fragments: 7 })
+  await box.send({ kind: 'leaseEnd', format: 1, report })
+  expect(box.reports).toEqual([report])
+  await box.send(await messageOf(fragmentOf(0, 0), { ...box, spilled: true }))
+  box.inbox.consumed(box.got[0]!)
+  await box.end()
+  expect(box.queue.inFlight).toBe(0)
+  // Two receives, one that was waiting at the end, and one delete of both; one read of a body.
+  expect(box.bill).toEqual({ sqs: 4, s3Get: 1 })
+})
+
+test('a bucket that fails is no fault of the message: the run hears of it, and the message is neither lost nor dead', async () => {
+  const box = inboxOf()
+  const message = await messageOf(fragmentOf(0, 0), { ...box, spilled: true })
+  box.store.failNext('get')
+  await box.send(message)
+  expect(box.fatal).toEqual([expect.objectContaining({ code: 'E_STORE' })])
+  expect(box.queue.deadLetters).toEqual([])
+  box.queue.redeliver()
+  await box.settled()
+  expect(box.got).toHaveLength(1)
+  await box.end()
+})
+
+test('a queue that fails ends receiving with its error; one that fails to delete is told', async () => {
+  const box = inboxOf()
+  await box.send(...(await Promise.all(Array.from({ length: 10 }, (_, n) => messageOf(fragmentOf(0, n), inline)))))
+  box.queue.failNext('delete')
+  for (const fragment of box.got) box.inbox.consumed(fragment)
+  await box.settled()
+  expect(box.fatal).toEqual([expect.objectContaining({ code: 'E_QUEUE' })])
+  await box.end()
+  const other = inboxOf()
+  other.queue.failNext('receive')
+  await expect(other.inbox.pump()).rejects.toMatchObject({ code: 'E_QUEUE' })
+})
+
+test('closing waits for bodies on their way, and gives nothing on that arrives after the end', async () => {
+  const store = memoryStore()
+  let arrive: () => void = () => undefined
+  const slow: ObjectStore = {
+    ...store,
+    async get(key) {
+      await new Promise<void>((resolve) => (arrive = resolve))
+      return store.get(key)
+    },
+  }
+  const box = inboxOf({ store: slow })
+  await box.send(await messageOf(fragmentOf(0, 0), { store, spilled: true }))
+  let ended = false
+  const ending = box.end().then(() => (ended = true))
+  await box.settled()
+  expect(ended).toBe(false)
+  arrive()
+  await ending
+  expect(box.got).toEqual([])
+  expect(box.queue.inFlight).toBe(1)
+})
