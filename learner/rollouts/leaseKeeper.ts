@@ -134,7 +134,7 @@ export class LeaseKeeper {
 
   /** A function that has not said goodbye some time after its deadline is lost: its shard gets a new one. */
   private watch(shard: number, { lease, deadline, firstSequence }: Held & { readonly deadline: number }): void {
-    if (!this.isCurrent(shard, lease)) return
+    if (!this.isCurrent(shard, lease) || this.options.signal.aborted) return
     const watchdog = setTimeout(
       () => {
         if (!this.isCurrent(shard, lease) || this.options.signal.aborted) return
