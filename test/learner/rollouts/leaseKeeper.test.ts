@@ -1,0 +1,277 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { LeaseKeeper, type LeaseKeeperOptions } from '../../../learner/rollouts/leaseKeeper.ts'
+import { systemClock } from '../../../shared/cloud/clock.ts'
+import { CostMeter } from '../../../shared/cost/costMeter.ts'
+import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
+import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
+import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
+import { leaseOf } from '../../shared/rollout/leases.ts'
+import { reportOf } from './inboxes.ts'
+
+const LEASE_MS = 60_000
+const LATE_MS = 5_000
+
+// The system clock under fake timers: watchdogs and pauses take no time here.
+beforeEach(() => void vi.useFakeTimers())
+afterEach(() => void vi.useRealTimers())
+
+function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
+  const abort = new AbortController()
+  const invoker = fakeInvoker()
+  const events: string[] = []
+  const fatal: unknown[] = []
+  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: systemClock.now })
+  const keeper = new LeaseKeeper({
+    invoker,
+    clock: systemClock,
+    meter,
+    leaseMs: LEASE_MS,
+    makeLease: (lease) => leaseOf(lease),
+    goOnAt: () => 1000,
+    onEvent: (text) => events.push(text),
+    onFatal: (error) => fatal.push(error),
+    signal: abort.signal,
+    ...changes,
+  })
+  const settled = () => vi.advanceTimersByTimeAsync(0)
+  const leases = () => invoker.payloads as readonly Lease[]
+  return {
+    keeper,
+    invoker,
+    meter,
+    abort,
+    events,
+    fatal,
+    leases,
+    settled,
+    async open(shards: number) {
+      keeper.open(shards)
+      await settled()
+    },
+    /** The function that works under the newest lease of a shard says goodbye. */
+    async ends(shard: number, report: Partial<LeaseReport> = {}) {
+      const lease = leases().findLast((one) => one.shard === shard)
+      keeper.ended(reportOf({ shard, lease: lease?.lease ?? 'none', ...report }))
+      await settled()
+      return lease
+    },
+  }
+}
+
+const failed = { end: 'error', error: { code: 'E_ENV_STEP', message: 'the wheel fell off' } } as const
+
+test('every shard gets one lease, each with a name of its own, from sequence 0, with a deadline of one lease from now', async () => {
+  const k = keeperOf()
+  await k.open(4)
+  expect(k.leases().map(({ shard }) => shard)).toEqual([0, 1, 2, 3])
+  expect(new Set(k.leases().map(({ lease }) => lease)).size).toBe(4)
+  for (const lease of k.leases()) {
+    expect(lease).toMatchObject({ firstSequence: 0, deadline: Date.now() + LEASE_MS })
+  }
+  expect(k.keeper.inFlight).toBe(4)
+})
+
+test.each(['fragments', 'deadline', 'heartbeat'] as const)(
+  'a lease that ended (%s) is renewed where it ended, again and again',
+  async (end) => {
+    const k = keeperOf()
+    await k.open(2)
+    await k.ends(1, { end, fragments: 7 })
+    await k.ends(1, { end, fragments: 5 })
+    await k.ends(0, { end, fragments: 1 })
+    expect(k.leases().slice(2)).toMatchObject([
+      { shard: 1, firstSequence: 7 },
+      { shard: 1, firstSequence: 12 },
+      { shard: 0, firstSequence: 1 },
+    ])
+    expect(new Set(k.leases().map(({ lease }) => lease)).size).toBe(5)
+    expect(k.keeper.inFlight).toBe(2)
+    expect({ events: k.events, fatal: k.fatal }).toEqual({ events: [], fatal: [] })
+  },
+)
+
+test('a lease that ended because the learner said stop is not renewed', async () => {
+  const k = keeperOf()
+  await k.open(2)
+  await k.ends(1, { end: 'stopped', fragments: 7 })
+  expect(k.leases()).toHaveLength(2)
+  expect(k.keeper.inFlight).toBe(1)
+})
+
+test('a goodbye that comes twice, or from a lease long replaced, starts nothing', async () => {
+  const k = keeperOf()
+  await k.open(1)
+  const first = await k.ends(0, { fragments: 3 })
+  k.keeper.ended(reportOf({ shard: 0, lease: first!.lease, fragments: 3 }))
+  k.keeper.ended(reportOf({ shard: 9, lease: 'unheard-of' }))
+  await k.settled()
+  expect(k.leases()).toHaveLength(2)
+  expect(k.keeper.inFlight).toBe(1)
+})
+
+test('a lease that says nothing after its deadline is lost: it is told, and replaced where its shard should go on', async () => {
+  const asked: [number, number][] = []
+  const k = keeperOf({
+    goOnAt(shard, sentUpTo) {
+      asked.push([shard, sentUpTo])
+      return 41
+    },
+  })
+  await k.open(2)
+  await k.ends(1, { fragments: 6 })
+  await vi.advanceTimersByTimeAsync(LEASE_MS + LATE_MS - 1)
+  expect(k.leases()).toHaveLength(3)
+  await vi.advanceTimersByTimeAsync(1)
+  expect(asked).toEqual([
+    [0, 0],
+    [1, 6],
+  ])
+  expect(k.leases().slice(3)).toMatchObject([
+    { shard: 0, firstSequence: 41 },
+    { shard: 1, firstSequence: 41 },
+  ])
+  expect(k.events).toHaveLength(2)
+  expect(k.events[0]).toContain('lost')
+  // Its late goodbye changes nothing.
+  k.keeper.ended(reportOf({ shard: 0, lease: k.leases()[0]!.lease }))
+  await k.settled()
+  expect(k.leases()).toHaveLength(5)
+})
+
+test('a lease that said goodbye in time is never taken for lost', async () => {
+  const k = keeperOf()
+  await k.open(1)
+  await vi.advanceTimersByTimeAsync(LEASE_MS - 1)
+  await k.ends(0)
+  await vi.advanceTimersByTimeAsync(LATE_MS + 2)
+  expect(k.leases()).toHaveLength(2)
+  expect(k.events).toEqual([])
+})
+
+test('throttles are answered with pauses that double up to five seconds, and told; the lease that comes through starts afresh', async () => {
+  const k = keeperOf()
+  k.invoker.throttleNext(10)
+  const from = Date.now()
+  await k.open(1)
+  const pauses: number[] = []
+  while (k.leases().length === 0) {
+    const told = k.events.length
+    const before = Date.now()
+    while (k.events.length === told && k.leases().length === 0) await vi.advanceTimersByTimeAsync(10)
+    pauses.push(Date.now() - before)
+  }
+  expect(pauses).toEqual([50, 100, 200, 400, 800, 1600, 3200, 5000, 5000, 5000])
+  expect(k.leases()[0]).toMatchObject({ firstSequence: 0, deadline: Date.now() + LEASE_MS })
+  expect(Date.now() - from).toBe(21_350)
+  k.invoker.throttleNext(1)
+  await k.ends(0, { fragments: 2 })
+  await vi.advanceTimersByTimeAsync(50)
+  expect(k.leases()[1]).toMatchObject({ firstSequence: 2 })
+})
+
+test('a lease that failed is told and replaced where its shard should go on', async () => {
+  const k = keeperOf({ goOnAt: (_shard, sentUpTo) => sentUpTo - 1 })
+  await k.open(1)
+  await k.ends(0, { ...failed, fragments: 5 })
+  expect(k.leases()[1]).toMatchObject({ firstSequence: 4 })
+  expect(k.events).toEqual([expect.stringContaining('the wheel fell off')])
+  expect(k.fatal).toEqual([])
+})
+
+test('three failures of a shard in a row end the run with their error; a fragment between them starts the count anew', async () => {
+  const k = keeperOf()
+  await k.open(2)
+  for (let round = 0; round < 3; round++) {
+    await k.ends(0, failed)
+    await k.ends(0, failed)
+    k.keeper.alive(0)
+  }
+  await k.ends(1, failed)
+  await k.ends(0, failed)
+  await k.ends(0, failed)
+  k.keeper.alive(1)
+  expect(k.fatal).toEqual([])
+  const before = k.leases().length
+  const last = await k.ends(0, failed)
+  expect(k.fatal).toEqual([
+    expect.objectContaining({
+      code: 'E_ROLLOUT',
+      message: expect.stringContaining('the wheel fell off'),
+      where: { shard: 0, lease: last!.lease, code: 'E_ENV_STEP' },
+    }),
+  ])
+  expect(k.leases()).toHaveLength(before)
+})
+
+test('an invocation that fails ends the run with its error', async () => {
+  const k = keeperOf()
+  k.invoker.failNext()
+  await k.open(1)
+  expect(k.fatal).toEqual([expect.objectContaining({ code: 'E_INVOKE' })])
+})
+
+test('after the end nothing is issued: not for a goodbye, not for a lost lease, not for one that is throttled; no timer stays', async () => {
+  const k = keeperOf()
+  await k.open(3)
+  k.invoker.throttleNext(100)
+  await k.ends(2)
+  k.abort.abort()
+  await k.keeper.close()
+  const before = k.leases().length
+  await k.ends(0, { fragments: 4 })
+  await k.ends(1, failed)
+  await vi.advanceTimersByTimeAsync(10 * LEASE_MS)
+  expect(k.leases()).toHaveLength(before)
+  expect(vi.getTimerCount()).toBe(0)
+  expect(k.fatal).toEqual([])
+})
+
+test('closing waits for an invocation on its way', async () => {
+  let accept: () => void = () => undefined
+  const slow = {
+    invoke: () =>
+      new Promise<{ readonly kind: 'accepted' }>((resolve) => (accept = () => resolve({ kind: 'accepted' }))),
+  }
+  const k = keeperOf({ invoker: slow })
+  await k.open(1)
+  k.abort.abort()
+  let closed = false
+  const closing = k.keeper.close().then(() => (closed = true))
+  await k.settled()
+  expect(closed).toBe(false)
+  accept()
+  await closing
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('a goodbye that overtakes the answer of its invocation counts', async () => {
+  const reported: Lease[] = []
+  let keeper: LeaseKeeper | undefined
+  const hasty = {
+    async invoke(payload: Uint8Array) {
+      const lease = JSON.parse(new TextDecoder().decode(payload)) as Lease
+      reported.push(lease)
+      if (reported.length < 3) keeper?.ended(reportOf({ shard: 0, lease: lease.lease, fragments: 2 }))
+      return { kind: 'accepted' as const }
+    },
+  }
+  const k = keeperOf({ invoker: hasty })
+  keeper = k.keeper
+  await k.open(1)
+  expect(reported.map(({ firstSequence }) => firstSequence)).toEqual([0, 2, 4])
+  await vi.advanceTimersByTimeAsync(LEASE_MS + LATE_MS - 1)
+  expect(reported).toHaveLength(3)
+  expect(k.events).toEqual([])
+})
+
+test('what functions did is billed: their own account, or the time since their start where they gave none', async () => {
+  const k = keeperOf()
+  await k.open(2)
+  await k.ends(0, { totalMs: 30_000, requests: { s3Put: 3, s3Get: 5, sqs: 7 } })
+  const { functions, s3, sqs } = k.meter.byPart()
+  expect(functions).toBeCloseTo(30 * US_EAST_1.functionGbSecond.usd + 3 * US_EAST_1.functionRequest.usd, 12)
+  expect(s3).toBeCloseTo(3 * US_EAST_1.s3Write.usd + 5 * US_EAST_1.s3Read.usd, 12)
+  expect(sqs).toBeCloseTo(7 * US_EAST_1.sqsRequest.usd, 12)
+  k.abort.abort()
+  await k.keeper.close()
+})

@@ -1,0 +1,99 @@
+import { expect, test } from 'vitest'
+import { Sampler } from '../../../learner/rollouts/sampler.ts'
+import type { RunCloud } from '../../../learner/runCloud.ts'
+import { systemClock } from '../../../shared/cloud/clock.ts'
+import { CostMeter } from '../../../shared/cost/costMeter.ts'
+import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
+import { type Pacing, parseLease } from '../../../shared/protocol/lease.ts'
+import { RolloutWorker } from '../../../shared/rollout/index.ts'
+import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
+import { memoryQueue } from '../../fakes/memoryQueue.ts'
+import { memoryStore } from '../../fakes/memoryStore.ts'
+import { RUN, leaseOf, publish, work } from '../../shared/rollout/leases.ts'
+import { virtualClock } from '../../fakes/virtualClock.ts'
+
+/** A sampler whose functions are the real rollout core, in this process. */
+function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragments?: number }) {
+  const [store, queue, idle] = [memoryStore(), memoryQueue({ clock: virtualClock() }), virtualClock()]
+  const workers = new Map<number, RolloutWorker>()
+  const invoker = fakeInvoker(async (payload) => {
+    const lease = parseLease(payload)
+    const worker = workers.get(lease.shard) ?? new RolloutWorker()
+    workers.set(lease.shard, worker)
+    await work({ ...lease, maxFragments: options.maxFragments ?? lease.maxFragments }, { store, queue, worker })
+  })
+  const cloud: RunCloud = {
+    where: 'here',
+    store,
+    queue,
+    invoker,
+    clock: { now: systemClock.now, sleep: idle.sleep },
+    bucket: 'bucket',
+    queueUrl: 'queue',
+    spillAboveBytes: 300_000,
+    manifestPollMs: 0,
+    heartbeatMs: 10_000,
+    memoryMb: 1024,
+    trainWorker: undefined,
+    close: async () => undefined,
+  }
+  const events: string[] = []
+  const { env, policy } = leaseOf()
+  const sampler = new Sampler({
+    run: RUN,
+    cloud,
+    rollouts: { shards: options.shards, envsPerShard: 4, fragmentLength: 5, leaseSeconds: 60 },
+    env,
+    policy,
+    seed: 1,
+    pacing: { mode: 'newest', perVersion: 2, lead: 0, patienceMs: 60_000, ...options.pacing },
+    meter: new CostMeter(US_EAST_1, { memoryMb: 1024, now: systemClock.now }),
+    onEvent: (text) => events.push(text),
+  })
+  const open = () =>
+    sampler.source.open({ mode: 'async', inFlight: 1, stages: [], signal: new AbortController().signal })
+  return { sampler, store, queue, invoker, events, open }
+}
+
+test('fragments of every shard come out in order, over as many leases as it takes, and the end tells functions and queue', async () => {
+  const s = sampling({ shards: 2, maxFragments: 3, pacing: { perVersion: 100 } })
+  await publish(s.store)
+  const opened = s.open()
+  for (let sequence = 0; sequence < 8; sequence++) {
+    for (const shard of ['0', '1']) {
+      const event = await opened.request(shard)
+      if (event.kind !== 'item') throw new Error(event.kind)
+      expect(event.item.provenance).toMatchObject({ shard: Number(shard), sequence, envSteps: 20 })
+      s.sampler.consumed(event.item)
+    }
+  }
+  expect(s.sampler.leasesInFlight).toBe(2)
+  expect(s.sampler.consumedUpTo).toEqual([8, 8])
+  expect(s.sampler.rejected).toEqual({ duplicate: 0, corrupt: 0, foreign: 0 })
+  await publish(s.store, {}, { stop: true })
+  await opened.close()
+  await s.invoker.idle()
+  expect(s.events).toEqual([])
+})
+
+test('a train batch of any size fits: nothing is consumed before all of it is there', async () => {
+  const perVersion = 60
+  const s = sampling({ shards: 1, pacing: { perVersion } })
+  await publish(s.store)
+  const opened = s.open()
+  for (let n = 0; n < perVersion; n++) expect((await opened.request('0')).kind).toBe('item')
+  expect(s.sampler.queuedFragments).toBe(perVersion)
+  await publish(s.store, {}, { stop: true })
+  await opened.close()
+  await s.invoker.idle()
+})
+
+test('functions that keep failing end the run with their error, at the next request', async () => {
+  const s = sampling({ shards: 1 })
+  const manifest = await publish(s.store, { inline: false })
+  await s.store.delete([manifest.policy.key])
+  const opened = s.open()
+  await expect(opened.request('0')).rejects.toMatchObject({ code: 'E_ROLLOUT', where: { code: 'E_POLICY_MODEL' } })
+  await opened.close()
+  expect(s.events).toHaveLength(3)
+})
