@@ -1,25 +1,22 @@
-import { concurrentlyNode } from './concurrently.ts'
-import { fanOutHead, fanOutOutput } from './fanout.ts'
-import { type GatherPlan, gatherNode } from './gather.ts'
-import { type MapOptions, mapperNode } from './mapper.ts'
-import type { NodeSpec, PlanNode, QueueSlot } from './node.ts'
-import { checkInteger, checkOneOf, definitionOf } from './operator.ts'
-import { enqueueNode } from './queue.ts'
-import { batchStep, eachStep, filterStep, flattenStep, forEachStep, nameOf, takeStep } from './steps.ts'
-import { streamNode } from './stream.ts'
+import { batch, flatten, take } from './builtins.ts'
+import { type FanOutRules, output, write } from './channel.ts'
+import { gatherBranches, gatherCalls, type GatherRules, gatherShards, itemOnly, type MapOptions } from './gather.ts'
+import type { NodeSpec, PlanNode } from './node.ts'
+import { definitionOf, demandInteger, demandOneOf } from './operator.ts'
+import { SKIP } from './running.ts'
+import { iterableOf } from './source.ts'
 import type {
-  Context,
   GatherOptions,
   Operator,
-  Plain,
   QueueOptions,
   ResourceKey,
   RunOptions,
-  ShardedSource,
+  Sharded,
   Sourced,
   Stage,
-  WhenFull,
 } from './types.ts'
+
+type Step = (item: unknown, scope: unknown) => unknown
 
 /** What flows write their nodes into: the inside of a plan. */
 export interface Book {
@@ -28,13 +25,15 @@ export interface Book {
 }
 
 /** A bounded queue between two parts of a plan. The type of its items exists in types only. */
-export interface Queue<T> extends QueueSlot {
+export interface Queue<T> {
+  readonly node: PlanNode
+  readonly options: QueueOptions
   readonly carries?: (item: T) => T
 }
 
-export const WHEN_FULL: readonly WhenFull[] = ['block', 'dropOldest', 'dropNewest']
+export const WHEN_FULL = ['block', 'dropOldest', 'dropNewest'] as const
 
-/** The items of a node of a plan, in order; nothing runs until they are pulled. Its items can be taken once: see `duplicate`. */
+/** The items of a node of a plan, in order; nothing runs until they are pulled. They can be taken once: see `duplicate`. */
 export class Flow<T> implements AsyncIterable<T> {
   readonly node: PlanNode
   protected readonly book: Book
@@ -46,78 +45,79 @@ export class Flow<T> implements AsyncIterable<T> {
 
   /** Through an operator made by `operator(...)`. */
   via<U>(operator: Operator<T, U>): Flow<U> {
+    const { name, params } = operator
     const definition = definitionOf(operator)
-    const node = definition.each === undefined ? streamNode(definition) : eachStep(definition)
-    return this.add(operator.name, { ...node, params: operator.params })
+    if (definition.each !== undefined) return this.add(name, { params, definition, step: definition.each as Step })
+    const run = definition.run as (source: AsyncIterable<unknown>, scope: unknown) => AsyncIterator<unknown>
+    return this.add(name, { params, definition, run: ({ inputs, ctx }) => run(iterableOf(inputs[0]!), ctx.scope) })
   }
 
   /**
-   * A function of each item. With a `concurrency` over 1, that many calls are running or finished and undelivered at most (and as many items
-   * are pulled ahead); results keep the order of the items unless `ordered` is false.
-   *
-   * @throws MillraceError E_PLAN_PARAMETER, if the concurrency is not an integer of at least 1
+   * A function of each item. With a `concurrency` over 1, that many calls are running or finished and undelivered at most (and as many
+   * items are pulled ahead); results keep the order of the items unless `ordered` is false.
    */
   forEach<U>(fn: (item: T) => U | Promise<U>, options: Partial<MapOptions> = {}): Flow<U> {
     const { concurrency = 1, ordered = true } = options
-    checkInteger(concurrency, 1, 'forEach: concurrency')
-    if (concurrency === 1) return this.add('forEach', forEachStep(fn))
+    demandInteger(concurrency, 1, 'forEach: concurrency')
+    const call = fn as (item: unknown) => unknown
+    if (concurrency === 1) return this.add('forEach', { params: { fn: nameOf(fn) }, step: call })
     const params = { fn: nameOf(fn), concurrency, ordered }
-    return this.add('forEach', { ...mapperNode(fn as (item: unknown) => unknown, { concurrency, ordered }), params })
+    return this.add('forEach', { params, run: (running) => gatherCalls(running, call, { concurrency, ordered }) })
   }
 
   /** The items of which the function is true. */
   filter(keep: (item: T) => boolean | Promise<boolean>): Flow<T> {
-    return this.add('filter', filterStep(keep))
+    const step = (item: unknown) => {
+      const kept = keep(item as T)
+      return kept instanceof Promise ? kept.then((yes) => (yes ? item : SKIP)) : kept ? item : SKIP
+    }
+    return this.add('filter', { params: { fn: nameOf(keep) }, step })
   }
 
-  /** Arrays of n consecutive items; the last one may be shorter. */
+  /** Arrays of `size` consecutive items; the last may be shorter. */
   batch(size: number): Flow<T[]> {
-    checkInteger(size, 1, 'batch: size')
-    return this.add('batch', batchStep(size))
+    return this.via(batch({ size }) as Operator<T, T[]>)
   }
 
   /** The parts of each item, which must be iterable, one at a time. */
   flatten<U>(this: Flow<Iterable<U>>): Flow<U> {
-    return this.add('flatten', flattenStep())
+    return this.via(flatten() as Operator<Iterable<U>, U>)
   }
 
-  /** `forEach` and `flatten` in one: every part of what the function gives for an item. */
+  /** `forEach` and `flatten`: every part of what the function gives for an item. */
   combine<U>(fn: (item: T) => Iterable<U> | Promise<Iterable<U>>): Flow<U> {
-    return this.add('combine', flattenStep(fn))
+    const params = { fn: nameOf(fn) }
+    return this.add<Iterable<U>>('combine', { params, step: fn as Step }).flatten()
   }
 
   /** The first `count` items, after which everything upstream is closed. */
   take(count: number): Flow<T> {
-    checkInteger(count, 0, 'take: count')
-    return this.add('take', takeStep(count))
+    return this.via(take({ count }) as Operator<T, T>)
   }
 
-  /** Items of this and other flows, whichever is ready first. */
+  /** The items of this and other flows, whichever is ready first. */
   union<U = never>(...others: readonly Flow<U>[]): Flow<T | U> {
-    const output = [this, ...others].map((_, i) => i)
-    return this.add('union', {
-      ...concurrentlyNode({ mode: 'async', weights: [], output, seed: 0 }),
-      inputs: [this.node, ...others.map((other) => other.node)],
-    })
+    const inputs = [this.node, ...others.map((other) => other.node)]
+    return this.add('union', { inputs, run: (running) => gatherBranches(running, [...inputs.keys()]) })
   }
 
   /**
-   * Every item for each of `count` flows. Each has a buffer (1 item, unless told), so that none is further ahead than that of the
-   * slowest; what happens when a buffer is full is named by `whenFull` (`block` unless told: the others wait).
+   * Every item for each of `count` flows. Each has a buffer (1 item, unless told), so that none is further ahead than that of
+   * the slowest; what happens when a buffer is full is named by `whenFull` (`block` unless told: the others wait).
    * Each has to be used in the plan that runs.
    */
   duplicate(count: number, options: Partial<QueueOptions> = {}): Flow<T>[] {
-    return this.fanOut('duplicate', { count, ...options })
+    return this.fanOut('duplicate', { ...options, count })
   }
 
   /** Every item for one of `count` flows: number `route(item)`. Buffers as in `duplicate`. */
   split(count: number, route: (item: T) => number, options: Partial<QueueOptions> = {}): Flow<T>[] {
-    return this.fanOut('split', { count, route: route as (item: unknown) => number, ...options })
+    return this.fanOut('split', { ...options, count, route: route as FanOutRules['route'] & {} })
   }
 
-  /** Puts every item into a queue and passes it on. When this flow ends, or the last reader does, so does the queue. */
+  /** Puts every item into a queue and passes it on. The queue ends when its writers have, and its writers when its readers have. */
   enqueue(queue: Queue<T>): Flow<T> {
-    return this.add('enqueue', enqueueNode(queue))
+    return this.add('enqueue', { writes: queue.node, run: (running) => write(running, queue.node, queue.options) })
   }
 
   /** Runs the plan up to here, without resources; see `plan.run`. */
@@ -129,57 +129,56 @@ export class Flow<T> implements AsyncIterable<T> {
     return new Flow(this.book, this.book.add({ operator, inputs: [this.node], ...spec }))
   }
 
-  private fanOut(
-    operator: string,
-    { count, route, capacity = 1, whenFull = 'block' }: FanOutSetting & Partial<QueueOptions>,
-  ): Flow<T>[] {
-    checkInteger(count, 1, `${operator}: count`)
-    checkInteger(capacity, 1, `${operator}: capacity`)
-    checkOneOf(whenFull, WHEN_FULL, `${operator}: whenFull`)
-    const named = route === undefined ? {} : { fn: nameOf(route) }
-    const params = { ...named, count, capacity, whenFull }
-    const head = this.book.add({ operator, inputs: [this.node], params, ...fanOutHead(count) })
-    const options = { capacity, whenFull, ...(route === undefined ? {} : { route }) }
-    return Array.from({ length: count }, (_, index) => {
-      const spec = fanOutOutput(index, options)
-      return new Flow(this.book, this.book.add({ operator, inputs: [head], path: `${head.path}/${index}`, ...spec }))
-    })
+  private fanOut(operator: string, options: Partial<FanOutRules> & { readonly count: number }): Flow<T>[] {
+    const { count, route, capacity = 1, whenFull = 'block' } = options
+    demandInteger(count, 1, `${operator}: count`)
+    demandInteger(capacity, 1, `${operator}: capacity`)
+    demandOneOf(whenFull, WHEN_FULL, `${operator}: whenFull`)
+    const params = { ...(route && { fn: nameOf(route) }), count, capacity, whenFull }
+    const head = this.add(operator, { params, outputs: count }).node
+    const outputs: PlanNode[] = []
+    const rules = { outputs, capacity, whenFull, ...(route && { route }) }
+    for (let i = 0; i < count; i++) {
+      const path = `${head.path}/${i}`
+      outputs.push(this.book.add({ operator, path, inputs: [head], run: (running) => output(running, head, rules) }))
+    }
+    return outputs.map((node) => new Flow(this.book, node))
   }
-}
-
-interface FanOutSetting {
-  readonly count: number
-  readonly route?: (item: unknown) => number
 }
 
 /** What comes right out of a gather, where it is still known which shard an item came from. */
 export class GatheredFlow<T> extends Flow<T> {
-  private readonly plan: GatherPlan
+  private readonly rules: Pick<GatherRules, 'deliver'>
 
-  constructor(book: Book, node: PlanNode, plan: GatherPlan) {
+  constructor(book: Book, node: PlanNode, rules: Pick<GatherRules, 'deliver'>) {
     super(book, node)
-    this.plan = plan
+    this.rules = rules
   }
 
   /**
-   * Pairs every item with the shard it came from. The pair is made where the item arrives, so it stays right behind
-   * anything that buffers (RLlib Flow's Q2); this is why only a gathered flow has it.
+   * Pairs every item with the shard it came from. The pair is made where the item arrives and stays together through anything that
+   * buffers (RLlib Flow's Q2); this is why only a gathered flow has it.
    */
   zipWithSource(): Flow<Sourced<T>> {
-    const flow = this.add<Sourced<T>>('zipWithSource', { step: () => ({ push: (pair) => pair }) })
-    this.plan.emit = (pair) => pair
-    return flow
+    const zipped = this.add<Sourced<T>>('zipWithSource', { step: (pair) => pair })
+    this.rules.deliver = (ready) => ready.shift()
+    return zipped
   }
 }
 
 /** A stream sharded over sources. What is done to it is done at the source; gathering makes it a `Flow`. */
 export class ParallelFlow<T> {
   readonly node: PlanNode
+  readonly carries?: () => T
   private readonly book: Book
-  private readonly from: ShardedSource<T> | ResourceKey<ShardedSource<T>>
+  private readonly from: Sharded<unknown>
   private readonly stages: readonly Stage[]
 
-  constructor(book: Book, node: PlanNode, { from, stages }: Sharded<T>) {
+  constructor(
+    book: Book,
+    node: PlanNode,
+    { from, stages }: { readonly from: Sharded<unknown>; readonly stages: readonly Stage[] },
+  ) {
     this.book = book
     this.node = node
     this.from = from
@@ -187,11 +186,9 @@ export class ParallelFlow<T> {
   }
 
   /** Runs a named stage where the items are made. */
-  atSource<U>(stage: Stage<T, U>): ParallelFlow<U> {
-    const { name, params } = stage
+  atSource<U>({ name, params }: Stage<T, U>): ParallelFlow<U> {
     const node = this.book.add({ operator: name, params, kind: 'atSource', inputs: [this.node] })
-    const from = this.from as unknown as ShardedSource<U>
-    return new ParallelFlow<U>(this.book, node, { from, stages: [...this.stages, { name, params }] })
+    return new ParallelFlow(this.book, node, { from: this.from, stages: [...this.stages, { name, params }] })
   }
 
   /**
@@ -199,54 +196,37 @@ export class ParallelFlow<T> {
    * received all of this one, so every source is idle while downstream works. A shard that is lost or done makes a round shorter.
    */
   gatherSync(): GatheredFlow<T> {
-    return this.gather('gatherSync', { rounds: false })
+    return this.gather('gatherSync', { sync: true, inFlight: 1, reissue: 'after' })
   }
 
-  /** As `gatherSync`, a round as one array. */
+  /** As `gatherSync`, with a round as one array. */
   batchAcrossShards(): Flow<T[]> {
-    return this.gather('batchAcrossShards', { rounds: true })
+    const deliver: GatherRules['deliver'] = (ready) => ready.splice(0).map(({ item }) => item)
+    return this.gather('batchAcrossShards', { sync: true, inFlight: 1, reissue: 'after', deliver })
   }
 
-  /**
-   * Items as they complete. At most `inFlight` a shard are asked for or undelivered.
-   *
-   * @throws MillraceError E_PLAN_PARAMETER, if `inFlight` is not an integer of at least 1
-   */
-  gatherAsync(options: GatherOptions = {}): GatheredFlow<T> {
-    const { inFlight = 1, reissue = 'before' } = options
-    checkInteger(inFlight, 1, 'gatherAsync: inFlight')
-    checkOneOf(reissue, ['before', 'after'], 'gatherAsync: reissue')
-    return this.gather('gatherAsync', { inFlight, reissue })
+  /** Items as they complete. At most `inFlight` a shard are asked for or undelivered. */
+  gatherAsync({ inFlight = 1, reissue = 'before' }: GatherOptions = {}): GatheredFlow<T> {
+    demandInteger(inFlight, 1, 'gatherAsync: inFlight')
+    demandOneOf(reissue, ['before', 'after'], 'gatherAsync: reissue')
+    return this.gather('gatherAsync', { sync: false, inFlight, reissue })
   }
 
-  private gather<U>(operator: string, options: Partial<Pick<GatherPlan, 'rounds' | 'inFlight' | 'reissue'>>) {
-    const { rounds = false, inFlight = 1, reissue = 'before' } = options
+  private gather<U>(operator: string, given: Omit<GatherRules, 'deliver'> & Partial<GatherRules>): GatheredFlow<U> {
     const { from, stages } = this
-    const isKey = (source: object): source is ResourceKey<ShardedSource<T>> => !('shards' in source)
-    const plan: GatherPlan = {
-      open: (ctx: Context) => (isKey(from) ? ctx.use(from) : from),
-      stages,
-      inFlight,
-      reissue,
-      rounds,
-      emit: ({ item }) => item,
-    }
-    const mode = operator === 'gatherAsync' ? 'async' : 'sync'
-    const { definition, start } = gatherNode(mode, plan)
-    const uses = isKey(from) ? { uses: [from as ResourceKey<never>] } : {}
-    const params: Plain = mode === 'async' ? { inFlight, reissue } : null
-    const spec: NodeSpec = {
+    const rules = { deliver: itemOnly, ...given, stages }
+    const params = given.sync ? null : { inFlight: given.inFlight, reissue: given.reissue }
+    const uses = 'of' in from ? { definition: { uses: [from as ResourceKey<never>] } } : {}
+    const node = this.book.add({
       operator,
       params,
       inputs: [this.node],
-      definition: { ...definition, ...uses },
-      start: start!,
-    }
-    return new GatheredFlow<U>(this.book, this.book.add(spec), plan)
+      ...uses,
+      run: (at) => gatherShards(at, from, rules),
+    })
+    return new GatheredFlow(this.book, node, rules)
   }
 }
 
-export interface Sharded<T> {
-  readonly from: ShardedSource<T> | ResourceKey<ShardedSource<T>>
-  readonly stages: readonly Stage[]
-}
+/** What the graph shows of a function. */
+const nameOf = (fn: (item: never) => unknown) => fn.name || 'anonymous'

@@ -1,209 +1,159 @@
-import type { NodeSpec, PlanNode } from './node.ts'
-import { END, Gate, Puller, SKIP } from './puller.ts'
-import type { Env, Pulled } from './puller.ts'
-import type { Context, OpenSource, ShardedSource, SourceEvent, Sourced, Stage } from './types.ts'
+import { END, Gate, type Running } from './running.ts'
+import type { OpenSource, Sharded, SourceEvent, Sourced, Stage } from './types.ts'
 
-export interface GatherPlan {
-  readonly open: (ctx: Context) => ShardedSource<unknown>
-  readonly stages: readonly Stage[]
+/** Who is asked for items: the shards of a source, the branches of a plan, or the calls of a function. */
+interface Asked extends OpenSource<unknown> {
+  readonly shards: readonly string[]
+  /** True when no item can come that anyone wants, though some still work. */
+  readonly ended?: boolean
+}
+
+export interface GatherRules {
+  readonly sync: boolean
   readonly inFlight: number
   readonly reissue: 'before' | 'after'
-  /** A round as one array. */
-  readonly rounds: boolean
-  /** What of an answer goes downstream; a pair as it is for `zipWithSource`. */
-  emit: (sourced: Sourced<unknown>) => unknown
+  /** What goes downstream of the items at hand; it takes them out of the list. */
+  deliver: (ready: Sourced<unknown>[]) => unknown
 }
 
-/** What both ways of gathering share: requests, answers, losses, and closing. Answers not yet delivered are its state. */
-abstract class Gather extends Puller {
-  protected readonly plan: GatherPlan
-  protected readonly state: { ready: Sourced<unknown>[] }
-  protected readonly answered = new Gate()
-  protected readonly done = new Set<string>()
-  protected outstanding = 0
-  private readonly ctx: Context & { abort(): void }
-  private source: ShardedSource<unknown> | undefined
-  private opened: OpenSource<unknown> | undefined
-  private error: { readonly cause: unknown } | undefined
+export const itemOnly = (ready: Sourced<unknown>[]) => ready.shift()!.item
 
-  constructor(node: PlanNode, env: Env, plan: GatherPlan) {
-    super(node, env)
-    this.plan = plan
-    this.state = node.state as { ready: Sourced<unknown>[] }
-    this.ctx = env.run.context(node, env)
-  }
+/**
+ * Keeps requests outstanding and delivers what comes, driven by the answers alone. An item that comes when nobody pulls is held, also while
+ * this closes. `sync` makes rounds: nothing is delivered before all have answered, nothing is asked before all is delivered.
+ */
+async function* gather({ node, ctx, env }: Running, asked: Asked, rules: GatherRules): AsyncGenerator<unknown> {
+  const { sync, inFlight, reissue, deliver } = rules
+  const ready = node.held as Sourced<unknown>[]
+  const outstanding = new Map<string, number>()
+  const done = new Set<string>()
+  const arrived = new Gate()
+  let waiting = 0
+  let failure: { readonly error: unknown } | undefined
 
-  /** The shards to ask, in order. */
-  protected live(): string[] {
-    this.source ??= this.plan.open(this.ctx)
-    return this.source.shards.filter((shard) => !this.done.has(shard))
-  }
-
-  protected ask(shard: string, mode: 'sync' | 'async'): void {
-    const { stages, inFlight } = this.plan
-    this.opened ??= this.source!.open({ mode, inFlight, stages, signal: this.ctx.signal })
-    this.outstanding++
-    void this.opened.request(shard).then(
-      (event) => this.settle(shard, event),
-      (error: unknown) => this.settle(shard, undefined, error),
-    )
-  }
-
-  protected waitForAnswer(): Promise<void> {
-    return this.wait(this.answered, this.answered.stall('source', `${this.node.path} waits for its shards`))
-  }
-
-  protected check(): void {
-    if (this.error !== undefined) throw this.error.cause
-    if (this.aborted) throw this.env.run.reason
-  }
-
-  protected abstract onEvent(shard: string, event: SourceEvent<unknown>): void
-
-  protected override onAbort(): void {
-    this.ctx.abort()
-    this.answered.open()
-  }
-
-  protected override async onClose(): Promise<void> {
+  const ask = async (shard: string) => {
+    waiting++
+    outstanding.set(shard, (outstanding.get(shard) ?? 0) + 1)
     try {
-      await this.opened?.close()
-    } finally {
-      while (this.outstanding > 0) await this.answered.wait()
+      const event = await asked.request(shard)
+      if (event.kind === 'item') ready.push({ item: event.item, shard })
+      if (event.kind === 'done') done.add(shard)
+      if (event.kind === 'lost') {
+        env.metrics.counter('lost').add(1)
+        env.emit({ node: node.path, shard, ...event })
+      }
+    } catch (error) {
+      if (failure === undefined && !ctx.signal.aborted) failure = { error }
+      else if (error !== failure?.error) ctx.late(error)
+    }
+    waiting--
+    outstanding.set(shard, outstanding.get(shard)! - 1)
+    arrived.open()
+  }
+  const topUp = () => {
+    for (const shard of asked.shards) {
+      const held = () => (outstanding.get(shard) ?? 0) + ready.filter((sourced) => sourced.shard === shard).length
+      while (!done.has(shard) && held() < inFlight) void ask(shard)
     }
   }
-
-  private settle(shard: string, event: SourceEvent<unknown> | undefined, error?: unknown): void {
-    this.outstanding--
-    if (event === undefined) {
-      if (this.aborted && this.locate(error) !== this.env.run.reason) this.env.run.closeErrors.push(this.locate(error))
-      this.error ??= { cause: error }
-    } else {
-      if (event.kind === 'done') this.done.add(shard)
-      if (event.kind === 'lost') this.env.run.metrics.counter('shard.lost').add(1)
-      if (event.kind !== 'item') this.env.run.emit({ node: this.node.path, shard, ...event })
-      this.onEvent(shard, event)
-    }
-    this.answered.open()
-  }
-
-  protected override measure() {
-    return { ...super.measure(), itemsIn: this.items, busyMs: 0, waitedUpstreamMs: this.pullMs }
-  }
-}
-
-/** A round: one request to every live shard, and nothing more until all of its answers went downstream. */
-class GatherSync extends Gather {
-  private readonly answers = new Map<string, Sourced<unknown>>()
-
-  protected next(): Pulled {
-    this.check()
-    const item = this.deliver()
-    return item === SKIP ? this.nextRound() : item
-  }
-
-  protected onEvent(shard: string, event: SourceEvent<unknown>): void {
-    if (event.kind === 'item') this.answers.set(shard, { item: event.item, shard })
-  }
-
-  protected override async onClose(): Promise<void> {
-    await super.onClose().finally(() => this.endRound([...this.answers.keys()]))
-  }
-
-  private deliver(): Pulled {
-    const { ready } = this.state
-    if (ready.length === 0) return SKIP
-    return this.plan.rounds ? ready.splice(0).map(this.plan.emit) : this.plan.emit(ready.shift()!)
-  }
-
-  private async nextRound(): Promise<Pulled> {
+  const empty = () => (sync ? waiting > 0 : ready.length === 0)
+  try {
     for (;;) {
-      const shards = this.live()
-      if (shards.length === 0) return END
-      for (const shard of shards) this.ask(shard, 'sync')
-      while (this.outstanding > 0) {
-        await this.waitForAnswer()
-        this.check()
+      if (!sync || ready.length === 0) topUp()
+      while (empty() && failure === undefined) {
+        if (waiting === 0 || asked.ended === true) return
+        await ctx.abortable(arrived.wait())
+        if (!sync) topUp()
       }
-      this.endRound(shards)
-      const item = this.deliver()
-      if (item !== SKIP) return item
+      if (failure !== undefined) throw failure.error
+      if (ready.length === 0) {
+        if (asked.shards.every((shard) => done.has(shard))) return
+        continue
+      }
+      const order = asked.shards
+      if (sync) ready.sort((a, b) => order.indexOf(a.shard) - order.indexOf(b.shard))
+      const item = deliver(ready)
+      if (reissue === 'before') topUp()
+      yield item
     }
-  }
-
-  /** In the order of the shards, whatever the order of arrival. */
-  private endRound(shards: readonly string[]): void {
-    for (const shard of shards) {
-      const answer = this.answers.get(shard)
-      if (answer !== undefined) this.state.ready.push(answer)
-    }
-    this.answers.clear()
+  } finally {
+    await asked.close().catch((error: unknown) => ctx.late(error))
+    while (waiting > 0) await arrived.wait()
   }
 }
 
-/** Items as they complete; a shard's requests and undelivered answers together are at most `inFlight`. */
-class GatherAsync extends Gather {
-  private readonly held = new Map<string, number>()
-  private pulling = false
-
-  constructor(node: PlanNode, env: Env, plan: GatherPlan) {
-    super(node, env, plan)
-    for (const { shard } of this.state.ready) this.count(shard, 1)
+/** The items of a sharded source. It is opened at the first pull. */
+export function gatherShards(
+  running: Running,
+  from: Sharded<unknown>,
+  rules: GatherRules & { readonly stages: readonly Stage[] },
+) {
+  const { ctx } = running
+  const { sync, inFlight, stages } = rules
+  const source = 'of' in from ? ctx.use(from) : from
+  let opened: OpenSource<unknown> | undefined
+  const open = () => source.open({ mode: sync ? 'sync' : 'async', inFlight, stages, signal: ctx.signal })
+  const asked: Asked = {
+    get shards() {
+      return source.shards
+    },
+    request: (shard) => (opened ??= open()).request(shard),
+    close: async () => opened?.close(),
   }
-
-  protected next(): Pulled {
-    this.check()
-    this.topUp()
-    const item = this.deliver()
-    return item === SKIP ? this.nextAnswer() : item
-  }
-
-  protected onEvent(shard: string, event: SourceEvent<unknown>): void {
-    if (event.kind === 'item') this.state.ready.push({ item: event.item, shard })
-    else this.count(shard, -1)
-    // With 'after' a lost request is made up for only while downstream waits: what it is doing must be seen by the next one.
-    if (event.kind !== 'item' && !this.aborted && (this.pulling || this.plan.reissue === 'before')) this.topUp()
-  }
-
-  private deliver(): Pulled {
-    const sourced = this.state.ready.shift()
-    if (sourced === undefined) return SKIP
-    this.count(sourced.shard, -1)
-    if (this.plan.reissue === 'before') this.topUp()
-    return this.plan.emit(sourced)
-  }
-
-  private async nextAnswer(): Promise<Pulled> {
-    this.pulling = true
-    try {
-      for (;;) {
-        if (this.outstanding === 0) return END
-        await this.waitForAnswer()
-        this.check()
-        const item = this.deliver()
-        if (item !== SKIP) return item
-        this.topUp()
-      }
-    } finally {
-      this.pulling = false
-    }
-  }
-
-  private topUp(): void {
-    for (const shard of this.live()) {
-      for (let held = this.held.get(shard) ?? 0; held < this.plan.inFlight; held++) {
-        this.count(shard, 1)
-        this.ask(shard, 'async')
-      }
-    }
-  }
-
-  private count(shard: string, by: number): void {
-    this.held.set(shard, (this.held.get(shard) ?? 0) + by)
-  }
+  return gather(running, asked, rules)
 }
 
-export const gatherNode = (mode: 'sync' | 'async', plan: GatherPlan): Pick<NodeSpec, 'definition' | 'start'> => ({
-  definition: { state: () => ({ ready: [] }) },
-  start: (node, env) => (mode === 'sync' ? new GatherSync(node, env, plan) : new GatherAsync(node, env, plan)),
-})
+/** Branches that work at the same time: each until it holds an item, or, if it is no output, without end. */
+export function gatherBranches(running: Running, output: readonly number[]): AsyncIterator<unknown> {
+  const { inputs } = running
+  const live = new Set(output.map(String))
+  const asked: Asked = {
+    shards: inputs.map((_, i) => String(i)),
+    get ended() {
+      return live.size === 0
+    },
+    async request(shard): Promise<SourceEvent<unknown>> {
+      let item = await inputs[Number(shard)]!.pull()
+      while (item !== END && !live.has(shard)) item = await inputs[Number(shard)]!.pull()
+      if (item === END) live.delete(shard)
+      return item === END ? { kind: 'done' } : { kind: 'item', item }
+    },
+    close: async () => void (await Promise.all(inputs.map((input) => input.close()))),
+  }
+  return gather(running, asked, { sync: false, inFlight: 1, reissue: 'after', deliver: itemOnly })
+}
+
+export interface MapOptions {
+  /** Calls running, or finished and not yet delivered, at most. */
+  readonly concurrency: number
+  /** Results in the order of the items; otherwise as they come. */
+  readonly ordered: boolean
+}
+
+/** A function over several items at a time. */
+export function gatherCalls(
+  running: Running,
+  fn: (item: unknown) => unknown,
+  { concurrency, ordered }: MapOptions,
+): AsyncIterator<unknown> {
+  const source = running.inputs[0]!
+  let pulled: Promise<unknown> = Promise.resolve()
+  let before: Promise<unknown> = Promise.resolve()
+  const call = async (item: Promise<unknown>): Promise<SourceEvent<unknown>> => {
+    const value = await item
+    return value === END ? { kind: 'done' } : { kind: 'item', item: await fn(value) }
+  }
+  const asked: Asked = {
+    shards: ['calls'],
+    request() {
+      pulled = pulled.then(() => source.pull())
+      const answer = call(pulled)
+      if (!ordered) return answer
+      const inTurn = before.then(() => answer)
+      before = inTurn.catch(() => answer.catch(() => undefined))
+      return inTurn
+    },
+    close: () => source.close(),
+  }
+  return gather(running, asked, { sync: false, inFlight: concurrency, reissue: 'after', deliver: itemOnly })
+}

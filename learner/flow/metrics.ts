@@ -1,51 +1,25 @@
-/** How many of the latest values `recent()` looks at. */
-const WINDOW = 128
-
-/** What a series of values looks like as plain data; all zero when nothing was recorded. */
-export interface SeriesSnapshot {
-  readonly count: number
-  readonly total: number
-  readonly min: number
-  readonly max: number
-  /** The latest values, oldest first, at most 128. */
-  readonly window: readonly number[]
-}
-
-/** Every metric of a plan as plain data, by name; what a checkpoint holds. */
-export interface MetricsSnapshot {
-  readonly counters: Readonly<Record<string, number>>
-  readonly gauges: Readonly<Record<string, SeriesSnapshot>>
-  readonly timers: Readonly<Record<string, SeriesSnapshot>>
-}
-
 /** A number that only grows. `Unit` is the type of its value, for instance `EnvSteps`. */
 export class Counter<Unit extends number = number> {
-  private total = 0
+  value = 0 as Unit
 
   /** @param by at least 0 */
   add(by: Unit): void {
-    this.total += by
-  }
-
-  get value(): Unit {
-    return this.total as Unit
+    this.value = (this.value + by) as Unit
   }
 }
 
-/** Values over time: a gauge (policy lag, queue depth) or, in milliseconds, a timer. */
+/** Values over time: a gauge (policy lag, queue depth) or, in milliseconds, a timer. All zero before the first. */
 export class Series {
-  private count = 0
-  private total = 0
-  private low = 0
-  private high = 0
-  private readonly ring = new Float64Array(WINDOW)
+  value = { count: 0, total: 0, min: 0, max: 0, last: 0 }
 
-  record(value: number): void {
-    this.low = this.count === 0 ? value : Math.min(this.low, value)
-    this.high = this.count === 0 ? value : Math.max(this.high, value)
-    this.ring[this.count % WINDOW] = value
-    this.count++
-    this.total += value
+  get mean(): number {
+    return this.value.total / Math.max(1, this.value.count)
+  }
+
+  record(last: number): void {
+    const { count, total, min, max } = this.value
+    const [low, high] = count === 0 ? [last, last] : [Math.min(min, last), Math.max(max, last)]
+    this.value = { count: count + 1, total: total + last, min: low, max: high, last }
   }
 
   /** Runs `work` and records how long it took, in ms, also when it fails. */
@@ -57,80 +31,49 @@ export class Series {
       this.record(performance.now() - start)
     }
   }
-
-  /** Over the latest 128 values at most; all zero when there is none. */
-  recent(): { readonly last: number; readonly min: number; readonly mean: number; readonly max: number } {
-    const values = this.latest()
-    const last = values.at(-1)
-    if (last === undefined) return { last: 0, min: 0, mean: 0, max: 0 }
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-    return { last, min: Math.min(...values), mean, max: Math.max(...values) }
-  }
-
-  save(): SeriesSnapshot {
-    return { count: this.count, total: this.total, min: this.low, max: this.high, window: this.latest() }
-  }
-
-  load(saved: SeriesSnapshot): void {
-    this.count = saved.count
-    this.total = saved.total
-    this.low = saved.min
-    this.high = saved.max
-    for (let i = 1; i <= saved.window.length; i++) {
-      this.ring[(saved.count - i) % WINDOW] = saved.window[saved.window.length - i] ?? 0
-    }
-  }
-
-  private latest(): number[] {
-    const kept = Math.min(this.count, WINDOW)
-    return Array.from({ length: kept }, (_, i) => this.ring[(this.count - kept + i) % WINDOW] ?? 0)
-  }
 }
 
-/** The metrics of one plan: every node of it, in every branch, writes to the same ones; two plans share nothing. */
+/** Every metric of a plan as plain data, by name. */
+export type MetricsSnapshot = ReturnType<Metrics['save']>
+
+/** The metrics of one plan: its nodes, in every branch, write to the same ones; two plans share nothing. */
 export class Metrics {
-  private readonly counters = new Map<string, Counter>()
-  private readonly gauges = new Map<string, Series>()
-  private readonly timers = new Map<string, Series>()
+  private readonly all = {
+    counters: new Map<string, Counter>(),
+    gauges: new Map<string, Series>(),
+    timers: new Map<string, Series>(),
+  }
 
   /** The counter of this name, made at 0 when first asked for. */
   counter<Unit extends number = number>(name: string): Counter<Unit> {
-    return obtain(this.counters, name, () => new Counter()) as Counter<Unit>
+    return obtain(this.all.counters, name, Counter) as Counter<Unit>
   }
 
   gauge(name: string): Series {
-    return obtain(this.gauges, name, () => new Series())
+    return obtain(this.all.gauges, name, Series)
   }
 
   /** A series in milliseconds. */
   timer(name: string): Series {
-    return obtain(this.timers, name, () => new Series())
+    return obtain(this.all.timers, name, Series)
   }
 
-  save(): MetricsSnapshot {
-    const plain = <M, S>(metrics: Map<string, M>, save: (metric: M) => S) =>
-      Object.fromEntries(Array.from(metrics, ([name, metric]) => [name, save(metric)]))
-    const series = (metric: Series) => metric.save()
-    return {
-      counters: plain(this.counters, (counter) => counter.value),
-      gauges: plain(this.gauges, series),
-      timers: plain(this.timers, series),
-    }
+  save() {
+    const values = <V>(metrics: Map<string, { value: V }>): Readonly<Record<string, V>> =>
+      Object.fromEntries(Array.from(metrics, ([name, { value }]) => [name, value]))
+    return { counters: values(this.all.counters), gauges: values(this.all.gauges), timers: values(this.all.timers) }
   }
 
-  /** Takes the saved values in place of its own; counters handed out before stay valid. */
+  /** Takes the saved values in place of its own; what was handed out before stays valid. */
   load(saved: MetricsSnapshot): void {
-    for (const [name, value] of Object.entries(saved.counters)) {
-      const counter = this.counter(name)
-      counter.add(value - counter.value)
-    }
-    for (const [name, values] of Object.entries(saved.gauges)) this.gauge(name).load(values)
-    for (const [name, values] of Object.entries(saved.timers)) this.timer(name).load(values)
+    for (const [name, value] of Object.entries(saved.counters)) this.counter(name).value = value
+    for (const [name, value] of Object.entries(saved.gauges)) this.gauge(name).value = { ...value }
+    for (const [name, value] of Object.entries(saved.timers)) this.timer(name).value = { ...value }
   }
 }
 
-function obtain<M>(metrics: Map<string, M>, name: string, make: () => M): M {
-  let metric = metrics.get(name)
-  if (metric === undefined) metrics.set(name, (metric = make()))
+function obtain<M>(metrics: Map<string, M>, name: string, Kind: new () => M): M {
+  const metric = metrics.get(name) ?? new Kind()
+  metrics.set(name, metric)
   return metric
 }

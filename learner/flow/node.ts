@@ -1,104 +1,63 @@
-import { MillraceError } from '../../shared/errors.ts'
-import type { AnyDefinition } from './operator.ts'
-import type { Env, Puller } from './puller.ts'
-import type { GraphNode, NodeMeasure, Plain, ResourceKey } from './types.ts'
-
-/** A bounded queue of a plan; made by `plan.queue`. Its contents belong to the checkpoint. */
-export interface QueueSlot {
-  readonly name: string
-  readonly capacity: number
-  readonly whenFull: 'block' | 'dropOldest' | 'dropNewest'
-  items: unknown[]
-}
+import { type AnyDefinition, demand } from './operator.ts'
+import type { Running } from './running.ts'
+import type { Checkpoint, GraphNode, NodeMeasure, Plain, ResourceKey, Scope } from './types.ts'
 
 export interface NodeSpec {
   readonly operator: string
   readonly params?: Plain
   readonly kind?: GraphNode['kind']
   readonly inputs?: readonly PlanNode[]
-  readonly definition?: Pick<AnyDefinition, 'state' | 'save' | 'load' | 'uses'>
+  readonly definition?: Partial<AnyDefinition>
   /** Its path, where that is not the path of its input and its name. */
   readonly path?: string
-  readonly writes?: QueueSlot
-  readonly reads?: QueueSlot
+  /** The queue it writes to; one that it reads from is its input. */
+  readonly writes?: PlanNode
   /** How many flows come out of it; 1 unless told. */
   readonly outputs?: number
-  /** A node that handles one item at a time; neighbours of this kind become one loop. */
-  readonly step?: (node: PlanNode, env: Env) => Step
-  /** Any other node. Nodes at a source have neither: their gather runs them. */
-  readonly start?: (node: PlanNode, env: Env) => Puller
+  /** One item in, one or SKIP out: neighbours of this kind become one loop. */
+  readonly step?: (item: unknown, scope: Scope<unknown, unknown>) => unknown
+  /** Any other node that runs by itself. It is called when the run starts; nothing may be pulled yet. */
+  readonly run?: (running: Running) => AsyncIterator<unknown>
 }
 
-/** One item in, at most one out at a time; see `Chain`. */
-export interface Step {
-  /** The output for an item, SKIP for none, or a promise of either. */
-  push(item: unknown): unknown
-  /** The next of several outputs, SKIP when there is none left. */
-  more?(): unknown
-  /** An output at the end of the input, SKIP when there is none left. */
-  flush?(): unknown
-  /** True when it wants no more input. */
-  finished?(): boolean
-  /** Tells the operator that its part of the plan closes. */
-  abort?(): void
-}
+type Saved = Checkpoint['nodes'][string]
 
 const UNMEASURED: NodeMeasure = { itemsIn: 0, itemsOut: 0, busyMs: 0, waitedUpstreamMs: 0, waitedDownstreamMs: 0 }
 
-/** A node of a plan: what it is (never changes once built), and the state of its latest run. */
+/** A node of a plan: what it is, which never changes once built, and the state of its latest run. */
 export class PlanNode {
   readonly spec: NodeSpec
   readonly path: string
-  readonly params: Plain
   readonly inputs: readonly PlanNode[]
   readonly uses: readonly ResourceKey<never>[]
   state: unknown
-  measure: () => NodeMeasure = () => UNMEASURED
+  /** Items taken in and not given out: a buffer, what arrived while the plan closed. */
+  held: unknown[] = []
+  measure = (): NodeMeasure => UNMEASURED
   private consumers = 0
 
   constructor(spec: NodeSpec, path: string) {
     this.spec = spec
     this.path = path
-    this.params = spec.params ?? null
     this.inputs = spec.inputs ?? []
     this.uses = spec.definition?.uses ?? []
-    this.state = spec.definition?.state?.()
-    for (const input of this.inputs) input.consume()
+    this.load()
+    for (const input of this.inputs) {
+      const once = ++input.consumers <= (input.spec.outputs ?? 1)
+      demand(once, `the items of '${input.path}' are taken twice; duplicate(n) them first`, { code: 'E_PLAN_SHAPE' })
+    }
   }
 
-  get operator(): string {
-    return this.spec.operator
+  /** Takes up what `save` gave; without, starts fresh. */
+  load(saved?: Saved): void {
+    const { state, load = structuredClone } = this.spec.definition ?? {}
+    this.state = saved === undefined ? state?.() : load(saved.state)
+    this.held = structuredClone([...(saved?.held ?? [])])
   }
 
-  /** Fresh state, or what a checkpoint kept. */
-  reset(saved: { readonly value: unknown } | undefined): void {
-    const { state, load } = this.spec.definition ?? {}
-    this.state = saved === undefined ? state?.() : load === undefined ? structuredClone(saved.value) : load(saved.value)
+  /** A deep copy. */
+  save(): Saved {
+    const { save = (state: unknown) => state } = this.spec.definition ?? {}
+    return structuredClone({ state: save(this.state), held: this.held })
   }
-
-  save(): unknown {
-    const save = this.spec.definition?.save as ((state: unknown) => unknown) | undefined
-    return structuredClone(save === undefined ? this.state : save(this.state))
-  }
-
-  private consume(): void {
-    if (++this.consumers <= (this.spec.outputs ?? 1)) return
-    throw new MillraceError(
-      'E_PLAN_SHAPE',
-      `the items of '${this.path}' are taken twice; split them with duplicate(n) first`,
-      { operator: this.operator, path: this.path },
-    )
-  }
-}
-
-/** The node and everything upstream of it, and what writes the queues it reads, each once, upstream first. */
-export function reachable(root: PlanNode, all: readonly PlanNode[]): PlanNode[] {
-  const found = new Set<PlanNode>()
-  const visit = (node: PlanNode): void => {
-    if (found.has(node)) return
-    node.inputs.forEach(visit)
-    found.add(node)
-  }
-  visit(root)
-  return all.filter((node) => found.has(node))
 }

@@ -1,28 +1,20 @@
 import { MillraceError } from '../../shared/errors.ts'
+import type { ErrorCode, Where } from '../../shared/errors.ts'
 import type {
-  ItemDefinition,
+  Definition,
+  Descriptor,
+  Each,
   Operator,
   Origin,
-  OriginDefinition,
+  OutOf,
   Plain,
   ResourceKey,
-  Scope,
   Stage,
-  StreamDefinition,
+  Through,
 } from './types.ts'
 
-/** What a plan needs to know about any definition; parameters and state are checked where they are declared. */
-export interface AnyDefinition {
-  readonly name: string
-  readonly state?: () => unknown
-  readonly save?: (state: never) => unknown
-  readonly load?: (saved: unknown) => unknown
-  readonly uses?: readonly ResourceKey<never>[]
-  readonly run?: (...parts: never[]) => AsyncIterator<unknown> | Iterator<unknown>
-  readonly each?: (item: never, scope: never) => unknown
-}
-
-type Definition<T, U, P, S> = StreamDefinition<T, U, P, S> | ItemDefinition<T, U, P, S>
+/** A definition of which the types are no longer known; they were checked where it was used. */
+export type AnyDefinition = Definition<never, unknown> & { readonly run?: unknown; readonly each?: unknown }
 
 const definitions = new WeakMap<object, AnyDefinition>()
 
@@ -32,22 +24,21 @@ const definitions = new WeakMap<object, AnyDefinition>()
  * @throws MillraceError E_PLAN_PARAMETER from the function it gives, for parameters that are not plain data or that `check` refuses
  */
 export function operator<T, U, P = void, S = undefined>(
-  definition: Definition<T, U, P, S>,
+  definition: Each<T, U, P, S> | Through<T, U, P, S>,
 ): (params: P) => Operator<T, U> {
-  return (params) => describe(definition, params, definition.check)
+  return (params) => describe(definition, params)
 }
 
 /** Defines a source once: like `operator`, for `plan.source(...)`, with nothing upstream. */
-export function origin<U, P = void, S = undefined>(definition: OriginDefinition<U, P, S>): (params: P) => Origin<U> {
-  return (params) => describe(definition, params, definition.check, { origin: true as const })
+export function origin<U, P = void, S = undefined>(definition: OutOf<U, P, S>): (params: P) => Origin<U> {
+  return (params) => describe(definition, params)
 }
 
 /** Defines a stage once: its name and parameters travel to the source; the code that runs it lives there. */
-export function stage<T, U, P = void>(definition: {
-  readonly name: string
-  readonly check?: (params: P) => void
-}): (params: P) => Stage<T, U> {
-  return (params) => describe(definition, params, definition.check)
+export function stage<T, U, P = void>(
+  definition: Pick<Definition<P, never>, 'name' | 'check'>,
+): (params: P) => Stage<T, U> {
+  return (params) => describe(definition, params)
 }
 
 /** A typed name for what is not data; the value is given when the plan is run: `{ resources: [trainer.of(value)] }`. */
@@ -56,63 +47,51 @@ export function resource<R>(name: string): ResourceKey<R> {
 }
 
 /** The code behind a descriptor. */
-export function definitionOf(descriptor: { readonly name: string }): AnyDefinition {
+export function definitionOf(descriptor: Descriptor<unknown>): AnyDefinition {
   const definition = definitions.get(descriptor)
-  if (definition === undefined) {
-    throw new MillraceError('E_PLAN_PARAMETER', `'${descriptor.name}' was not made by operator(...) or origin(...)`)
-  }
+  demand(definition !== undefined, `'${descriptor.name}' was not made by operator(...) or origin(...)`)
   return definition
 }
 
+/** @throws MillraceError, E_PLAN_PARAMETER unless told, if the condition is false */
+export function demand(condition: boolean, sentence: string, { code, where }: Refusal = {}): asserts condition {
+  if (!condition) throw new MillraceError(code ?? 'E_PLAN_PARAMETER', sentence, where)
+}
+
+interface Refusal {
+  readonly code?: ErrorCode
+  readonly where?: Where
+}
+
 /** @throws MillraceError E_PLAN_PARAMETER, unless `value` is an integer of at least `least` */
-export function checkInteger(value: number, least: number, what: string): void {
-  if (!Number.isSafeInteger(value) || value < least) {
-    throw new MillraceError('E_PLAN_PARAMETER', `${what} must be an integer of at least ${least}, got ${value}`)
-  }
+export function demandInteger(value: number, least: number, what: string): void {
+  demand(Number.isSafeInteger(value) && value >= least, `${what} must be an integer of at least ${least}, got ${value}`)
 }
 
-/** Refuses a name that is not one of the known ones; for options of callers that are not type-checked. */
-export function checkOneOf(value: string, known: readonly string[], what: string): void {
-  if (!known.includes(value)) {
-    throw new MillraceError('E_PLAN_PARAMETER', `${what} must be one of ${known.join(', ')}, got '${value}'`)
-  }
+/** @throws MillraceError E_PLAN_PARAMETER for a name that is none of the known ones (not every caller is type-checked) */
+export function demandOneOf(value: string, known: readonly string[], what: string): void {
+  demand(known.includes(value), `${what} must be one of ${known.join(', ')}, got '${value}'`)
 }
 
-function describe<P, Extra extends object>(
-  definition: AnyDefinition,
-  params: P,
-  check: ((params: P) => void) | undefined,
-  extra?: Extra,
-): { readonly name: string; readonly params: Plain } & Extra {
-  check?.(params)
-  const descriptor = Object.freeze({
-    name: definition.name,
-    params: plain(params, definition.name, 'params'),
-    ...(extra as Extra),
-  })
-  definitions.set(descriptor, definition)
+function describe<P>(definition: Pick<Definition<P, unknown>, 'name' | 'check'>, params: P): Descriptor<never> {
+  definition.check?.(params)
+  const descriptor = Object.freeze({ name: definition.name, params: plain(params, definition.name) })
+  definitions.set(descriptor, definition as AnyDefinition)
   return descriptor
 }
 
 /** A frozen copy; undefined becomes null at the top and disappears inside objects, as in JSON. */
-function plain(value: unknown, operatorName: string, path: string): Plain {
-  if (value === null || value === undefined) return null
-  if (typeof value === 'boolean' || typeof value === 'string') return value
-  if (typeof value === 'number' && Number.isFinite(value)) return value
-  if (Array.isArray(value)) return Object.freeze(value.map((part, i) => plain(part, operatorName, `${path}[${i}]`)))
-  if (typeof value === 'object' && isRecord(value)) {
-    const parts = Object.entries(value).filter(([, part]) => part !== undefined)
-    return Object.freeze(Object.fromEntries(parts.map(([key, p]) => [key, plain(p, operatorName, `${path}.${key}`)])))
+function plain(params: unknown, name: string): Plain {
+  const check = (key: string, value: unknown) => {
+    const object = typeof value === 'object' && value !== null
+    const works = object
+      ? [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value))
+      : ['undefined', 'string', 'boolean'].includes(typeof value) || value === null || Number.isFinite(value)
+    demand(
+      works,
+      `${name}: parameter ${key} must be plain data, got ${object ? value.constructor.name : String(value)}`,
+    )
+    return value
   }
-  const got = typeof value === 'object' ? value.constructor.name : String(value)
-  throw new MillraceError('E_PLAN_PARAMETER', `${operatorName}: ${path} must be plain data, got ${got}`)
+  return JSON.parse(JSON.stringify(params ?? null, check), (_, value) => Object.freeze(value)) as Plain
 }
-
-const isRecord = (value: object) => [Object.prototype, null].includes(Object.getPrototypeOf(value))
-
-/** Parameters of an operator that has none are `undefined` where it is defined and null in the graph. */
-export const scopeOf = (params: Plain, state: unknown, ctx: Scope<unknown, unknown>['ctx']) => ({
-  params: params ?? undefined,
-  state,
-  ctx,
-})

@@ -1,120 +1,33 @@
-import { type AnyDefinition, scopeOf } from './operator.ts'
-import type { NodeSpec, PlanNode } from './node.ts'
-import { END, Gate, Puller } from './puller.ts'
-import type { Env, Pulled } from './puller.ts'
-import type { Context } from './types.ts'
+import { DONE, END, type Running } from './running.ts'
 
-type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>
-type Open = (ctx: Context, node: PlanNode) => AnyIterator
+type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>
 
-/** Microtasks that a source which has an item at hand may take before a '*' branch counts as not ready. */
-const PROMPT = 8
-
-/** Pulls an iterator. An item that arrives after the source was closed is kept in its state, and comes first in the next run. */
-class Source extends Puller {
-  private readonly ctx: Context & { abort(): void }
-  private readonly state: { late: unknown[] }
-  private readonly open: Open
-  private readonly arrived = new Gate()
-  private iterator: AnyIterator | undefined
-  private pending: Promise<void> | undefined
-  private reject: ((reason: unknown) => void) | undefined
-
-  constructor(node: PlanNode, env: Env, open: Open) {
-    super(node, env)
-    this.open = open
-    this.ctx = env.run.context(node, env)
-    this.state = node.state as { late: unknown[] }
-  }
-
-  protected next(): Pulled {
-    if (this.aborted) throw this.env.run.reason
-    if (this.state.late.length > 0) return this.state.late.shift()
-    this.iterator ??= this.open(this.ctx, this.node)
-    const result = this.iterator.next()
-    if (!(result instanceof Promise)) return read(result as IteratorResult<unknown>)
-    if (this.env.stalled !== undefined) void this.watch()
-    // Rejected by hand when closed, because the iterator's own promise may be long in coming.
-    return new Promise((resolve, reject) => {
-      this.reject = reject
-      this.pending = result.then(
-        (arrived) => {
-          this.settle()
-          const item = read(arrived)
-          if (this.aborted && item !== END) this.state.late.push(item)
-          resolve(item)
-        },
-        (error: unknown) => {
-          this.settle()
-          if (this.aborted && this.locate(error) !== this.env.run.reason)
-            this.env.run.closeErrors.push(this.locate(error))
-          reject(error)
-        },
-      )
-    })
-  }
-
-  protected override onAbort(): void {
-    this.ctx.abort()
-    this.reject?.(this.env.run.reason)
-  }
-
-  protected override async onClose(): Promise<void> {
-    const returned = this.iterator?.return?.()
-    await this.pending
-    await returned
-  }
-
-  private settle(): void {
-    this.reject = this.pending = undefined
-    this.arrived.open()
-  }
-
-  private async watch(): Promise<void> {
-    const stall = this.arrived.stall('source', `${this.node.path} has no item yet`)
-    for (let i = 0; i < PROMPT && stall.live(); i++) await undefined
-    if (stall.live()) this.env.stalled?.(stall)
-  }
-
-  protected override measure() {
-    return { ...super.measure(), itemsIn: this.items }
-  }
+/** What is upstream as an operator sees it. */
+export function iterableOf(input: Running): AsyncIterable<unknown> {
+  const result = (value: unknown): IteratorResult<unknown> => (value === END ? DONE : { done: false, value })
+  const iterator = { next: () => input.pull().then(result), return: () => input.close().then(() => DONE) }
+  return { [Symbol.asyncIterator]: () => iterator }
 }
 
-const read = (result: IteratorResult<unknown>) => (result.done === true ? END : result.value)
-
-const LATE = { state: () => ({ late: [] }) }
-
-/** A source from an iterable, or from a function that opens one. */
-export function iterableSource(name: string, from: unknown): NodeSpec {
-  const open: Open = (ctx) => {
-    const iterable = typeof from === 'function' ? (from as (ctx: Context) => unknown)(ctx) : from
-    return iterate(iterable as Iterable<unknown> | AsyncIterable<unknown>)
-  }
-  return { operator: name, definition: LATE, start: (node, env) => new Source(node, env, open) }
-}
-
-/** A source from an `origin`: its own state lies beside what arrived late. */
-export function originSource(definition: AnyDefinition): Pick<NodeSpec, 'definition' | 'start'> {
-  const { state, save, load, uses } = definition
-  const run = definition.run as (scope: unknown) => AnyIterator
-  interface State {
-    late: unknown[]
-    own: unknown
-  }
+/** The items of an iterator. One that comes after the source was closed is held, and comes first in the next run. */
+export function items({ node, ctx, env }: Running, open: () => AnyIterator): AsyncIterator<unknown> {
+  let iterator: AnyIterator | undefined
   return {
-    definition: {
-      state: () => ({ late: [], own: state?.() }),
-      save: ({ late, own }: State) => ({ late, own: save === undefined ? own : save(own as never) }),
-      load(saved) {
-        const { late, own } = structuredClone(saved) as State
-        return { late, own: load === undefined ? own : load(own) }
-      },
-      ...(uses === undefined ? {} : { uses }),
+    async next() {
+      ctx.signal.throwIfAborted()
+      if (node.held.length > 0) return { done: false, value: node.held.shift() }
+      iterator ??= open()
+      const result = await iterator.next()
+      if (!ctx.signal.aborted || result.done === true) return result
+      node.held.push(result.value)
+      throw env.reason
     },
-    start: (node, env) => new Source(node, env, (ctx) => run(scopeOf(node.params, (node.state as State).own, ctx))),
+    return: async () => (await iterator?.return?.()) ?? DONE,
   }
 }
 
-const iterate = (iterable: Iterable<unknown> | AsyncIterable<unknown>) =>
-  Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
+/** An iterator of what a source was given: an iterable, or a function that opens one. */
+export function opened(from: unknown, ctx: Running['ctx']): AnyIterator {
+  const iterable = (typeof from === 'function' ? from(ctx) : from) as AsyncIterable<unknown> | Iterable<unknown>
+  return Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
+}

@@ -3,26 +3,33 @@ import type { Metrics, MetricsSnapshot } from './metrics.ts'
 /** Parameters of an operator or a stage: plain data, so that a plan can be drawn, compared, saved and sent. */
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain }
 
-/** What runs at the source: data, never a closure, because it travels to where the source is. `T` and `U` exist in types only. */
-export interface Stage<T = never, U = unknown> {
+/** A name with parameters, frozen; what it carries exists in types only. */
+export interface Descriptor<Carries> {
   readonly name: string
   readonly params: Plain
-  readonly carries?: (item: T) => U
+  readonly carries?: Carries
 }
+
+/** An operator with its parameters; its code is found again by the plan. */
+export type Operator<T, U> = Descriptor<(item: T) => U>
+/** A source with its parameters. */
+export type Origin<U> = Descriptor<() => U>
+/** What runs at the source: data, never a closure, because it travels to where the source is. */
+export type Stage<T = never, U = unknown> = Descriptor<{ readonly atSource: (item: T) => U }>
 
 /** One answer of a shard. The loss of a worker is an event in the flow, not an exception out of it. */
 export type SourceEvent<T> =
   | { readonly kind: 'item'; readonly item: T }
   /** The shard has nothing more; it is not asked again. */
   | { readonly kind: 'done' }
-  /** This request came to nothing. The shard is asked again: in the next round (sync) or at once (async), so back off inside `request`. */
+  /** This request came to nothing. The shard is asked again, in the next round or as soon as downstream waits: back off inside `request`. */
   | { readonly kind: 'lost'; readonly reason: string }
 
 /**
  * A stream spread over workers, implemented by the outer world.
  *
- * `shards` may grow and shrink while it is open. It is read before every round (sync) and at every pull and answer (async): a new
- * name is asked from then on; a name that went away is asked no more, and what it still owes is delivered.
+ * `shards` may grow and shrink while it is open. It is read before every round (sync) and at every pull and every answer waited for (async):
+ * a new name is asked from then on; a name that went away is asked no more, and what it still owes is delivered.
  */
 export interface ShardedSource<T> {
   readonly shards: readonly string[]
@@ -37,9 +44,12 @@ export interface ShardedSource<T> {
 export interface OpenSource<T> {
   /** At most `inFlight` requests a shard are outstanding. A rejection is an error of the plan, not a loss. */
   request(shard: string): Promise<SourceEvent<T>>
-  /** Called once, after the signal was aborted; the requests still outstanding settle by then. */
+  /** Called once, after the signal was aborted, also when nothing was asked; outstanding requests settle soon after, with an item if they have one. */
   close(): Promise<void>
 }
+
+/** A sharded source, or the resource that it will be when the plan runs. */
+export type Sharded<T> = ShardedSource<T> | ResourceKey<ShardedSource<T>>
 
 /** An item with the shard it came from. */
 export interface Sourced<T> {
@@ -81,7 +91,13 @@ export interface Scope<P, S> {
   readonly ctx: Context
 }
 
-interface Definition<P, S> {
+/**
+ * What an operator, or a source, is. The code is one of
+ * - `each`: one item into one item; the fast way, because consecutive ones are run as a single loop;
+ * - `run` with a source: a stream into a stream, usually an async generator; ending early closes what is upstream;
+ * - `run` without, for an `origin`.
+ */
+export interface Definition<P, S> {
   readonly name: string
   /** Throws MillraceError E_PLAN_PARAMETER for parameters that cannot work; called when the plan is built. */
   readonly check?: (params: P) => void
@@ -93,44 +109,17 @@ interface Definition<P, S> {
   readonly uses?: readonly ResourceKey<never>[]
 }
 
-/** A stream into a stream. Ending early closes what is upstream. */
-export interface StreamDefinition<T, U, P, S> extends Definition<P, S> {
-  readonly run: (source: AsyncIterable<T>, scope: Scope<P, S>) => AsyncIterator<U>
-  readonly each?: never
+export type Each<T, U, P, S> = Definition<P, S> & { each(item: T, scope: Scope<P, S>): U | Promise<U> }
+export type Through<T, U, P, S> = Definition<P, S> & {
+  run(source: AsyncIterable<T>, scope: Scope<P, S>): AsyncIterator<U>
 }
-
-/** One item into one item: the fast way, because consecutive ones are run as a single loop. */
-export interface ItemDefinition<T, U, P, S> extends Definition<P, S> {
-  readonly each: (item: T, scope: Scope<P, S>) => U | Promise<U>
-  readonly run?: never
-}
-
-/** Out of nothing, a stream: a source that has parameters, state or resources. */
-export interface OriginDefinition<U, P, S> extends Definition<P, S> {
-  readonly run: (scope: Scope<P, S>) => AsyncIterator<U> | Iterator<U>
-}
-
-/** An operator with its parameters: frozen plain data to look at; its types and its code come with it, unseen. */
-export interface Operator<T, U> {
-  readonly name: string
-  readonly params: Plain
-  readonly carries?: (item: T) => U
-}
-
-export interface Origin<U> {
-  readonly name: string
-  readonly params: Plain
-  readonly carries?: () => U
-  readonly origin: true
-}
-
-export type WhenFull = 'block' | 'dropOldest' | 'dropNewest'
+export type OutOf<U, P, S> = Definition<P, S> & { run(scope: Scope<P, S>): AsyncIterator<U> | Iterator<U> }
 
 export interface QueueOptions {
   /** Items, at least 1. */
   readonly capacity: number
-  /** `block`: the writer waits. The others drop an item and count it in the metric `queue.<name>.dropped`. */
-  readonly whenFull: WhenFull
+  /** When full: `block`, the writer waits; the others drop an item and count it in the metric `dropped.<path>`. */
+  readonly whenFull: 'block' | 'dropOldest' | 'dropNewest'
 }
 
 export interface GatherOptions {
@@ -173,32 +162,24 @@ export interface GraphNode {
   readonly kind: 'atSource' | 'operator' | 'queue'
 }
 
-export interface GraphEdge {
-  readonly from: string
-  readonly to: string
-}
-
 /** A plan as plain data. */
 export interface PlanGraph {
   readonly name: string
   readonly nodes: readonly GraphNode[]
-  readonly edges: readonly GraphEdge[]
+  readonly edges: readonly { readonly from: string; readonly to: string }[]
 }
 
 export interface Checkpoint {
   readonly version: 1
-  readonly plan: string
-  /** Operator state, by node path. */
-  readonly nodes: Readonly<Record<string, unknown>>
-  /** Contents, oldest first, by queue name. */
-  readonly queues: Readonly<Record<string, readonly unknown[]>>
+  /** By node path: declared state, and the items a node has taken in and not given out, oldest first (a queue is such a node). */
+  readonly nodes: Readonly<Record<string, { readonly state: unknown; readonly held: readonly unknown[] }>>
   readonly metrics: MetricsSnapshot
 }
 
-/** What happens in a plan besides its items. */
+/** What happens in a plan besides its items: a shard was lost, a full buffer dropped an item. Counted in metrics, too. */
 export type PlanEvent =
-  | { readonly kind: 'lost' | 'done'; readonly node: string; readonly shard: string; readonly reason?: string }
-  | { readonly kind: 'dropped'; readonly node: string; readonly queue: string }
+  | { readonly kind: 'lost'; readonly node: string; readonly shard: string; readonly reason: string }
+  | { readonly kind: 'dropped'; readonly node: string }
 
 export interface RunOptions {
   readonly resources?: readonly Provided[]
