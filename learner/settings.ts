@@ -1,29 +1,48 @@
 import { z } from 'zod'
 import { MillraceError, nearestName } from '../shared/errors.ts'
 
+type Issue = z.core.$ZodIssue
+
 /** Parses settings against a strict schema; every complaint in one sentence, with the nearest known name for a typo. */
 export function parseSettings<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
   const result = schema.safeParse(input)
   if (result.success) return result.data
-  const complaints = result.error.issues.map((issue) => {
-    const path = [what, ...issue.path].join('.')
-    if (issue.code !== 'unrecognized_keys') return `${path}: ${issue.message}`
-    const known = knownKeys(schema, issue.path)
-    return issue.keys
-      .map((key) => {
-        const nearest = nearestName(key, known)
-        return `${path} has no field '${key}'${nearest ? `; did you mean '${nearest}'?` : known.length ? `; it has ${known.join(', ')}` : ''}`
-      })
-      .join('; ')
-  })
-  throw new MillraceError('E_EXPERIMENT', complaints.join('; '))
+  throw new MillraceError('E_EXPERIMENT', complaints(result.error.issues, schema, what).join('; '))
 }
 
-function knownKeys(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema
-  for (const key of path) at = unwrap(at) instanceof z.ZodObject ? (unwrap(at) as z.ZodObject).shape[String(key)] : undefined
-  const object = unwrap(at)
-  return object instanceof z.ZodObject ? Object.keys(object.shape) : []
+function complaints(issues: readonly Issue[], schema: unknown, what: string): string[] {
+  return issues.flatMap((issue) => {
+    const path = [what, ...issue.path].join('.')
+    const at = schemaAt(schema, issue.path)
+    if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownField(path, key, at))
+    if (issue.code !== 'invalid_union') return [`${path}: ${issue.message}`]
+    // Of several forms, the one that takes this kind of value at all knows best what is wrong with it.
+    const form = issue.errors.findIndex((errors) => !errors.some(isWrongKind))
+    const errors = issue.errors[form]
+    if (errors) return complaints(errors, at instanceof z.ZodUnion ? at.options[form] : undefined, path)
+    return [`${path}: ${issue.errors.flatMap((each) => each.map(({ message }) => message)).join(', or ')}`]
+  })
+}
+
+const isWrongKind = ({ code, path }: Issue): boolean => code === 'invalid_type' && path.length === 0
+
+function unknownField(path: string, key: string, schema: unknown): string {
+  const known = fieldsOf(schema)
+  const nearest = nearestName(key, known)
+  const hint = nearest ? `; did you mean '${nearest}'?` : known.length > 0 ? `; it has ${known.join(', ')}` : ''
+  return `${path} has no field '${key}'${hint}`
+}
+
+function fieldsOf(schema: unknown): string[] {
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(fieldsOf)
+  return schema instanceof z.ZodObject ? Object.keys(schema.shape) : []
+}
+
+/** The schema of a part, without its default. */
+function schemaAt(schema: unknown, path: readonly PropertyKey[]): unknown {
+  let at = unwrap(schema)
+  for (const key of path) at = at instanceof z.ZodObject ? unwrap(at.shape[String(key)]) : undefined
+  return at
 }
 
 function unwrap(schema: unknown): unknown {
