@@ -34,7 +34,7 @@ const nanReward = (fragment: SampleBatch): SampleBatch => {
 }
 
 /** One bad message of every kind there is, for fragment (1, n) where it is for one, and how it is counted. */
-const bad: Record<string, { kind: 'corrupt' | 'foreign'; make: (n) => Promise<object | string> }> = {
+const bad: Record<string, { kind: 'corrupt' | 'foreign'; make: (n: number) => Promise<object | string> }> = {
   'a truncated message': {
     kind: 'corrupt',
     make: async (n) => JSON.stringify(await messageOf(fragmentOf(1, n), inline)).slice(0, -40),
