@@ -7,6 +7,8 @@ export type TrainRequest =
       readonly kind: 'train'
       readonly id: number
       readonly columns: Readonly<Record<string, Column>>
+      /** Where most columns lie; given back with the answer. */
+      readonly memory: ArrayBuffer
       readonly rates: Rates
       readonly wantPolicy: boolean
     }
@@ -20,6 +22,7 @@ export type TrainResponse =
       readonly id: number
       readonly metrics: Readonly<Record<string, number>>
       readonly policy: Uint8Array | undefined
+      readonly memory: ArrayBuffer | undefined
       /** Time the request took in the worker, ms. */
       readonly busyMs: number
     }

@@ -1,10 +1,13 @@
 import { Worker } from 'node:worker_threads'
-import { type TrainInputs, concatFragments, newColumn, trainInputs } from '../../shared/batch/index.ts'
+import { type TrainInputs, concatFragments, trainInputs } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
 import type { Learner, Rates, Trained } from './learner.ts'
 import type { TrainRequest, TrainResponse } from './messages.ts'
+import { Slab } from './slab.ts'
 import type { TrainSetting } from './trainCore.ts'
+
+const SLAB_ROOM = 64 * 1024
 
 type Done = Extract<TrainResponse, { kind: 'done' }>
 
@@ -18,6 +21,7 @@ export class ThreadLearner implements Learner {
   private readonly worker: Worker
   private readonly waiting = new Map<number, Waiter>()
   private readonly initial: Promise<Done>
+  private readonly spare: ArrayBuffer[] = []
   private lastId = 0
   private died: unknown
   busyMs = 0
@@ -39,10 +43,12 @@ export class ThreadLearner implements Learner {
   }
 
   async train(fragments: readonly SampleBatch[], options: { readonly rates: Rates; readonly wantPolicy: boolean }): Promise<Trained> {
-    // Fresh columns, because their memory goes to the worker and does not come back.
-    const { columns } = trainInputs(concatFragments(fragments, newColumn))
-    const done = await this.ask({ kind: 'train', columns, ...options }, buffersOf(columns))
+    const slab = new Slab(this.memoryFor(fragments))
+    const { columns } = trainInputs(concatFragments(fragments, slab.allocate), slab.allocate)
+    const { memory } = slab
+    const done = await this.ask({ kind: 'train', columns, memory, ...options }, [...buffersOf(columns).add(memory)])
     this.busyMs += done.busyMs
+    if (done.memory) this.spare.push(done.memory)
     return done
   }
 
@@ -51,6 +57,14 @@ export class ThreadLearner implements Learner {
     const ended = new Promise<void>((resolve) => this.worker.once('exit', () => resolve()))
     await this.ask({ kind: 'close' }).catch(() => undefined)
     await ended
+  }
+
+  /** Memory of an earlier batch, or new: columns at their own size and what `trainInputs` adds to them, with some room. */
+  private memoryFor(fragments: readonly SampleBatch[]): ArrayBuffer {
+    let bytes = 0
+    for (const { columns } of fragments) for (const { data } of Object.values(columns)) bytes += data.byteLength
+    const spare = this.spare.pop()
+    return spare && spare.byteLength >= bytes * 2 ? spare : new ArrayBuffer(bytes * 2 + SLAB_ROOM)
   }
 
   private async ask(request: OmitId<TrainRequest>, transfer: readonly ArrayBuffer[] = []): Promise<Done> {
@@ -78,6 +92,6 @@ export class ThreadLearner implements Learner {
 
 type OmitId<R> = R extends unknown ? Omit<R, 'id'> : never
 
-function buffersOf(columns: TrainInputs['columns']): ArrayBuffer[] {
-  return [...new Set(Object.values(columns).map(({ data }) => data.buffer as ArrayBuffer))]
+function buffersOf(columns: TrainInputs['columns']): Set<ArrayBuffer> {
+  return new Set(Object.values(columns).map(({ data }) => data.buffer as ArrayBuffer))
 }

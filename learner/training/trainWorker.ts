@@ -9,7 +9,8 @@ const port = parentPort
 if (!port) throw new MillraceError('E_INTERNAL', 'the train worker was not started as a worker thread')
 
 const send = (response: TrainResponse): void => {
-  port.postMessage(response, response.kind === 'done' && response.policy ? [response.policy.buffer as ArrayBuffer] : [])
+  const gifts = response.kind === 'done' ? [response.policy?.buffer as ArrayBuffer | undefined, response.memory] : []
+  port.postMessage(response, gifts.filter((buffer) => buffer !== undefined))
 }
 
 const fail = (id: number, error: unknown): void => {
@@ -22,7 +23,7 @@ async function serve(core: TrainCore, request: TrainRequest): Promise<void> {
   const from = performance.now()
   if (request.kind === 'close') {
     await core.close()
-    send({ kind: 'done', id, metrics: {}, policy: undefined, busyMs: 0 })
+    send({ kind: 'done', id, metrics: {}, policy: undefined, memory: undefined, busyMs: 0 })
     // Ending by itself: a worker that is terminated inside the engine takes the process with it.
     port?.close()
     return
@@ -31,12 +32,13 @@ async function serve(core: TrainCore, request: TrainRequest): Promise<void> {
     request.kind === 'train'
       ? await core.train(request, request.rates, request.wantPolicy)
       : { metrics: {}, policy: await core.policy() }
-  send({ kind: 'done', id, ...done, busyMs: performance.now() - from })
+  const memory = request.kind === 'train' ? request.memory : undefined
+  send({ kind: 'done', id, ...done, memory, busyMs: performance.now() - from })
 }
 
 try {
   const core = new TrainCore(workerData as TrainSetting)
-  send({ kind: 'done', id: 0, metrics: {}, policy: core.initialPolicy, busyMs: 0 })
+  send({ kind: 'done', id: 0, metrics: {}, policy: core.initialPolicy, memory: undefined, busyMs: 0 })
   let last: Promise<void> = Promise.resolve()
   port.on('message', (request: TrainRequest) => {
     last = last.then(() => serve(core, request)).catch((error: unknown) => fail(request.id, error))
