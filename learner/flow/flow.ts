@@ -28,7 +28,7 @@ export interface Book {
 export interface Queue<T> {
   readonly node: PlanNode
   readonly options: QueueOptions
-  readonly carries?: (item: T) => T
+  carries?(item: T): T
 }
 
 export const WHEN_FULL = ['block', 'dropOldest', 'dropNewest'] as const

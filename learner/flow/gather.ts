@@ -22,7 +22,8 @@ export const itemOnly = (ready: Sourced<unknown>[]) => ready.shift()!.item
  * Keeps requests outstanding and delivers what comes, driven by the answers alone. An item that comes when nobody pulls is held, also while
  * this closes. `sync` makes rounds: nothing is delivered before all have answered, nothing is asked before all is delivered.
  */
-async function* gather({ node, ctx, env }: Running, asked: Asked, rules: GatherRules): AsyncGenerator<unknown> {
+async function* gather(running: Running, asked: Asked, rules: GatherRules): AsyncGenerator<unknown> {
+  const { node, ctx, env } = running
   const { sync, inFlight, reissue, deliver } = rules
   const ready = node.held as Sourced<unknown>[]
   const outstanding = new Map<string, number>()
@@ -77,6 +78,7 @@ async function* gather({ node, ctx, env }: Running, asked: Asked, rules: GatherR
       yield item
     }
   } finally {
+    running.abort()
     await asked.close().catch((error: unknown) => ctx.late(error))
     while (waiting > 0) await arrived.wait()
   }

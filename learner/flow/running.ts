@@ -136,6 +136,7 @@ export class Running {
   private readonly iterator: AsyncIterator<unknown>
   private working: unknown
   private since = 0
+  private ended = false
   private closing: Promise<void> | undefined
 
   /** Starts everything upstream, too. */
@@ -157,6 +158,7 @@ export class Running {
 
   /** The next item, or END, at which everything upstream is closed already. */
   async pull(): Promise<unknown> {
+    if (this.ended) return END
     const start = performance.now()
     if (this.since > 0) this.gapMs += start - this.since
     try {
@@ -173,6 +175,7 @@ export class Running {
       this.since = performance.now()
       this.pullMs += this.since - start
     }
+    this.ended = true
     await this.close()
     return END
   }
