@@ -31,7 +31,7 @@ export class Reporter {
   private readonly parts: ReporterParts
   private readonly startedAt = performance.now()
   private readonly marks: Mark[] = []
-  private curve: [number, number][] = []
+  private curve: { readonly update: number; readonly point: readonly [number, number] }[] = []
   private curveStride = 1
   private last: UpdateLine
   private timer: NodeJS.Timeout | undefined
@@ -53,8 +53,18 @@ export class Reporter {
     const { envSteps, trainedSteps, updates, policyVersion, lag, metrics } = result
     const { episodes } = state.episodes
     const meanReturn = state.episodes.mean()
-    this.last = { atMs: this.elapsedMs(), envSteps, trainedSteps, updates, policyVersion, lag, meanReturn, episodes, metrics }
-    if (meanReturn !== null && updates % this.curveStride === 0) this.addToCurve(envSteps, meanReturn)
+    this.last = {
+      atMs: this.elapsedMs(),
+      envSteps,
+      trainedSteps,
+      updates,
+      policyVersion,
+      lag,
+      meanReturn,
+      episodes,
+      metrics,
+    }
+    if (meanReturn !== null && updates % this.curveStride === 0) this.addToCurve(updates, [envSteps, meanReturn])
     observer.onUpdate?.(this.last)
     return this.last
   }
@@ -62,7 +72,8 @@ export class Reporter {
   end(reason: StopReason): RunSummary {
     clearInterval(this.timer)
     const progress = this.progress()
-    const summary = { run: this.parts.run, reason, progress, curve: this.curve, costByPart: this.parts.meter.byPart() }
+    const curve = this.curve.map(({ point }) => point)
+    const summary = { run: this.parts.run, reason, progress, curve, costByPart: this.parts.meter.byPart() }
     this.parts.observer.onEnd?.(summary)
     return summary
   }
@@ -101,7 +112,12 @@ export class Reporter {
 
   private mark(): Mark {
     const { state, learner } = this.parts
-    return { atMs: this.elapsedMs(), envSteps: state.clocks.envSteps, updates: state.clocks.updates, busyMs: learner.busyMs }
+    return {
+      atMs: this.elapsedMs(),
+      envSteps: state.clocks.envSteps,
+      updates: state.clocks.updates,
+      busyMs: learner.busyMs,
+    }
   }
 
   private elapsedMs(): number {
@@ -109,10 +125,10 @@ export class Reporter {
   }
 
   /** Keeps every second point whenever there are too many: a curve of any length stays small and even. */
-  private addToCurve(envSteps: number, meanReturn: number): void {
-    this.curve.push([envSteps, meanReturn])
+  private addToCurve(update: number, point: readonly [number, number]): void {
+    this.curve.push({ update, point })
     if (this.curve.length < MAX_CURVE_POINTS) return
-    this.curve = this.curve.filter((_, i) => i % 2 === 0)
     this.curveStride *= 2
+    this.curve = this.curve.filter((kept) => kept.update % this.curveStride === 0)
   }
 }
