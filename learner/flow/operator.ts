@@ -82,7 +82,8 @@ function describe<P>(definition: Pick<Definition<P, unknown>, 'name' | 'check'>,
 
 /** A frozen copy; undefined becomes null at the top and disappears inside objects, as in JSON. */
 function plain(params: unknown, name: string): Plain {
-  const check = (key: string, value: unknown) => {
+  function check(this: Readonly<Record<string, unknown>>, key: string) {
+    const value = this[key] // as it is; the second argument is what a toJSON made of it
     const object = typeof value === 'object' && value !== null
     const works = object
       ? [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value))
