@@ -22,13 +22,13 @@ export interface InboxOptions {
   /** Fragments held here at most; when it is full nothing more is received. */
   readonly capacity: number
   /** Checks a decoded fragment against what its lease promised; throws what is wrong with it. */
-  check(fragment: SampleBatch): void
-  onFragment(fragment: SampleBatch): void
-  onLeaseEnd(report: LeaseReport): void
-  onEvent(text: string): void
-  onFatal(error: unknown): void
+  readonly check: (fragment: SampleBatch) => void
+  readonly onFragment: (fragment: SampleBatch) => void
+  readonly onLeaseEnd: (report: LeaseReport) => void
+  readonly onEvent: (text: string) => void
+  readonly onFatal: (error: unknown) => void
   /** Requests made, for the bill. */
-  onRequests(made: { readonly s3Get?: number; readonly sqs?: number }): void
+  readonly onRequests: (made: { readonly s3Get?: number; readonly sqs?: number }) => void
   readonly signal: AbortSignal
 }
 

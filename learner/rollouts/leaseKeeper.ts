@@ -13,6 +13,7 @@ const MAX_FAILURES = 3
 interface Held {
   readonly lease: string
   readonly firstSequence: number
+  requestId?: string
 }
 
 export interface LeaseKeeperOptions {
@@ -21,18 +22,18 @@ export interface LeaseKeeperOptions {
   readonly meter: CostMeter
   readonly leaseMs: number
   /** The payload for one lease; `deadline` in ms since the epoch. */
-  makeLease(options: {
+  readonly makeLease: (options: {
     readonly shard: number
     readonly lease: string
     readonly deadline: number
     readonly firstSequence: number
-  }): Lease
+  }) => Lease
   /** The sequence number with which a shard goes on after a lease that was lost or failed and may have sent those before `sentUpTo`. */
-  goOnAt(shard: number, sentUpTo: number): number
+  readonly goOnAt: (shard: number, sentUpTo: number) => number
   /** A lease ended in a way worth telling: it was lost, throttled, or it failed. */
-  onEvent(text: string): void
+  readonly onEvent: (text: string) => void
   /** The run cannot go on. */
-  onFatal(error: unknown): void
+  readonly onFatal: (error: unknown) => void
   readonly signal: AbortSignal
 }
 
@@ -68,32 +69,43 @@ export class LeaseKeeper {
 
   /** A function said goodbye. Its shard gets a new lease unless the run is over. */
   ended(report: LeaseReport): void {
-    const { meter, signal, goOnAt, onFatal, onEvent } = this.options
+    const { meter, signal, goOnAt } = this.options
     meter.leaseEnded(report.lease, report)
     const held = this.held.get(report.shard)
     if (held?.lease !== report.lease) return
     this.forget(report.shard)
     // 'stopped' is this learner's own word: the run is ending.
     if (signal.aborted || report.end === 'stopped') return
-    if (report.end === 'error') {
-      const failures = (this.failures.get(report.shard) ?? 0) + 1
-      this.failures.set(report.shard, failures)
-      const text = report.error?.message ?? 'no reason given'
-      onEvent(`shard ${report.shard}, lease ${report.lease} failed: ${text}`)
-      if (failures >= MAX_FAILURES) {
-        onFatal(
-          new MillraceError('E_ROLLOUT', `shard ${report.shard} failed ${failures} times in a row: ${text}`, {
-            shard: report.shard,
-            lease: report.lease,
-            code: report.error?.code,
-          }),
-        )
-        return
-      }
-    }
+    if (report.end === 'error' && this.givesUp(report.shard, report.lease, report.error)) return
     // A lease that failed may have lost one fragment and sent the next.
     const sentUpTo = held.firstSequence + report.fragments
     this.start(report.shard, report.end === 'error' ? goOnAt(report.shard, sentUpTo) : sentUpTo)
+  }
+
+  /** The platform says that an invocation ended without an answer: it crashed, ran out of time or memory, or never started. */
+  crashed(requestId: string, reason: string): void {
+    const { meter, signal, goOnAt } = this.options
+    const found = [...this.held].find(([, held]) => held.requestId === requestId)
+    if (!found || signal.aborted) return
+    const [shard, { lease, firstSequence }] = found
+    this.forget(shard)
+    meter.leaseEnded(lease)
+    if (this.givesUp(shard, lease, { code: 'E_ROLLOUT', message: reason })) return
+    this.start(shard, goOnAt(shard, firstSequence))
+  }
+
+  /** Tells of a failure; true when it was one too many. */
+  private givesUp(shard: number, lease: string, error: LeaseReport['error']): boolean {
+    const failures = (this.failures.get(shard) ?? 0) + 1
+    this.failures.set(shard, failures)
+    const text = error?.message ?? 'no reason given'
+    this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${text}`)
+    if (failures < MAX_FAILURES) return false
+    const where = { shard, lease, code: error?.code }
+    this.options.onFatal(
+      new MillraceError('E_ROLLOUT', `shard ${shard} failed ${failures} times in a row: ${text}`, where),
+    )
+    return true
   }
 
   /** Waits for invocations being made; the functions themselves end by the manifest. */
@@ -117,10 +129,12 @@ export class LeaseKeeper {
       const lease = `${shard}-${this.issued++}`
       const deadline = clock.now() + leaseMs
       const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, firstSequence })))
-      this.held.set(shard, { lease, firstSequence })
+      const held: Held = { lease, firstSequence }
+      this.held.set(shard, held)
       meter.leaseStarted(lease)
       const result = await invoker.invoke(payload)
       if (result.kind === 'accepted') {
+        if (result.requestId !== undefined) held.requestId = result.requestId
         this.watch(shard, { lease, deadline, firstSequence })
         return
       }
