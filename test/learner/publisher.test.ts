@@ -96,13 +96,13 @@ test('a write asked for in the very moment another one ends is not taken for don
       const slow: ObjectStore = {
         ...store,
         async put(key, body) {
-          for (let left = delays[put++ % delays.length] ?? 0; left > 0; left--) await undefined
+          for (let left = delays[put++ % delays.length] ?? 0; left > 0; left--) await Promise.resolve()
           return store.put(key, body)
         },
       }
       const { publisher } = publishing(slow)
       const first = publisher.publish(0, modelOf(0, false))
-      for (let left = pause; left > 0; left--) await undefined
+      for (let left = pause; left > 0; left--) await Promise.resolve()
       await Promise.all([first, publisher.publish(1, modelOf(1, true))])
       expect((await manifestIn(store)).policy.version).toBe(1)
     }),

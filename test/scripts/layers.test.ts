@@ -7,7 +7,7 @@ import { afterEach, expect, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const { checkLayers } = (await import(new URL('../../scripts/layers.mjs', import.meta.url).href)) as {
-  checkLayers(root: string): { files: number; imports: number; wrong: string[] }
+  readonly checkLayers: (root: string) => { files: number; imports: number; wrong: string[] }
 }
 
 const folders: string[] = []

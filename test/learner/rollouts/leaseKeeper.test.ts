@@ -20,7 +20,7 @@ function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
   const invoker = fakeInvoker()
   const events: string[] = []
   const fatal: unknown[] = []
-  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: systemClock.now })
+  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() })
   const keeper = new LeaseKeeper({
     invoker,
     clock: systemClock,

@@ -27,7 +27,7 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
     store,
     queue,
     invoker,
-    clock: { now: systemClock.now, sleep: idle.sleep },
+    clock: { now: () => systemClock.now(), sleep: (ms, signal) => idle.sleep(ms, signal) },
     bucket: 'bucket',
     queueUrl: 'queue',
     spillAboveBytes: 300_000,
@@ -47,7 +47,7 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
     policy,
     seed: 1,
     pacing: { mode: 'newest', perVersion: 2, lead: 0, patienceMs: 60_000, ...options.pacing },
-    meter: new CostMeter(US_EAST_1, { memoryMb: 1024, now: systemClock.now }),
+    meter: new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() }),
     onEvent: (text) => events.push(text),
   })
   const open = () =>

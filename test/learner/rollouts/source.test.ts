@@ -22,7 +22,8 @@ test('sampling starts when the source is opened and stops when it is closed', as
 
 test('a request is answered by its shard’s oldest fragment, whether that came before or after it, and each only once', async () => {
   const { source, open } = sourceOf(2)
-  const { request } = open()
+  const opened = open()
+  const request = (shard: string) => opened.request(shard)
   source.push(fragmentOf(1, 0))
   source.push(fragmentOf(1, 1))
   const asked = [request('0'), request('0'), request('1'), request('1'), request('1')]
