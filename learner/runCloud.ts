@@ -20,6 +20,8 @@ export interface RunCloud {
   readonly memoryMb: number
   /** The bundled train worker; without it the learner works in this thread, so that a debugger sees everything in order. */
   readonly trainWorker: string | undefined
+  /** Calls back when the platform says that an invocation failed, where it can say so. */
+  onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
   /** Stops what it started. Nothing is left running. */
   close(): Promise<void>
 }

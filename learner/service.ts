@@ -61,6 +61,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const onEvent = (text: string): void => observer.onEvent?.({ level: 'warn', text })
   const pacing = { ...algorithm.pacing(setting), patienceMs: PATIENCE_MS }
   const sampler = new Sampler({ run, cloud, rollouts, env, policy: spec, seed, pacing, meter, onEvent })
+  cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
   const state = new RunState((fragment) => sampler.consumed(fragment))
   const learner = makeLearner(experiment, { setting, spec, cloud })
   const publisher = new Publisher(cloud.store, cloud.clock, {

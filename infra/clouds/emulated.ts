@@ -3,6 +3,7 @@ import { CreateQueueCommand } from '@aws-sdk/client-sqs'
 import { join } from 'node:path'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import { type AwsClients, awsClients, lambdaInvoker, s3ObjectStore, sqsQueue, systemClock } from '../../shared/cloud/index.ts'
+import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
@@ -17,7 +18,11 @@ const MANIFEST_POLL_MS = 1
  * named by AWS_ENDPOINT_URL_S3, _SQS or _LAMBDA are used where they are instead, each on its own.
  */
 export async function emulatedRunCloud(): Promise<RunCloud> {
-  const local = await provisionedCloud({ etags: 'opaque' })
+  let onFailed: Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0] = () => undefined
+  const onInvocation = ({ requestId, status, errorType }: InvocationReport): void => {
+    if (status !== 'ok') onFailed(requestId, `the function ended with ${errorType ?? status}`)
+  }
+  const local = await provisionedCloud({ etags: 'opaque', lambda: { onInvocation } })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint })
     const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local.endpoint)
@@ -34,6 +39,9 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
       heartbeatMs: HEARTBEAT_MS,
       memoryMb: ROLLOUT_MEMORY_MB,
       trainWorker: join(packageRoot(), 'dist/learner/train-worker.mjs'),
+      onInvocationFailed: (listener) => {
+        onFailed = listener
+      },
       async close() {
         clients.destroy()
         await local.close()

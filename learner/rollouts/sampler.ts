@@ -74,6 +74,11 @@ export class Sampler implements Sampling {
     })
   }
 
+  /** The platform told of an invocation that failed. */
+  invocationFailed(requestId: string, reason: string): void {
+    this.keeper.crashed(requestId, reason)
+  }
+
   get leasesInFlight(): number {
     return this.keeper.inFlight
   }

@@ -7,8 +7,9 @@ export function lambdaInvoker(client: LambdaClient, functionName: string): Invok
   return {
     async invoke(payload) {
       try {
-        await client.send(new InvokeCommand({ FunctionName: functionName, InvocationType: 'Event', Payload: payload }))
-        return { kind: 'accepted' }
+        const input = { FunctionName: functionName, InvocationType: 'Event', Payload: payload } as const
+        const { requestId } = (await client.send(new InvokeCommand(input))).$metadata
+        return { kind: 'accepted', ...(requestId !== undefined && { requestId }) }
       } catch (cause) {
         const failure = awsFailure(cause)
         if (failure.status === 429) return { kind: 'throttled', reason: reasonOf(cause) ?? failure.name }

@@ -49,7 +49,10 @@ export interface BatchQueue {
   reject(message: QueueMessage, reason: string): Promise<void>
 }
 
-export type InvokeResult = { readonly kind: 'accepted' } | { readonly kind: 'throttled'; readonly reason: string }
+export type InvokeResult =
+  /** `requestId` as the platform will name this invocation when it tells of its failure, where it does. */
+  | { readonly kind: 'accepted'; readonly requestId?: string }
+  | { readonly kind: 'throttled'; readonly reason: string }
 
 /** A way to start functions (Lambda's asynchronous invocation). */
 export interface Invoker {
