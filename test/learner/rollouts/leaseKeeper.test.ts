@@ -203,6 +203,41 @@ test('three failures of a shard in a row end the run with their error; a fragmen
   expect(k.leases()).toHaveLength(before)
 })
 
+test('an invocation that the platform says has crashed is replaced at once, and counts as a failure of its shard', async () => {
+  const leases: Lease[] = []
+  const named = {
+    async invoke(payload: Uint8Array) {
+      leases.push(JSON.parse(new TextDecoder().decode(payload)) as Lease)
+      return { kind: 'accepted' as const, requestId: `request-${leases.length}` }
+    },
+  }
+  const k = keeperOf({ invoker: named, goOnAt: (_shard, sentUpTo) => sentUpTo + 3 })
+  await k.open(2)
+  k.keeper.crashed('request-2', 'the function ended with OutOfMemory')
+  k.keeper.crashed('request-2', 'the function ended with OutOfMemory')
+  k.keeper.crashed('request-99', 'unheard of')
+  await k.settled()
+  expect(leases.slice(2)).toMatchObject([{ shard: 1, firstSequence: 3 }])
+  expect(k.events).toEqual([expect.stringContaining('OutOfMemory')])
+  // The first lease said goodbye: what its invocation comes to afterwards is nobody's failure.
+  k.keeper.ended(reportOf({ shard: 0, lease: leases[0]!.lease, fragments: 5 }))
+  k.keeper.crashed('request-1', 'too late')
+  await k.settled()
+  expect(leases.slice(3)).toMatchObject([{ shard: 0, firstSequence: 5 }])
+  k.keeper.crashed('request-3', 'once more')
+  await k.settled()
+  k.keeper.crashed('request-5', 'and again')
+  await k.settled()
+  expect(k.fatal).toEqual([
+    expect.objectContaining({ code: 'E_ROLLOUT', message: expect.stringContaining('and again') }),
+  ])
+  expect(leases).toHaveLength(5)
+  k.abort.abort()
+  k.keeper.crashed('request-4', 'after the end')
+  await k.keeper.close()
+  expect(leases).toHaveLength(5)
+})
+
 test('an invocation that fails ends the run with its error', async () => {
   const k = keeperOf()
   k.invoker.failNext()
