@@ -1,176 +1,131 @@
 import type { PlanNode } from './node.ts'
 import { demand } from './operator.ts'
-import { DONE, END, Gate, Running } from './running.ts'
+import { DONE, type Env, Gate, Running } from './running.ts'
 import type { QueueOptions } from './types.ts'
 
-/** What the ends of a queue share during a run, or the outputs of a node that has several. */
+/** What writers and readers share during a run. What is written is held by the buffers: that of a queue, or one for each output. */
 class Channel {
   readonly changed = new Gate()
-  readonly readers = new Set<Running>()
-  writers = 0
+  readonly writers = new Set<Running>()
+  /** With the buffer that each reads. */
+  readonly readers = new Map<Running, PlanNode>()
+  /** For several outputs: what feeds all of them, and the item it is at. */
+  pump: Running | undefined
+  step: Promise<void> | undefined
+  stalled = false
   failure: { readonly error: unknown } | undefined
 
-  /** This end leaves as soon as its part of the plan is closed, because the other end may wait for it. */
-  leave({ ctx }: Running, left: () => void): void {
-    const leave = () => {
-      left()
-      this.changed.open()
-    }
-    ctx.signal.addEventListener('abort', leave, { once: true })
+  static of({ shared }: Env, key: PlanNode): Channel {
+    const channel = (shared.get(key) as Channel | undefined) ?? new Channel()
+    shared.set(key, channel)
+    return channel
   }
 
-  /** The next item of a buffer, when there is one; `fetch` is true if this reader itself now pulls one. */
-  async take(reader: Running, buffer: PlanNode, fetch = () => false): Promise<IteratorResult<unknown>> {
-    for (;;) {
-      reader.ctx.signal.throwIfAborted()
-      if (buffer.held.length > 0) {
-        const value = buffer.held.shift()
-        this.changed.open()
-        return { done: false, value }
-      }
-      if (this.failure !== undefined) throw this.failure.error
-      if (this.writers === 0) return DONE
-      const changed = this.changed.wait()
-      await (fetch() ? reader.ctx.abortable(changed) : reader.ctx.wait(changed))
-    }
+  /** An end leaves as soon as its part of the plan is closed, because the other end may wait for it. */
+  leave({ ctx }: Running, leave: () => void): void {
+    ctx.signal.addEventListener('abort', () => (leave(), this.changed.open()), { once: true })
   }
 }
 
-function channelOf({ env }: Running, key: PlanNode): Channel {
-  const channel = (env.shared.get(key) as Channel | undefined) ?? new Channel()
-  env.shared.set(key, channel)
-  return channel
+export interface WriteRules extends QueueOptions {
+  readonly buffers: readonly PlanNode[]
+  /** Which of the buffers an item goes to; all of them without. */
+  readonly route?: (item: unknown) => number
 }
 
-/** Puts an item into a buffer, or drops one by the buffer's rule; false when the writer has to wait. */
-function offer({ env }: Running, { held, path }: PlanNode, { item, capacity, whenFull }: Offer): boolean {
-  if (held.length < capacity) return held.push(item) > 0
-  if (whenFull === 'block') return false
-  if (whenFull === 'dropOldest') held.splice(0, 1, ...held.splice(1), item)
-  env.metrics.counter(`dropped.${path}`).add(1)
-  env.emit({ kind: 'dropped', node: path })
-  return true
-}
+/** Puts every item into its buffers and passes it on. It ends when nobody reads any of them. */
+export function write(running: Running, key: PlanNode, rules: WriteRules): AsyncIterator<unknown> {
+  const { inputs, ctx, env } = running
+  const { buffers, route, capacity, whenFull } = rules
+  const channel = Channel.of(env, key)
+  channel.writers.add(running)
+  channel.leave(running, () => channel.writers.delete(running))
 
-interface Offer extends QueueOptions {
-  readonly item: unknown
-}
-
-/** Puts every item into the queue and passes it on. It ends when the last reader has. */
-export function write(running: Running, queue: PlanNode, options: QueueOptions): AsyncIterator<unknown> {
-  const { inputs, ctx } = running
-  const channel = channelOf(running, queue)
-  channel.writers++
-  channel.leave(running, () => channel.writers--)
-  const put = async (item: unknown) => {
-    let taken = offer(running, queue, { item, ...options })
-    try {
-      while (!taken && channel.readers.size > 0) {
-        await ctx.wait(channel.changed.wait(), 'Down')
-        taken = offer(running, queue, { item, ...options })
-      }
-    } finally {
-      if (!taken) queue.held.push(item) // past the capacity: a checkpoint has what can no longer be handed over
+  const put = async (buffer: PlanNode, item: unknown) => {
+    const { held, path } = buffer
+    const full = () => held.length >= capacity
+    if (full() && whenFull !== 'block') {
+      env.metrics.counter(`dropped.${path}`).add(1)
+      env.emit({ kind: 'dropped', node: path })
+      if (whenFull === 'dropNewest') return
+      held.shift()
     }
+    while (full() && [...channel.readers.values()].includes(buffer) && !ctx.signal.aborted) {
+      await ctx.wait(channel.changed.wait(), 'Down').catch(() => {}) // closed: the loop sees it
+    }
+    // Past the capacity when all of it stops: a checkpoint has what can no longer be handed over.
+    if (!full() || ctx.signal.aborted || channel.readers.size === 0) held.push(item)
     channel.changed.open()
   }
   return {
     async next() {
-      const value = await inputs[0]!.pull()
-      if (value === END) return DONE
-      await put(value)
-      return channel.readers.size > 0 ? { done: false, value } : DONE
+      const result = await inputs[0]!.pull()
+      if (result.done === true) return result
+      const to = route?.(result.value)
+      demand(to === undefined || to in buffers, `the route gave ${to} of ${buffers.length}`, { code: 'E_OPERATOR' })
+      for (const buffer of to === undefined ? buffers : [buffers[to]!]) await put(buffer, result.value)
+      ctx.signal.throwIfAborted()
+      return channel.readers.size > 0 ? result : DONE
     },
   }
 }
 
-/** The items of a queue, oldest first, until its writers have ended. */
-export function read(running: Running, queue: PlanNode): AsyncIterator<unknown> {
-  const channel = channelOf(running, queue)
-  channel.readers.add(running)
+/** The items of a buffer, oldest first, until its writers have ended. `drive` has one written, and is true if that waits for nobody else. */
+export function read(running: Running, { key, buffer }: { key: PlanNode; buffer: PlanNode }, drive = () => false) {
+  const { ctx, env } = running
+  const channel = Channel.of(env, key)
+  channel.readers.set(running, buffer)
   channel.leave(running, () => channel.readers.delete(running))
-  return { next: () => channel.take(running, queue) }
+  const next = async (): Promise<IteratorResult<unknown>> => {
+    for (;;) {
+      ctx.signal.throwIfAborted()
+      if (buffer.held.length > 0) {
+        const value = buffer.held.shift()
+        channel.changed.open()
+        return { done: false, value }
+      }
+      const changed = channel.changed.wait()
+      const driving = drive()
+      if (channel.writers.size === 0) return DONE
+      await (driving ? ctx.abortable(changed) : ctx.wait(changed))
+    }
+  }
+  return { next }
 }
 
-export interface FanOutRules extends QueueOptions {
-  readonly outputs: readonly PlanNode[]
-  /** Which output an item goes to; all of them without. */
-  readonly route?: (item: unknown) => number
-}
-
-/** The upstream of several outputs, which hold what they have not given out. It pulls once all of them have room. */
-class FanOut extends Channel {
-  override writers = 1
-  private readonly source: Running
-  private readonly rules: FanOutRules
-  private fetching = false
-
-  constructor({ env }: Running, head: PlanNode, rules: FanOutRules) {
-    super()
-    this.rules = rules
-    const stalled = () => this.readers.forEach((reader) => reader.env.stalled?.())
-    this.source = new Running(head.inputs[0]!, { ...env, stalled })
-    head.measure = () => this.source.node.measure()
+/** One of several outputs of a node: who has nothing pulls one item for all of them, once all have room. */
+export function output(running: Running, key: PlanNode, { capacity, whenFull }: QueueOptions): AsyncIterator<unknown> {
+  const { node, env } = running
+  const channel = Channel.of(env, key)
+  const stalled = () => {
+    channel.stalled = true
+    for (const reader of channel.readers.keys()) reader.env.stalled?.()
   }
-
-  join(reader: Running): void {
-    this.readers.add(reader)
-    this.leave(reader, () => {
-      this.readers.delete(reader)
-      if (this.readers.size === 0) this.source.abort()
-    })
-  }
-
-  async close(): Promise<IteratorResult<unknown>> {
-    if (this.readers.size === 0) await this.source.close()
-    while (this.readers.size === 0 && this.fetching) await this.changed.wait()
-    return DONE
-  }
-
-  fetch(reader: Running): boolean {
-    const { whenFull, capacity } = this.rules
-    const behind = ({ node }: Running) => whenFull === 'block' && node.held.length >= capacity
-    if (this.fetching || [...this.readers].some(behind)) return false
-    this.fetching = true
-    void this.pull(reader)
-    return true
-  }
-
-  private async pull(reader: Running): Promise<void> {
+  const pump = (channel.pump ??= new Running(key, { ...env, stalled }))
+  const step = async () => {
+    channel.stalled = false
     try {
-      const item = await this.source.pull()
-      if (item === END) this.writers = 0
-      else this.spread(reader, item)
+      await pump.pull()
     } catch (error) {
-      this.failure = { error: reader.ctx.locate(error) }
+      channel.failure = { error }
+      pump.abort()
     }
-    this.fetching = false
-    this.changed.open()
+    channel.step = undefined
+    channel.changed.open()
   }
-
-  private spread(reader: Running, item: unknown): void {
-    const { outputs, route, ...options } = this.rules
-    const to = route?.(item)
-    demand(to === undefined || to in outputs, `the route gave ${to}, there are ${outputs.length} outputs`, {
-      code: 'E_OPERATOR',
-    })
-    const readers = Array.from(this.readers, ({ node }) => node)
-    for (const node of to === undefined ? outputs : [outputs[to]!]) {
-      // An output that ended by itself is left out; in a plan that stops, its items belong to the checkpoint.
-      if (readers.length > 0 && !readers.includes(node)) continue
-      if (!offer(reader, node, { item, ...options })) node.held.push(item)
-    }
+  const drive = () => {
+    if (channel.failure !== undefined) throw channel.failure.error
+    const behind = whenFull === 'block' && [...channel.readers.values()].some(({ held }) => held.length >= capacity)
+    if (!behind) channel.step ??= step()
+    return !behind && !channel.stalled
   }
-}
-
-/** One of several outputs of a node. */
-export function output(running: Running, head: PlanNode, rules: FanOutRules): AsyncIterator<unknown> {
-  const { env } = running
-  const fanOut = (env.shared.get(head) as FanOut | undefined) ?? new FanOut(running, head, rules)
-  env.shared.set(head, fanOut)
-  fanOut.join(running)
+  const { next } = read(running, { key, buffer: node }, drive)
+  channel.leave(running, () => channel.readers.size === 0 && pump.abort())
   return {
-    next: () => fanOut.take(running, running.node, () => fanOut.fetch(running)),
-    return: () => fanOut.close(),
+    next,
+    async return() {
+      if (channel.readers.size === 0) await Promise.all([pump.close(), channel.step])
+      return DONE
+    },
   }
 }

@@ -1,5 +1,5 @@
 import { batch, flatten, take } from './builtins.ts'
-import { type FanOutRules, output, write } from './channel.ts'
+import { output, write, type WriteRules } from './channel.ts'
 import { gatherBranches, gatherCalls, type GatherRules, gatherShards, itemOnly, type MapOptions } from './gather.ts'
 import type { NodeSpec, PlanNode } from './node.ts'
 import { definitionOf, demandInteger, demandOneOf } from './operator.ts'
@@ -102,8 +102,7 @@ export class Flow<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Every item for each of `count` flows. Each has a buffer (1 item, unless told), so that none is further ahead than that of
-   * the slowest; what happens when a buffer is full is named by `whenFull` (`block` unless told: the others wait).
+   * Every item for each of `count` flows. Each has a buffer (1 item, unless told), so that none is further ahead than that of the slowest; what happens when a buffer is full is named by `whenFull` (`block` unless told: the others wait).
    * Each has to be used in the plan that runs.
    */
   duplicate(count: number, options: Partial<QueueOptions> = {}): Flow<T>[] {
@@ -112,12 +111,15 @@ export class Flow<T> implements AsyncIterable<T> {
 
   /** Every item for one of `count` flows: number `route(item)`. Buffers as in `duplicate`. */
   split(count: number, route: (item: T) => number, options: Partial<QueueOptions> = {}): Flow<T>[] {
-    return this.fanOut('split', { ...options, count, route: route as FanOutRules['route'] & {} })
+    return this.fanOut('split', { ...options, count, route: route as WriteRules['route'] & {} })
   }
 
   /** Puts every item into a queue and passes it on. The queue ends when its writers have, and its writers when its readers have. */
   enqueue(queue: Queue<T>): Flow<T> {
-    return this.add('enqueue', { writes: queue.node, run: (running) => write(running, queue.node, queue.options) })
+    return this.add('enqueue', {
+      writes: queue.node,
+      run: (running) => write(running, queue.node, { buffers: [queue.node], ...queue.options }),
+    })
   }
 
   /** Runs the plan up to here, without resources; see `plan.run`. */
@@ -129,18 +131,22 @@ export class Flow<T> implements AsyncIterable<T> {
     return new Flow(this.book, this.book.add({ operator, inputs: [this.node], ...spec }))
   }
 
-  private fanOut(operator: string, options: Partial<FanOutRules> & { readonly count: number }): Flow<T>[] {
+  private fanOut(operator: string, options: Partial<WriteRules> & { readonly count: number }): Flow<T>[] {
     const { count, route, capacity = 1, whenFull = 'block' } = options
     demandInteger(count, 1, `${operator}: count`)
     demandInteger(capacity, 1, `${operator}: capacity`)
     demandOneOf(whenFull, WHEN_FULL, `${operator}: whenFull`)
-    const params = { ...(route && { fn: nameOf(route) }), count, capacity, whenFull }
-    const head = this.add(operator, { params, outputs: count }).node
     const outputs: PlanNode[] = []
-    const rules = { outputs, capacity, whenFull, ...(route && { route }) }
+    const rules: WriteRules = { buffers: outputs, capacity, whenFull, ...(route && { route }) }
+    const params = { ...(route && { fn: nameOf(route) }), count, capacity, whenFull }
+    const head: PlanNode = this.add(operator, {
+      params,
+      outputs: count,
+      run: (running) => write(running, head, rules),
+    }).node
     for (let i = 0; i < count; i++) {
-      const path = `${head.path}/${i}`
-      outputs.push(this.book.add({ operator, path, inputs: [head], run: (running) => output(running, head, rules) }))
+      const spec = { operator, path: `${head.path}/${i}`, inputs: [head] }
+      outputs.push(this.book.add({ ...spec, run: (running) => output(running, head, rules) }))
     }
     return outputs.map((node) => new Flow(this.book, node))
   }

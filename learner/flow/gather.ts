@@ -1,11 +1,67 @@
-import { END, Gate, type Running } from './running.ts'
+import { Gate, type Running } from './running.ts'
 import type { OpenSource, Sharded, SourceEvent, Sourced, Stage } from './types.ts'
 
 /** Who is asked for items: the shards of a source, the branches of a plan, or the calls of a function. */
-interface Asked extends OpenSource<unknown> {
+export interface Asked extends OpenSource<unknown> {
   readonly shards: readonly string[]
   /** True when no item can come that anyone wants, though some still work. */
   readonly ended?: boolean
+}
+
+/** Requests and their answers. An item that comes when nobody pulls is held by the node, also while it closes. */
+export class Requests {
+  readonly arrived = new Gate()
+  readonly ready: Sourced<unknown>[]
+  readonly done = new Set<string>()
+  /** Outstanding, by shard. */
+  readonly waiting = new Map<string, number>()
+  private readonly running: Running
+  private readonly asked: Asked
+  private failure: { readonly error: unknown } | undefined
+
+  constructor(running: Running, asked: Asked) {
+    this.running = running
+    this.asked = asked
+    this.ready = running.node.held as Sourced<unknown>[]
+  }
+
+  /** Answered and not delivered, or outstanding. */
+  held(shard: string): number {
+    return (this.waiting.get(shard) ?? 0) + this.ready.filter((sourced) => sourced.shard === shard).length
+  }
+
+  async ask(shard: string): Promise<void> {
+    const { ctx, env, node } = this.running
+    this.waiting.set(shard, (this.waiting.get(shard) ?? 0) + 1)
+    try {
+      const event = await this.asked.request(shard)
+      if (event.kind === 'item') this.ready.push({ item: event.item, shard })
+      if (event.kind === 'done') this.done.add(shard)
+      if (event.kind === 'lost') {
+        ctx.metrics.counter('lost').add(1)
+        env.emit({ node: node.path, shard, ...event })
+      }
+    } catch (error) {
+      if (this.failure === undefined && !ctx.signal.aborted) this.failure = { error }
+      else if (error !== this.failure?.error) ctx.late(error)
+    }
+    const left = this.waiting.get(shard)! - 1
+    if (left === 0) this.waiting.delete(shard)
+    else this.waiting.set(shard, left)
+    this.arrived.open()
+  }
+
+  /** Waits for an answer, and throws what a request failed with. */
+  async answer(): Promise<void> {
+    if (this.failure === undefined) await this.running.ctx.abortable(this.arrived.wait())
+    if (this.failure !== undefined) throw this.failure.error
+  }
+
+  async close(): Promise<void> {
+    this.running.abort()
+    await this.asked.close().catch((error: unknown) => this.running.ctx.late(error))
+    while (this.waiting.size > 0) await this.arrived.wait()
+  }
 }
 
 export interface GatherRules {
@@ -19,68 +75,35 @@ export interface GatherRules {
 export const itemOnly = (ready: Sourced<unknown>[]) => ready.shift()!.item
 
 /**
- * Keeps requests outstanding and delivers what comes, driven by the answers alone. An item that comes when nobody pulls is held, also while
- * this closes. `sync` makes rounds: nothing is delivered before all have answered, nothing is asked before all is delivered.
+ * Keeps requests outstanding and delivers what comes, driven by the answers alone. `sync` makes rounds: nothing is delivered before
+ * all have answered, nothing is asked before all is delivered.
  */
 async function* gather(running: Running, asked: Asked, rules: GatherRules): AsyncGenerator<unknown> {
-  const { node, ctx, env } = running
   const { sync, inFlight, reissue, deliver } = rules
-  const ready = node.held as Sourced<unknown>[]
-  const outstanding = new Map<string, number>()
-  const done = new Set<string>()
-  const arrived = new Gate()
-  let waiting = 0
-  let failure: { readonly error: unknown } | undefined
-
-  const ask = async (shard: string) => {
-    waiting++
-    outstanding.set(shard, (outstanding.get(shard) ?? 0) + 1)
-    try {
-      const event = await asked.request(shard)
-      if (event.kind === 'item') ready.push({ item: event.item, shard })
-      if (event.kind === 'done') done.add(shard)
-      if (event.kind === 'lost') {
-        env.metrics.counter('lost').add(1)
-        env.emit({ node: node.path, shard, ...event })
-      }
-    } catch (error) {
-      if (failure === undefined && !ctx.signal.aborted) failure = { error }
-      else if (error !== failure?.error) ctx.late(error)
-    }
-    waiting--
-    outstanding.set(shard, outstanding.get(shard)! - 1)
-    arrived.open()
-  }
+  const requests = new Requests(running, asked)
+  const { ready, done, waiting } = requests
   const topUp = () => {
-    for (const shard of asked.shards) {
-      const held = () => (outstanding.get(shard) ?? 0) + ready.filter((sourced) => sourced.shard === shard).length
-      while (!done.has(shard) && held() < inFlight) void ask(shard)
-    }
+    for (const shard of asked.shards)
+      while (!done.has(shard) && requests.held(shard) < inFlight) void requests.ask(shard)
   }
-  const empty = () => (sync ? waiting > 0 : ready.length === 0)
   try {
     for (;;) {
       if (!sync || ready.length === 0) topUp()
-      while (empty() && failure === undefined) {
-        if (waiting === 0 || asked.ended === true) return
-        await ctx.abortable(arrived.wait())
+      while (sync ? waiting.size > 0 : ready.length === 0) {
+        if (waiting.size === 0 || asked.ended === true) return
+        await requests.answer()
         if (!sync) topUp()
-      }
-      if (failure !== undefined) throw failure.error
-      if (ready.length === 0) {
-        if (asked.shards.every((shard) => done.has(shard))) return
-        continue
       }
       const order = asked.shards
       if (sync) ready.sort((a, b) => order.indexOf(a.shard) - order.indexOf(b.shard))
-      const item = deliver(ready)
-      if (reissue === 'before') topUp()
-      yield item
+      if (ready.length > 0) {
+        const item = deliver(ready)
+        if (reissue === 'before') topUp()
+        yield item
+      } else if (order.every((shard) => done.has(shard))) return
     }
   } finally {
-    running.abort()
-    await asked.close().catch((error: unknown) => ctx.late(error))
-    while (waiting > 0) await arrived.wait()
+    await requests.close()
   }
 }
 
@@ -89,7 +112,7 @@ export function gatherShards(
   running: Running,
   from: Sharded<unknown>,
   rules: GatherRules & { readonly stages: readonly Stage[] },
-) {
+): AsyncIterator<unknown> {
   const { ctx } = running
   const { sync, inFlight, stages } = rules
   const source = 'of' in from ? ctx.use(from) : from
@@ -105,25 +128,28 @@ export function gatherShards(
   return gather(running, asked, rules)
 }
 
-/** Branches that work at the same time: each until it holds an item, or, if it is no output, without end. */
-export function gatherBranches(running: Running, output: readonly number[]): AsyncIterator<unknown> {
-  const { inputs } = running
+/** Branches of a plan as shards, by index. With `drain`, one that is no output works without end and gives nothing. */
+export function branches({ inputs }: Running, output: readonly number[], drain: boolean): Asked {
   const live = new Set(output.map(String))
-  const asked: Asked = {
+  return {
     shards: inputs.map((_, i) => String(i)),
     get ended() {
       return live.size === 0
     },
-    async request(shard): Promise<SourceEvent<unknown>> {
-      let item = await inputs[Number(shard)]!.pull()
-      while (item !== END && !live.has(shard)) item = await inputs[Number(shard)]!.pull()
-      if (item === END) live.delete(shard)
-      return item === END ? { kind: 'done' } : { kind: 'item', item }
+    async request(shard) {
+      let result: IteratorResult<unknown>
+      do result = await inputs[Number(shard)]!.pull()
+      while (drain && result.done !== true && !live.has(shard))
+      if (result.done === true) live.delete(shard)
+      return result.done === true ? { kind: 'done' } : { kind: 'item', item: result.value }
     },
     close: async () => void (await Promise.all(inputs.map((input) => input.close()))),
   }
-  return gather(running, asked, { sync: false, inFlight: 1, reissue: 'after', deliver: itemOnly })
 }
+
+/** Branches that work at the same time, each until it holds an item. */
+export const gatherBranches = (running: Running, output: readonly number[]): AsyncIterator<unknown> =>
+  gather(running, branches(running, output, true), { sync: false, inFlight: 1, reissue: 'after', deliver: itemOnly })
 
 export interface MapOptions {
   /** Calls running, or finished and not yet delivered, at most. */
@@ -136,26 +162,27 @@ export interface MapOptions {
 export function gatherCalls(
   running: Running,
   fn: (item: unknown) => unknown,
-  { concurrency, ordered }: MapOptions,
+  options: MapOptions,
 ): AsyncIterator<unknown> {
   const source = running.inputs[0]!
   let pulled: Promise<unknown> = Promise.resolve()
   let before: Promise<unknown> = Promise.resolve()
-  const call = async (item: Promise<unknown>): Promise<SourceEvent<unknown>> => {
-    const value = await item
-    return value === END ? { kind: 'done' } : { kind: 'item', item: await fn(value) }
+  const call = async (item: Promise<IteratorResult<unknown>>): Promise<SourceEvent<unknown>> => {
+    const { done, value } = await item
+    return done === true ? { kind: 'done' } : { kind: 'item', item: await fn(value) }
   }
   const asked: Asked = {
     shards: ['calls'],
     request() {
-      pulled = pulled.then(() => source.pull())
-      const answer = call(pulled)
-      if (!ordered) return answer
+      const item = pulled.then(() => source.pull())
+      pulled = item
+      const answer = call(item)
+      if (!options.ordered) return answer
       const inTurn = before.then(() => answer)
       before = inTurn.catch(() => answer.catch(() => undefined))
       return inTurn
     },
     close: () => source.close(),
   }
-  return gather(running, asked, { sync: false, inFlight: concurrency, reissue: 'after', deliver: itemOnly })
+  return gather(running, asked, { sync: false, inFlight: options.concurrency, reissue: 'after', deliver: itemOnly })
 }

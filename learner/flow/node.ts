@@ -28,6 +28,7 @@ const UNMEASURED: NodeMeasure = { itemsIn: 0, itemsOut: 0, busyMs: 0, waitedUpst
 export class PlanNode {
   readonly spec: NodeSpec
   readonly path: string
+  readonly operator: string
   readonly inputs: readonly PlanNode[]
   readonly uses: readonly ResourceKey<never>[]
   state: unknown
@@ -39,6 +40,7 @@ export class PlanNode {
   constructor(spec: NodeSpec, path: string) {
     this.spec = spec
     this.path = path
+    this.operator = spec.operator
     this.inputs = spec.inputs ?? []
     this.uses = spec.definition?.uses ?? []
     this.load()

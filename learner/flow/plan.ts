@@ -63,7 +63,10 @@ export class Plan {
 
   /** The items of a queue, oldest first. It ends when the queue is empty and every writer has ended. */
   dequeue<T>({ node }: Queue<T>): Flow<T> {
-    return new Flow(this.book, this.add({ operator: 'dequeue', inputs: [node], run: (running) => read(running, node) }))
+    return new Flow(
+      this.book,
+      this.add({ operator: 'dequeue', inputs: [node], run: (running) => read(running, { key: node, buffer: node }) }),
+    )
   }
 
   /**

@@ -1,4 +1,4 @@
-import { END, Gate } from './running.ts'
+import { branches, Requests } from './gather.ts'
 import type { Running } from './running.ts'
 
 /** What '*' takes at most in one turn, so that a branch that always has an item leaves the others theirs. */
@@ -27,61 +27,44 @@ export function freshTurns({ weights, seed }: Turns): State {
 }
 
 /**
- * Branches in turn, each as many items as its weight. A branch that waits for another one (a full queue, an empty one) is passed
- * over and its item taken in a later turn; one of weight '*' also when its item does not come without an event of the outer world.
+ * Branches in turn, each as many items as its weight. A branch that waits for another one (a full queue, an empty one) is passed over and
+ * its item taken in a later turn; one of weight '*' also when its item does not come without an event of the outer world.
  */
 export async function* takeTurns(running: Running, { weights, output }: Turns): AsyncGenerator<unknown> {
-  const { node, ctx, inputs } = running
-  const state = node.state as State
-  const held = node.held as { readonly branch: number; readonly item: unknown }[]
-  const live = new Set(inputs.keys())
-  const pending = new Map<number, Promise<void>>()
-  const stalled = new Set<number>()
-  const changed = new Gate()
-  let failure: { readonly error: unknown } | undefined
-
+  const state = running.node.state as State
+  const asked = branches(running, output, false)
+  const requests = new Requests(running, asked)
+  const { ready, done, waiting } = requests
+  const stalled = new Set<string>()
+  const waits = (shard: string) => done.has(shard) || (waiting.has(shard) && stalled.has(shard))
   running.onStall = (branch) => {
-    stalled.add(branch)
-    changed.open()
-  }
-  const waits = (branch: number) => pending.has(branch) && stalled.has(branch)
-  const pull = async (branch: number) => {
-    try {
-      const item = await inputs[branch]!.pull()
-      if (item === END) live.delete(branch)
-      else held.push({ branch, item })
-    } catch (error) {
-      if (failure === undefined && !ctx.signal.aborted) failure = { error }
-      else ctx.late(error)
-    }
-    pending.delete(branch)
-    changed.open()
+    stalled.add(String(branch))
+    requests.arrived.open()
   }
   try {
-    while (output.some((branch) => live.has(branch))) {
-      if (failure !== undefined) throw failure.error
+    while (asked.ended !== true || ready.length > 0) {
       const { turn } = state
-      const at = held.findIndex(({ branch }) => branch === turn)
-      if (state.left === 0 || (!live.has(turn) && at < 0)) {
+      const shard = String(turn)
+      const at = ready.findIndex((sourced) => sourced.shard === shard)
+      if (state.left === 0 || (at < 0 && done.has(shard))) {
         nextTurn(state, weights)
       } else if (at >= 0) {
         state.left--
-        const [taken] = held.splice(at, 1)
+        const [taken] = ready.splice(at, 1)
         if (output.includes(turn)) yield taken!.item
-      } else if (!pending.has(turn)) {
-        stalled.delete(turn)
-        pending.set(turn, pull(turn))
-        for (let i = 0; weights[turn] === '*' && pending.has(turn) && i < PROMPT; i++) await undefined
-        if (weights[turn] === '*' && pending.has(turn)) stalled.add(turn)
-      } else if (waits(turn) && ![...live].every(waits)) {
+      } else if (!waiting.has(shard)) {
+        stalled.delete(shard)
+        void requests.ask(shard)
+        for (let i = 0; weights[turn] === '*' && waiting.has(shard) && i < PROMPT; i++) await undefined
+        if (weights[turn] === '*') stalled.add(shard)
+      } else if (waits(shard) && !asked.shards.every(waits)) {
         nextTurn(state, weights)
       } else {
-        await ctx.abortable(changed.wait())
+        await requests.answer()
       }
     }
   } finally {
-    await Promise.all(inputs.map((input) => input.close()))
-    await Promise.all(pending.values())
+    await requests.close()
   }
 }
 

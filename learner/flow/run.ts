@@ -2,7 +2,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlanNode } from './node.ts'
 import { demand } from './operator.ts'
-import { END, Running } from './running.ts'
+import { Running } from './running.ts'
 import type { Env } from './running.ts'
 import type { RunOptions } from './types.ts'
 
@@ -64,9 +64,9 @@ export class Run<T = unknown> implements AsyncIterableIterator<T, undefined>, As
     signal?.addEventListener('abort', abort)
     try {
       while (signal?.aborted !== true) {
-        const item = await root.pull()
-        if (item === END) break
-        yield item as T
+        const { done, value } = await root.pull()
+        if (done === true) break
+        yield value as T
       }
     } catch (error) {
       failure = error

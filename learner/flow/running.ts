@@ -4,10 +4,11 @@ import type { PlanNode } from './node.ts'
 import { demand } from './operator.ts'
 import type { Context, NodeMeasure, PlanEvent, ResourceKey, Scope } from './types.ts'
 
-/** The end of a stream, and no item from this one. Both are told apart from every item a user can make. */
-export const END: unique symbol = Symbol('end')
+/** What a step gives that has no item for this one; told apart from every item a user can make. */
 export const SKIP: unique symbol = Symbol('skip')
 export const DONE = { done: true, value: undefined } as const
+
+type Result = IteratorResult<unknown>
 
 /** Where a node runs: its run, and who wants to know that it waits for another branch of the plan. */
 export interface Env {
@@ -18,7 +19,7 @@ export interface Env {
   readonly closeErrors: Set<unknown>
   readonly located: WeakSet<object>
   /** One object a run for what several nodes share. */
-  readonly shared: Map<object, unknown>
+  readonly shared: Map<PlanNode, unknown>
   readonly emit: (event: PlanEvent) => void
   readonly stalled?: (() => void) | undefined
 }
@@ -66,15 +67,13 @@ export class NodeContext implements Context {
 
   use<R>(key: ResourceKey<R>): R {
     const declared = this.of.uses.some(({ name }) => name === key.name)
-    demand(declared, `${this.of.spec.operator} does not declare that it uses '${key.name}'`, {
-      code: 'E_PLAN_RESOURCE',
-    })
+    demand(declared, `${this.of.operator} does not declare that it uses '${key.name}'`, { code: 'E_PLAN_RESOURCE' })
     return this.env.resources.get(key.name) as R
   }
 
-  async wait<V>(promise: Promise<V>, side: 'Up' | 'Down' = 'Up'): Promise<V> {
+  wait<V>(promise: Promise<V>, side: 'Up' | 'Down' = 'Up'): Promise<V> {
     this.env.stalled?.()
-    return await this.abortable(promise, side)
+    return this.abortable(promise, side)
   }
 
   /** Waits without saying so; rejects when this part of the plan is closed, and leaves nothing behind at a promise that lives on. */
@@ -101,10 +100,10 @@ export class NodeContext implements Context {
   /** The error with its place in the plan, added once, by the node it came out of first. */
   locate(error: unknown): unknown {
     const { reason, located } = this.env
-    const { name, message, cause } = error instanceof Error ? error : new Error(String(error), { cause: error })
-    if (error === reason || (error instanceof Error && located.has(error))) return error
+    const { name, message, cause } = error instanceof Error ? error : new Error(String(error))
+    if (error === reason || located.has(Object(error))) return error
     if (this.signal.aborted && (name === 'AbortError' || cause === reason)) return reason
-    const where = { operator: this.of.spec.operator, path: this.node }
+    const where = { operator: this.of.operator, path: this.node }
     const placed = isMillraceError(error)
       ? new MillraceError(error.code, message, { ...error.where, ...where }, { cause: error })
       : new MillraceError('E_OPERATOR', `${where.operator} failed: ${message}`, where, { cause: error })
@@ -126,48 +125,43 @@ export class Running {
   readonly env: Env
   readonly ctx: NodeContext
   readonly inputs: readonly Running[]
-  items = 0
-  pullMs = 0
-  /** Between delivering an item and the next pull. */
-  gapMs = 0
   /** An input waits for another branch: unless this node listens, so does whoever listens to it. */
   onStall: ((input: number) => void) | undefined
-  private readonly steps: readonly NodeContext[]
+  private readonly nodes: readonly NodeContext[]
   private readonly iterator: AsyncIterator<unknown>
-  private working: unknown
+  private pullMs = 0
+  private gapMs = 0
   private since = 0
+  private working: Promise<Result> | undefined
   private ended = false
   private closing: Promise<void> | undefined
 
   /** Starts everything upstream, too. */
   constructor(node: PlanNode, env: Env) {
-    const nodes: PlanNode[] = []
-    for (let head = node; head.spec.step !== undefined; head = head.inputs[0]!) nodes.unshift(head)
-    const first = nodes[0] ?? node
+    const nodes = [node]
+    while (nodes[0]!.spec.step && nodes[0]!.inputs[0]!.spec.step) nodes.unshift(nodes[0]!.inputs[0]!)
     this.node = node
     this.env = env
-    this.inputs = first.inputs
-      .filter(({ spec }) => spec.run ?? spec.step)
+    this.inputs = nodes[0]!.inputs
+      .filter(({ spec }) => spec.outputs === undefined && spec.kind !== 'atSource')
       .map((input, i) => new Running(input, { ...env, stalled: () => (this.onStall ?? env.stalled)?.(i) }))
-    this.steps = nodes.map((step) => new NodeContext(step, env))
-    this.ctx = this.steps.at(-1) ?? new NodeContext(node, env)
-    this.steps.forEach((step, i) => (step.of.measure = () => this.measureStep(i)))
-    if (this.steps.length === 0) node.measure = () => this.measure()
+    this.nodes = nodes.map((each) => new NodeContext(each, env))
+    this.ctx = this.nodes.at(-1)!
+    nodes.forEach((each, i) => (each.measure = () => this.measure(i)))
     this.iterator = node.spec.run?.(this) ?? { next: () => this.nextOfSteps() }
   }
 
-  /** The next item, or END, at which everything upstream is closed already. */
-  async pull(): Promise<unknown> {
-    if (this.ended) return END
+  /** The next item, or the end, at which everything upstream is closed already. */
+  async pull(): Promise<Result> {
+    if (this.ended) return DONE
     const start = performance.now()
     if (this.since > 0) this.gapMs += start - this.since
     try {
-      const working = this.iterator.next()
-      this.working = working
-      const result = await working
+      this.working = this.iterator.next()
+      const result = await this.working
       if (result.done !== true) {
-        this.items++
-        return result.value
+        if (!this.node.spec.step) this.ctx.itemsOut++
+        return result
       }
     } catch (error) {
       throw this.ctx.locate(error)
@@ -177,13 +171,12 @@ export class Running {
     }
     this.ended = true
     await this.close()
-    return END
+    return DONE
   }
 
   abort(): void {
     if (this.ctx.signal.aborted) return
-    for (const ctx of [this.ctx, ...this.steps]) ctx.abort()
-    for (const input of this.inputs) input.abort()
+    for (const part of [...this.nodes, ...this.inputs]) part.abort()
   }
 
   close(): Promise<void> {
@@ -197,51 +190,44 @@ export class Running {
     await Promise.all(this.inputs.map((input) => input.close()))
   }
 
-  private async nextOfSteps(): Promise<IteratorResult<unknown>> {
+  private async nextOfSteps(): Promise<Result> {
     for (;;) {
-      let value = await this.inputs[0]!.pull()
-      if (value === END) return DONE
+      const result = await this.inputs[0]!.pull()
+      if (result.done === true) return result
+      let value: unknown = result.value
       let before = performance.now()
-      for (const step of this.steps) {
-        step.itemsIn++
+      for (const ctx of this.nodes) {
+        ctx.itemsIn++
         try {
-          value = step.of.spec.step!(value, step.scope)
+          value = ctx.of.spec.step!(value, ctx.scope)
           if (value instanceof Promise) value = await value
         } catch (error) {
-          throw step.locate(error)
+          throw ctx.locate(error)
         }
         const after = performance.now()
-        step.busyMs += after - before
+        ctx.busyMs += after - before
         before = after
         if (value === SKIP) break
-        step.itemsOut++
+        ctx.itemsOut++
       }
       if (value !== SKIP) return { done: false, value }
     }
   }
 
-  private measure(): NodeMeasure {
-    const sum = (of: 'items' | 'pullMs') => this.inputs.reduce((total, input) => total + input[of], 0)
-    const waitedUpstreamMs = sum('pullMs') + this.ctx.waitedUpMs
+  /** Of step i, or of the only node. */
+  private measure(i: number): NodeMeasure {
+    const sum = <V>(all: readonly V[], of: (one: V) => number) => all.reduce((total, one) => total + of(one), 0)
+    const busy = (ctx: NodeContext) => ctx.busyMs
+    const { itemsIn, itemsOut, busyMs, waitedUpMs, waitedDownMs } = this.nodes[i]!
+    const up = sum(this.inputs, (input) => input.pullMs) + sum(this.nodes.slice(0, i), busy) + waitedUpMs
+    const waitedDownstreamMs = this.gapMs + sum(this.nodes.slice(i + 1), busy) + waitedDownMs
+    if (this.node.spec.step) return { itemsIn, itemsOut, busyMs, waitedUpstreamMs: up, waitedDownstreamMs }
     return {
-      itemsIn: this.inputs.length > 0 ? sum('items') : this.items,
-      itemsOut: this.items,
-      busyMs: Math.max(0, this.pullMs - waitedUpstreamMs - this.ctx.waitedDownMs),
-      waitedUpstreamMs,
-      waitedDownstreamMs: this.gapMs + this.ctx.waitedDownMs,
-    }
-  }
-
-  private measureStep(i: number): NodeMeasure {
-    const busy = (steps: readonly NodeContext[]) => steps.reduce((sum, { busyMs }) => sum + busyMs, 0)
-    const { itemsIn, itemsOut, busyMs } = this.steps[i]!
-    const waitedUpstreamMs = this.inputs[0]!.pullMs + busy(this.steps.slice(0, i))
-    return {
-      itemsIn,
+      itemsIn: this.inputs.length > 0 ? sum(this.inputs, (input) => input.ctx.itemsOut) : itemsOut,
       itemsOut,
-      busyMs,
-      waitedUpstreamMs,
-      waitedDownstreamMs: this.gapMs + busy(this.steps.slice(i + 1)),
+      busyMs: Math.max(0, this.pullMs - up - waitedDownMs),
+      waitedUpstreamMs: up,
+      waitedDownstreamMs,
     }
   }
 }

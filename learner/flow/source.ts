@@ -1,11 +1,10 @@
-import { DONE, END, type Running } from './running.ts'
+import { DONE, type Running } from './running.ts'
 
 type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>
 
 /** What is upstream as an operator sees it. */
 export function iterableOf(input: Running): AsyncIterable<unknown> {
-  const result = (value: unknown): IteratorResult<unknown> => (value === END ? DONE : { done: false, value })
-  const iterator = { next: () => input.pull().then(result), return: () => input.close().then(() => DONE) }
+  const iterator = { next: () => input.pull(), return: () => input.close().then(() => DONE) }
   return { [Symbol.asyncIterator]: () => iterator }
 }
 
