@@ -51,7 +51,7 @@ export function write(running: Running, key: PlanNode, rules: WriteRules): Async
       held.shift()
     }
     while (full() && [...channel.readers.values()].includes(buffer) && !ctx.signal.aborted) {
-      await ctx.wait(channel.changed.wait(), 'Down').catch(() => {}) // closed: the loop sees it
+      await ctx.wait(channel.changed.wait(), 'downMs').catch(() => {}) // closed: the loop sees it
     }
     // Past the capacity when all of it stops: a checkpoint has what can no longer be handed over.
     if (!full() || ctx.signal.aborted || channel.readers.size === 0) held.push(item)

@@ -1,27 +1,14 @@
-import { batch, flatten, take } from './builtins.ts'
 import { output, write, type WriteRules } from './channel.ts'
-import { gatherBranches, gatherCalls, type GatherRules, gatherShards, itemOnly, type MapOptions } from './gather.ts'
+import { gatherBranches, gatherCalls, type GatherRules, gatherShards } from './gather.ts'
 import type { NodeSpec, PlanNode } from './node.ts'
-import { definitionOf, demandInteger, demandOneOf } from './operator.ts'
-import { SKIP } from './running.ts'
-import { iterableOf } from './source.ts'
-import type {
-  GatherOptions,
-  Operator,
-  QueueOptions,
-  ResourceKey,
-  RunOptions,
-  Sharded,
-  Sourced,
-  Stage,
-} from './types.ts'
-
-type Step = (item: unknown, scope: unknown) => unknown
+import { definitionOf, demandInteger, demandOneOf, operator } from './operator.ts'
+import { DONE, type Running, SKIP } from './running.ts'
+import type { GatherOptions, Operator, QueueOptions, Sourced, Stage } from './types.ts'
 
 /** What flows write their nodes into: the inside of a plan. */
 export interface Book {
   add(spec: NodeSpec): PlanNode
-  iterate(node: PlanNode, options?: RunOptions): AsyncIterableIterator<unknown>
+  iterate(node: PlanNode): AsyncIterableIterator<unknown>
 }
 
 /** A bounded queue between two parts of a plan. The type of its items exists in types only. */
@@ -30,8 +17,6 @@ export interface Queue<T> {
   readonly options: QueueOptions
   carries?(item: T): T
 }
-
-export const WHEN_FULL = ['block', 'dropOldest', 'dropNewest'] as const
 
 /** The items of a node of a plan, in order; nothing runs until they are pulled. They can be taken once: see `duplicate`. */
 export class Flow<T> implements AsyncIterable<T> {
@@ -45,24 +30,19 @@ export class Flow<T> implements AsyncIterable<T> {
 
   /** Through an operator made by `operator(...)`. */
   via<U>(operator: Operator<T, U>): Flow<U> {
-    const { name, params } = operator
-    const definition = definitionOf(operator)
-    if (definition.each !== undefined) return this.add(name, { params, definition, step: definition.each as Step })
-    const run = definition.run as (source: AsyncIterable<unknown>, scope: unknown) => AsyncIterator<unknown>
-    return this.add(name, { params, definition, run: ({ inputs, ctx }) => run(iterableOf(inputs[0]!), ctx.scope) })
+    return this.add(codeOf(operator))
   }
 
   /**
    * A function of each item. With a `concurrency` over 1, that many calls are running or finished and undelivered at most (and as many
-   * items are pulled ahead); results keep the order of the items unless `ordered` is false.
+   * items are pulled ahead); results keep the order of the items.
    */
-  forEach<U>(fn: (item: T) => U | Promise<U>, options: Partial<MapOptions> = {}): Flow<U> {
-    const { concurrency = 1, ordered = true } = options
+  forEach<U>(fn: (item: T) => U | Promise<U>, { concurrency = 1 }: { readonly concurrency?: number } = {}): Flow<U> {
     demandInteger(concurrency, 1, 'forEach: concurrency')
-    const call = fn as (item: unknown) => unknown
-    if (concurrency === 1) return this.add('forEach', { params: { fn: nameOf(fn) }, step: call })
-    const params = { fn: nameOf(fn), concurrency, ordered }
-    return this.add('forEach', { params, run: (running) => gatherCalls(running, call, { concurrency, ordered }) })
+    const step = fn as (item: unknown) => unknown
+    if (concurrency === 1) return this.add({ operator: named('forEach', fn), step })
+    const run = (running: Running) => gatherCalls(running, step, concurrency)
+    return this.add({ operator: named('forEach', fn), params: { concurrency }, run })
   }
 
   /** The items of which the function is true. */
@@ -71,7 +51,7 @@ export class Flow<T> implements AsyncIterable<T> {
       const kept = keep(item as T)
       return kept instanceof Promise ? kept.then((yes) => (yes ? item : SKIP)) : kept ? item : SKIP
     }
-    return this.add('filter', { params: { fn: nameOf(keep) }, step })
+    return this.add({ operator: named('filter', keep), step })
   }
 
   /** Arrays of `size` consecutive items; the last may be shorter. */
@@ -86,8 +66,7 @@ export class Flow<T> implements AsyncIterable<T> {
 
   /** `forEach` and `flatten`: every part of what the function gives for an item. */
   combine<U>(fn: (item: T) => Iterable<U> | Promise<Iterable<U>>): Flow<U> {
-    const params = { fn: nameOf(fn) }
-    return this.add<Iterable<U>>('combine', { params, step: fn as Step }).flatten()
+    return this.add<Iterable<U>>({ operator: named('combine', fn), step: fn as (item: unknown) => unknown }).flatten()
   }
 
   /** The first `count` items, after which everything upstream is closed. */
@@ -98,28 +77,27 @@ export class Flow<T> implements AsyncIterable<T> {
   /** The items of this and other flows, whichever is ready first. */
   union<U = never>(...others: readonly Flow<U>[]): Flow<T | U> {
     const inputs = [this.node, ...others.map((other) => other.node)]
-    return this.add('union', { inputs, run: (running) => gatherBranches(running, [...inputs.keys()]) })
+    return this.add({ operator: 'union', inputs, run: (running) => gatherBranches(running, [...inputs.keys()]) })
   }
 
   /**
-   * Every item for each of `count` flows. Each has a buffer (1 item, unless told), so that none is further ahead than that of the slowest; what happens when a buffer is full is named by `whenFull` (`block` unless told: the others wait).
+   * Every item for each of `count` flows. Each has a buffer (1 item, unless told), so that none is further ahead than that of
+   * the slowest; what happens when a buffer is full is named by `whenFull` (`block` unless told: the others wait).
    * Each has to be used in the plan that runs.
    */
   duplicate(count: number, options: Partial<QueueOptions> = {}): Flow<T>[] {
-    return this.fanOut('duplicate', { ...options, count })
+    return this.fanOut('duplicate', count, options)
   }
 
   /** Every item for one of `count` flows: number `route(item)`. Buffers as in `duplicate`. */
   split(count: number, route: (item: T) => number, options: Partial<QueueOptions> = {}): Flow<T>[] {
-    return this.fanOut('split', { ...options, count, route: route as WriteRules['route'] & {} })
+    return this.fanOut(named('split', route), count, { ...options, route: route as (item: unknown) => number })
   }
 
   /** Puts every item into a queue and passes it on. The queue ends when its writers have, and its writers when its readers have. */
-  enqueue(queue: Queue<T>): Flow<T> {
-    return this.add('enqueue', {
-      writes: queue.node,
-      run: (running) => write(running, queue.node, { buffers: [queue.node], ...queue.options }),
-    })
+  enqueue({ node, options }: Queue<T>): Flow<T> {
+    const run = (running: Running) => write(running, node, { buffers: [node], ...options })
+    return this.add({ operator: 'enqueue', writes: node, run })
   }
 
   /** Runs the plan up to here, without resources; see `plan.run`. */
@@ -127,47 +105,35 @@ export class Flow<T> implements AsyncIterable<T> {
     return this.book.iterate(this.node) as AsyncIterableIterator<T>
   }
 
-  protected add<U>(operator: string, spec: Omit<NodeSpec, 'operator'>): Flow<U> {
-    return new Flow(this.book, this.book.add({ operator, inputs: [this.node], ...spec }))
+  protected add<U>(spec: NodeSpec): Flow<U> {
+    return new Flow(this.book, this.book.add({ inputs: [this.node], ...spec }))
   }
 
-  private fanOut(operator: string, options: Partial<WriteRules> & { readonly count: number }): Flow<T>[] {
-    const { count, route, capacity = 1, whenFull = 'block' } = options
+  private fanOut(operator: string, count: number, options: Partial<WriteRules>): Flow<T>[] {
+    const { capacity = 1, whenFull = 'block' } = options
     demandInteger(count, 1, `${operator}: count`)
-    demandInteger(capacity, 1, `${operator}: capacity`)
-    demandOneOf(whenFull, WHEN_FULL, `${operator}: whenFull`)
-    const outputs: PlanNode[] = []
-    const rules: WriteRules = { buffers: outputs, capacity, whenFull, ...(route && { route }) }
-    const params = { ...(route && { fn: nameOf(route) }), count, capacity, whenFull }
-    const head: PlanNode = this.add(operator, {
-      params,
-      outputs: count,
-      run: (running) => write(running, head, rules),
-    }).node
+    const params = checkQueue({ capacity, whenFull }, operator)
+    const buffers: PlanNode[] = []
+    const rules = { ...options, ...params, buffers }
+    const run: NodeSpec['run'] = (running) => write(running, head, rules)
+    const head = this.book.add({ operator, inputs: [this.node], params: { count, ...params }, outputs: count, run })
     for (let i = 0; i < count; i++) {
       const spec = { operator, path: `${head.path}/${i}`, inputs: [head] }
-      outputs.push(this.book.add({ ...spec, run: (running) => output(running, head, rules) }))
+      buffers.push(this.book.add({ ...spec, run: (running) => output(running, head, rules) }))
     }
-    return outputs.map((node) => new Flow(this.book, node))
+    return buffers.map((node) => new Flow(this.book, node))
   }
 }
 
 /** What comes right out of a gather, where it is still known which shard an item came from. */
 export class GatheredFlow<T> extends Flow<T> {
-  private readonly rules: Pick<GatherRules, 'deliver'>
-
-  constructor(book: Book, node: PlanNode, rules: Pick<GatherRules, 'deliver'>) {
-    super(book, node)
-    this.rules = rules
-  }
-
   /**
    * Pairs every item with the shard it came from. The pair is made where the item arrives and stays together through anything that
    * buffers (RLlib Flow's Q2); this is why only a gathered flow has it.
    */
   zipWithSource(): Flow<Sourced<T>> {
-    const zipped = this.add<Sourced<T>>('zipWithSource', { step: (pair) => pair })
-    this.rules.deliver = (ready) => ready.shift()
+    const zipped = this.add<Sourced<T>>({ operator: 'zipWithSource', step: (pair) => pair })
+    this.node.zipped = true
     return zipped
   }
 }
@@ -177,24 +143,15 @@ export class ParallelFlow<T> {
   readonly node: PlanNode
   readonly carries?: () => T
   private readonly book: Book
-  private readonly from: Sharded<unknown>
-  private readonly stages: readonly Stage[]
 
-  constructor(
-    book: Book,
-    node: PlanNode,
-    { from, stages }: { readonly from: Sharded<unknown>; readonly stages: readonly Stage[] },
-  ) {
+  constructor(book: Book, node: PlanNode) {
     this.book = book
     this.node = node
-    this.from = from
-    this.stages = stages
   }
 
   /** Runs a named stage where the items are made. */
   atSource<U>({ name, params }: Stage<T, U>): ParallelFlow<U> {
-    const node = this.book.add({ operator: name, params, kind: 'atSource', inputs: [this.node] })
-    return new ParallelFlow(this.book, node, { from: this.from, stages: [...this.stages, { name, params }] })
+    return new ParallelFlow(this.book, this.book.add({ operator: name, params, kind: 'atSource', inputs: [this.node] }))
   }
 
   /**
@@ -202,37 +159,85 @@ export class ParallelFlow<T> {
    * received all of this one, so every source is idle while downstream works. A shard that is lost or done makes a round shorter.
    */
   gatherSync(): GatheredFlow<T> {
-    return this.gather('gatherSync', { sync: true, inFlight: 1, reissue: 'after' })
+    return this.gather('gatherSync', { mode: 'sync', inFlight: 1, reissue: 'after' })
   }
 
   /** As `gatherSync`, with a round as one array. */
   batchAcrossShards(): Flow<T[]> {
-    const deliver: GatherRules['deliver'] = (ready) => ready.splice(0).map(({ item }) => item)
-    return this.gather('batchAcrossShards', { sync: true, inFlight: 1, reissue: 'after', deliver })
+    return this.gather('batchAcrossShards', { mode: 'sync', inFlight: 1, reissue: 'after', rounds: true })
   }
 
   /** Items as they complete. At most `inFlight` a shard are asked for or undelivered. */
   gatherAsync({ inFlight = 1, reissue = 'before' }: GatherOptions = {}): GatheredFlow<T> {
     demandInteger(inFlight, 1, 'gatherAsync: inFlight')
     demandOneOf(reissue, ['before', 'after'], 'gatherAsync: reissue')
-    return this.gather('gatherAsync', { sync: false, inFlight, reissue })
+    return this.gather('gatherAsync', { mode: 'async', inFlight, reissue })
   }
 
-  private gather<U>(operator: string, given: Omit<GatherRules, 'deliver'> & Partial<GatherRules>): GatheredFlow<U> {
-    const { from, stages } = this
-    const rules = { deliver: itemOnly, ...given, stages }
-    const params = given.sync ? null : { inFlight: given.inFlight, reissue: given.reissue }
-    const uses = 'of' in from ? { definition: { uses: [from as ResourceKey<never>] } } : {}
-    const node = this.book.add({
-      operator,
-      params,
-      inputs: [this.node],
-      ...uses,
-      run: (at) => gatherShards(at, from, rules),
-    })
-    return new GatheredFlow(this.book, node, rules)
+  private gather<U>(operator: string, rules: GatherRules): GatheredFlow<U> {
+    const params = rules.mode === 'sync' ? null : { inFlight: rules.inFlight, reissue: rules.reissue }
+    const run = (running: Running) => gatherShards(running, rules)
+    return new GatheredFlow(this.book, this.book.add({ operator, params, inputs: [this.node], run }))
   }
 }
 
-/** What the graph shows of a function. */
-const nameOf = (fn: (item: never) => unknown) => fn.name || 'anonymous'
+/** The node of an operator; as a source, its upstream is empty. */
+export function codeOf(descriptor: Operator<never, unknown>): NodeSpec {
+  const { name: operator, params } = descriptor
+  const definition = definitionOf(descriptor)
+  const { each, run } = definition
+  if (run === undefined) return { operator, params, definition, step: each! }
+  return { operator, params, definition, run: ({ inputs, ctx }) => run(iterableOf(inputs[0]), ctx.scope) }
+}
+
+/** @throws MillraceError E_PLAN_PARAMETER */
+export function checkQueue({ capacity, whenFull }: QueueOptions, what: string) {
+  demandInteger(capacity, 1, `${what}: capacity`)
+  demandOneOf(whenFull, ['block', 'dropOldest', 'dropNewest'], `${what}: whenFull`)
+  return { capacity, whenFull }
+}
+
+/** What is upstream, as an operator sees it. */
+function iterableOf(input: Running | undefined): AsyncIterable<unknown> {
+  const next = async () => DONE
+  const iterator = input === undefined ? { next } : { next: () => input.pull(), return: () => input.close().then(next) }
+  return { [Symbol.asyncIterator]: () => iterator }
+}
+
+const named = (operator: string, fn: (item: never) => unknown) => `${operator}(${fn.name || 'anonymous'})`
+
+const batch = operator({
+  name: 'batch',
+  check: ({ size }: { readonly size: number }) => demandInteger(size, 1, 'batch: size'),
+  state: () => ({ held: [] as unknown[] }),
+  async *run(source: AsyncIterable<unknown>, { params, state }) {
+    for await (const item of source) if (state.held.push(item) >= params.size) yield state.held.splice(0)
+    if (state.held.length > 0) yield state.held.splice(0)
+  },
+})
+
+const flatten = operator({
+  name: 'flatten',
+  state: () => ({ rest: [] as unknown[] }),
+  async *run(source: AsyncIterable<Iterable<unknown>>, { state }) {
+    while (state.rest.length > 0) yield state.rest.pop()
+    for await (const item of source) {
+      state.rest = [...item].reverse()
+      while (state.rest.length > 0) yield state.rest.pop()
+    }
+  },
+})
+
+const take = operator({
+  name: 'take',
+  check: ({ count }: { readonly count: number }) => demandInteger(count, 0, 'take: count'),
+  state: () => ({ taken: 0 }),
+  async *run(source: AsyncIterable<unknown>, { params, state }) {
+    if (state.taken >= params.count) return
+    for await (const item of source) {
+      state.taken++
+      yield item
+      if (state.taken >= params.count) return
+    }
+  },
+})

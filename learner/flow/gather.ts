@@ -1,5 +1,5 @@
 import { Gate, type Running } from './running.ts'
-import type { OpenSource, Sharded, SourceEvent, Sourced, Stage } from './types.ts'
+import type { OpenSource, SourceEvent, Sourced, Stage } from './types.ts'
 
 /** Who is asked for items: the shards of a source, the branches of a plan, or the calls of a function. */
 export interface Asked extends OpenSource<unknown> {
@@ -13,8 +13,8 @@ export class Requests {
   readonly arrived = new Gate()
   readonly ready: Sourced<unknown>[]
   readonly done = new Set<string>()
-  /** Outstanding, by shard. */
-  readonly waiting = new Map<string, number>()
+  /** The shards of the outstanding requests. */
+  readonly waiting: string[] = []
   private readonly running: Running
   private readonly asked: Asked
   private failure: { readonly error: unknown } | undefined
@@ -25,14 +25,9 @@ export class Requests {
     this.ready = running.node.held as Sourced<unknown>[]
   }
 
-  /** Answered and not delivered, or outstanding. */
-  held(shard: string): number {
-    return (this.waiting.get(shard) ?? 0) + this.ready.filter((sourced) => sourced.shard === shard).length
-  }
-
   async ask(shard: string): Promise<void> {
     const { ctx, env, node } = this.running
-    this.waiting.set(shard, (this.waiting.get(shard) ?? 0) + 1)
+    this.waiting.push(shard)
     try {
       const event = await this.asked.request(shard)
       if (event.kind === 'item') this.ready.push({ item: event.item, shard })
@@ -45,9 +40,7 @@ export class Requests {
       if (this.failure === undefined && !ctx.signal.aborted) this.failure = { error }
       else if (error !== this.failure?.error) ctx.late(error)
     }
-    const left = this.waiting.get(shard)! - 1
-    if (left === 0) this.waiting.delete(shard)
-    else this.waiting.set(shard, left)
+    this.waiting.splice(this.waiting.indexOf(shard), 1)
     this.arrived.open()
   }
 
@@ -60,44 +53,44 @@ export class Requests {
   async close(): Promise<void> {
     this.running.abort()
     await this.asked.close().catch((error: unknown) => this.running.ctx.late(error))
-    while (this.waiting.size > 0) await this.arrived.wait()
+    while (this.waiting.length > 0) await this.arrived.wait()
   }
 }
 
 export interface GatherRules {
-  readonly sync: boolean
+  /** `sync` makes rounds: nothing is delivered before all have answered, nothing is asked before all is delivered. */
+  readonly mode: 'sync' | 'async'
   readonly inFlight: number
   readonly reissue: 'before' | 'after'
-  /** What goes downstream of the items at hand; it takes them out of the list. */
-  deliver: (ready: Sourced<unknown>[]) => unknown
+  /** A round is one item. */
+  readonly rounds?: boolean
 }
 
-export const itemOnly = (ready: Sourced<unknown>[]) => ready.shift()!.item
-
-/**
- * Keeps requests outstanding and delivers what comes, driven by the answers alone. `sync` makes rounds: nothing is delivered before
- * all have answered, nothing is asked before all is delivered.
- */
+/** Keeps requests outstanding and delivers what comes, driven by the answers alone. */
 async function* gather(running: Running, asked: Asked, rules: GatherRules): AsyncGenerator<unknown> {
-  const { sync, inFlight, reissue, deliver } = rules
+  const { inFlight, reissue, rounds } = rules
+  const sync = rules.mode === 'sync'
   const requests = new Requests(running, asked)
   const { ready, done, waiting } = requests
   const topUp = () => {
-    for (const shard of asked.shards)
-      while (!done.has(shard) && requests.held(shard) < inFlight) void requests.ask(shard)
+    for (const shard of asked.shards) {
+      const held = [...waiting, ...ready.map((sourced) => sourced.shard)].filter((name) => name === shard).length
+      for (let i = held; i < inFlight && !done.has(shard); i++) void requests.ask(shard)
+    }
   }
+  const out = (sourced: Sourced<unknown>) => (running.node.zipped ? sourced : sourced.item)
   try {
     for (;;) {
       if (!sync || ready.length === 0) topUp()
-      while (sync ? waiting.size > 0 : ready.length === 0) {
-        if (waiting.size === 0 || asked.ended === true) return
+      while (sync ? waiting.length > 0 : ready.length === 0) {
+        if (waiting.length === 0 || asked.ended === true) return
         await requests.answer()
         if (!sync) topUp()
       }
       const order = asked.shards
       if (sync) ready.sort((a, b) => order.indexOf(a.shard) - order.indexOf(b.shard))
       if (ready.length > 0) {
-        const item = deliver(ready)
+        const item = rounds === true ? ready.splice(0).map(out) : out(ready.shift()!)
         if (reissue === 'before') topUp()
         yield item
       } else if (order.every((shard) => done.has(shard))) return
@@ -107,17 +100,17 @@ async function* gather(running: Running, asked: Asked, rules: GatherRules): Asyn
   }
 }
 
-/** The items of a sharded source. It is opened at the first pull. */
-export function gatherShards(
-  running: Running,
-  from: Sharded<unknown>,
-  rules: GatherRules & { readonly stages: readonly Stage[] },
-): AsyncIterator<unknown> {
-  const { ctx } = running
-  const { sync, inFlight, stages } = rules
-  const source = 'of' in from ? ctx.use(from) : from
+/** The items of the sharded source upstream, through the stages between. It is opened at the first pull. */
+export function gatherShards(running: Running, rules: GatherRules): AsyncIterator<unknown> {
+  const { ctx, env } = running
+  const stages: Stage[] = []
+  let at = running.node.inputs[0]!
+  for (; at.inputs.length > 0; at = at.inputs[0]!)
+    stages.unshift({ name: at.spec.operator, params: at.spec.params ?? null })
+  const from = at.spec.from!
+  const source = 'of' in from ? (env.resources.get(from.name) as Exclude<typeof from, { of: unknown }>) : from
   let opened: OpenSource<unknown> | undefined
-  const open = () => source.open({ mode: sync ? 'sync' : 'async', inFlight, stages, signal: ctx.signal })
+  const open = () => source.open({ mode: rules.mode, inFlight: rules.inFlight, stages, signal: ctx.signal })
   const asked: Asked = {
     get shards() {
       return source.shards
@@ -137,52 +130,43 @@ export function branches({ inputs }: Running, output: readonly number[], drain: 
       return live.size === 0
     },
     async request(shard) {
-      let result: IteratorResult<unknown>
-      do result = await inputs[Number(shard)]!.pull()
-      while (drain && result.done !== true && !live.has(shard))
-      if (result.done === true) live.delete(shard)
-      return result.done === true ? { kind: 'done' } : { kind: 'item', item: result.value }
+      for (;;) {
+        const { done, value } = await inputs[Number(shard)]!.pull()
+        if (done !== true && drain && !live.has(shard)) continue
+        if (done !== true) return { kind: 'item', item: value }
+        live.delete(shard)
+        return { kind: 'done' }
+      }
     },
     close: async () => void (await Promise.all(inputs.map((input) => input.close()))),
   }
 }
 
 /** Branches that work at the same time, each until it holds an item. */
-export const gatherBranches = (running: Running, output: readonly number[]): AsyncIterator<unknown> =>
-  gather(running, branches(running, output, true), { sync: false, inFlight: 1, reissue: 'after', deliver: itemOnly })
+export const gatherBranches = (running: Running, output: readonly number[]) =>
+  gather(running, branches(running, output, true), { mode: 'async', inFlight: 1, reissue: 'after' })
 
-export interface MapOptions {
-  /** Calls running, or finished and not yet delivered, at most. */
-  readonly concurrency: number
-  /** Results in the order of the items; otherwise as they come. */
-  readonly ordered: boolean
-}
-
-/** A function over several items at a time. */
+/** A function over several items at a time; results in the order of the items. */
 export function gatherCalls(
   running: Running,
   fn: (item: unknown) => unknown,
-  options: MapOptions,
+  concurrency: number,
 ): AsyncIterator<unknown> {
   const source = running.inputs[0]!
   let pulled: Promise<unknown> = Promise.resolve()
   let before: Promise<unknown> = Promise.resolve()
-  const call = async (item: Promise<IteratorResult<unknown>>): Promise<SourceEvent<unknown>> => {
+  const call = async (item: ReturnType<Running['pull']>): Promise<SourceEvent<unknown>> => {
     const { done, value } = await item
     return done === true ? { kind: 'done' } : { kind: 'item', item: await fn(value) }
   }
-  const asked: Asked = {
-    shards: ['calls'],
-    request() {
-      const item = pulled.then(() => source.pull())
-      pulled = item
-      const answer = call(item)
-      if (!options.ordered) return answer
-      const inTurn = before.then(() => answer)
-      before = inTurn.catch(() => answer.catch(() => undefined))
-      return inTurn
-    },
-    close: () => source.close(),
+  const request = () => {
+    const item = pulled.then(() => source.pull())
+    const answer = call(item)
+    const inTurn = before.then(() => answer)
+    pulled = item
+    before = inTurn.catch(() => answer.catch(() => undefined))
+    return inTurn
   }
-  return gather(running, asked, { sync: false, inFlight: options.concurrency, reissue: 'after', deliver: itemOnly })
+  const asked = { shards: ['calls'], request, close: () => source.close() }
+  return gather(running, asked, { mode: 'async', inFlight: concurrency, reissue: 'after' })
 }

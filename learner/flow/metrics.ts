@@ -21,16 +21,6 @@ export class Series {
     const [low, high] = count === 0 ? [last, last] : [Math.min(min, last), Math.max(max, last)]
     this.value = { count: count + 1, total: total + last, min: low, max: high, last }
   }
-
-  /** Runs `work` and records how long it took, in ms, also when it fails. */
-  async time<T>(work: () => T | Promise<T>): Promise<T> {
-    const start = performance.now()
-    try {
-      return await work()
-    } finally {
-      this.record(performance.now() - start)
-    }
-  }
 }
 
 /** Every metric of a plan as plain data, by name. */
@@ -38,42 +28,36 @@ export type MetricsSnapshot = ReturnType<Metrics['save']>
 
 /** The metrics of one plan: its nodes, in every branch, write to the same ones; two plans share nothing. */
 export class Metrics {
-  private readonly all = {
-    counters: new Map<string, Counter>(),
-    gauges: new Map<string, Series>(),
-    timers: new Map<string, Series>(),
-  }
+  private readonly counters: Record<string, Counter> = {}
+  private readonly gauges: Record<string, Series> = {}
+  private readonly timers: Record<string, Series> = {}
 
   /** The counter of this name, made at 0 when first asked for. */
   counter<Unit extends number = number>(name: string): Counter<Unit> {
-    return obtain(this.all.counters, name, Counter) as Counter<Unit>
+    return (this.counters[name] ??= new Counter()) as Counter<Unit>
   }
 
   gauge(name: string): Series {
-    return obtain(this.all.gauges, name, Series)
+    return (this.gauges[name] ??= new Series())
   }
 
   /** A series in milliseconds. */
   timer(name: string): Series {
-    return obtain(this.all.timers, name, Series)
+    return (this.timers[name] ??= new Series())
   }
 
   save() {
-    const values = <V>(metrics: Map<string, { value: V }>): Readonly<Record<string, V>> =>
-      Object.fromEntries(Array.from(metrics, ([name, { value }]) => [name, value]))
-    return { counters: values(this.all.counters), gauges: values(this.all.gauges), timers: values(this.all.timers) }
+    const { counters, gauges, timers } = this
+    return { counters: values(counters), gauges: values(gauges), timers: values(timers) }
   }
 
   /** Takes the saved values in place of its own; what was handed out before stays valid. */
-  load(saved: MetricsSnapshot): void {
-    for (const [name, value] of Object.entries(saved.counters)) this.counter(name).value = value
-    for (const [name, value] of Object.entries(saved.gauges)) this.gauge(name).value = { ...value }
-    for (const [name, value] of Object.entries(saved.timers)) this.timer(name).value = { ...value }
+  load({ counters, gauges, timers }: MetricsSnapshot): void {
+    for (const [name, value] of Object.entries(counters)) this.counter(name).value = value
+    for (const [name, value] of Object.entries(gauges)) this.gauge(name).value = { ...value }
+    for (const [name, value] of Object.entries(timers)) this.timer(name).value = { ...value }
   }
 }
 
-function obtain<M>(metrics: Map<string, M>, name: string, Kind: new () => M): M {
-  const metric = metrics.get(name) ?? new Kind()
-  metrics.set(name, metric)
-  return metric
-}
+const values = <V>(metrics: Readonly<Record<string, { value: V }>>): Readonly<Record<string, V>> =>
+  Object.fromEntries(Object.entries(metrics).map(([name, { value }]) => [name, value]))

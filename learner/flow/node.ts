@@ -1,48 +1,46 @@
 import { type AnyDefinition, demand } from './operator.ts'
 import type { Running } from './running.ts'
-import type { Checkpoint, GraphNode, NodeMeasure, Plain, ResourceKey, Scope } from './types.ts'
+import type { Checkpoint, GraphNode, NodeMeasure, Plain, Sharded } from './types.ts'
 
 export interface NodeSpec {
   readonly operator: string
   readonly params?: Plain
   readonly kind?: GraphNode['kind']
   readonly inputs?: readonly PlanNode[]
-  readonly definition?: Partial<AnyDefinition>
+  readonly definition?: AnyDefinition
   /** Its path, where that is not the path of its input and its name. */
   readonly path?: string
   /** The queue it writes to; one that it reads from is its input. */
   readonly writes?: PlanNode
   /** How many flows come out of it; 1 unless told. */
   readonly outputs?: number
+  /** What a gather of it asks. */
+  readonly from?: Sharded<unknown>
   /** One item in, one or SKIP out: neighbours of this kind become one loop. */
-  readonly step?: (item: unknown, scope: Scope<unknown, unknown>) => unknown
+  readonly step?: (item: unknown, scope: unknown) => unknown
   /** Any other node that runs by itself. It is called when the run starts; nothing may be pulled yet. */
   readonly run?: (running: Running) => AsyncIterator<unknown>
 }
 
 type Saved = Checkpoint['nodes'][string]
 
-const UNMEASURED: NodeMeasure = { itemsIn: 0, itemsOut: 0, busyMs: 0, waitedUpstreamMs: 0, waitedDownstreamMs: 0 }
-
 /** A node of a plan: what it is, which never changes once built, and the state of its latest run. */
 export class PlanNode {
   readonly spec: NodeSpec
   readonly path: string
-  readonly operator: string
   readonly inputs: readonly PlanNode[]
-  readonly uses: readonly ResourceKey<never>[]
   state: unknown
   /** Items taken in and not given out: a buffer, what arrived while the plan closed. */
   held: unknown[] = []
-  measure = (): NodeMeasure => UNMEASURED
+  /** Gives items with the shard they came from. */
+  zipped = false
+  measure = (): NodeMeasure => ({ itemsIn: 0, itemsOut: 0, busyMs: 0, waitedUpstreamMs: 0, waitedDownstreamMs: 0 })
   private consumers = 0
 
   constructor(spec: NodeSpec, path: string) {
     this.spec = spec
     this.path = path
-    this.operator = spec.operator
     this.inputs = spec.inputs ?? []
-    this.uses = spec.definition?.uses ?? []
     this.load()
     for (const input of this.inputs) {
       const once = ++input.consumers <= (input.spec.outputs ?? 1)
@@ -59,7 +57,7 @@ export class PlanNode {
 
   /** A deep copy. */
   save(): Saved {
-    const { save = (state: unknown) => state } = this.spec.definition ?? {}
+    const save = this.spec.definition?.save ?? ((state) => state)
     return structuredClone({ state: save(this.state), held: this.held })
   }
 }

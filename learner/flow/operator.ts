@@ -1,43 +1,31 @@
-import { MillraceError } from '../../shared/errors.ts'
-import type { ErrorCode, Where } from '../../shared/errors.ts'
-import type {
-  Definition,
-  Descriptor,
-  Each,
-  Operator,
-  Origin,
-  OutOf,
-  Plain,
-  ResourceKey,
-  Stage,
-  Through,
-} from './types.ts'
+import { MillraceError, type ErrorCode, type Where } from '../../shared/errors.ts'
+import type { Definition, Descriptor, Operator, Plain, ResourceKey, Stage } from './types.ts'
 
 /** A definition of which the types are no longer known; they were checked where it was used. */
-export type AnyDefinition = Definition<never, unknown> & { readonly run?: unknown; readonly each?: unknown }
+export interface AnyDefinition {
+  readonly state?: () => unknown
+  readonly save?: (state: unknown) => unknown
+  readonly load?: (saved: unknown) => unknown
+  readonly uses?: readonly ResourceKey<never>[]
+  readonly each?: (item: unknown, scope: unknown) => unknown
+  readonly run?: (source: AsyncIterable<unknown>, scope: unknown) => AsyncIterator<unknown>
+}
 
 const definitions = new WeakMap<object, AnyDefinition>()
 
 /**
- * Defines an operator once: gives a function from parameters to a frozen descriptor, for `flow.via(...)`.
+ * Defines an operator once: gives a function from parameters to a frozen descriptor, for `flow.via(...)` and `plan.source(...)`.
  *
  * @throws MillraceError E_PLAN_PARAMETER from the function it gives, for parameters that are not plain data or that `check` refuses
  */
 export function operator<T, U, P = void, S = undefined>(
-  definition: Each<T, U, P, S> | Through<T, U, P, S>,
+  definition: Definition<T, U, P, S>,
 ): (params: P) => Operator<T, U> {
   return (params) => describe(definition, params)
 }
 
-/** Defines a source once: like `operator`, for `plan.source(...)`, with nothing upstream. */
-export function origin<U, P = void, S = undefined>(definition: OutOf<U, P, S>): (params: P) => Origin<U> {
-  return (params) => describe(definition, params)
-}
-
 /** Defines a stage once: its name and parameters travel to the source; the code that runs it lives there. */
-export function stage<T, U, P = void>(
-  definition: Pick<Definition<P, never>, 'name' | 'check'>,
-): (params: P) => Stage<T, U> {
+export function stage<T, U, P = void>(definition: Named<P>): (params: P) => Stage<T, U> {
   return (params) => describe(definition, params)
 }
 
@@ -49,7 +37,7 @@ export function resource<R>(name: string): ResourceKey<R> {
 /** The code behind a descriptor. */
 export function definitionOf(descriptor: Descriptor<unknown>): AnyDefinition {
   const definition = definitions.get(descriptor)
-  demand(definition !== undefined, `'${descriptor.name}' was not made by operator(...) or origin(...)`)
+  demand(definition !== undefined, `'${descriptor.name}' was not made by operator(...)`)
   return definition
 }
 
@@ -73,7 +61,9 @@ export function demandOneOf(value: string, known: readonly string[], what: strin
   demand(known.includes(value), `${what} must be one of ${known.join(', ')}, got '${value}'`)
 }
 
-function describe<P>(definition: Pick<Definition<P, unknown>, 'name' | 'check'>, params: P): Descriptor<never> {
+type Named<P> = { readonly name: string; readonly check?: (params: P) => void }
+
+function describe<P>(definition: Named<P>, params: P): Descriptor<never> {
   definition.check?.(params)
   const descriptor = Object.freeze({ name: definition.name, params: plain(params, definition.name) })
   definitions.set(descriptor, definition as AnyDefinition)
@@ -84,14 +74,11 @@ function describe<P>(definition: Pick<Definition<P, unknown>, 'name' | 'check'>,
 function plain(params: unknown, name: string): Plain {
   function check(this: Readonly<Record<string, unknown>>, key: string) {
     const value = this[key] // as it is; the second argument is what a toJSON made of it
-    const object = typeof value === 'object' && value !== null
-    const works = object
-      ? [Object.prototype, Array.prototype, null].includes(Object.getPrototypeOf(value))
-      : ['undefined', 'string', 'boolean'].includes(typeof value) || value === null || Number.isFinite(value)
-    demand(
-      works,
-      `${name}: parameter ${key} must be plain data, got ${object ? value.constructor.name : String(value)}`,
-    )
+    const primitive =
+      ['undefined', 'string', 'boolean'].includes(typeof value) || value === null || Number.isFinite(value)
+    const record =
+      typeof value === 'object' && [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value ?? 0))
+    demand(primitive || record, `${name}: parameter ${key} must be plain data, got ${typeof value} ${String(value)}`)
     return value
   }
   return JSON.parse(JSON.stringify(params ?? null, check), (_, value) => Object.freeze(value)) as Plain

@@ -1,16 +1,15 @@
 import { read } from './channel.ts'
-import { Flow, ParallelFlow, WHEN_FULL } from './flow.ts'
-import type { Book, Queue } from './flow.ts'
+import { type Book, checkQueue, codeOf, Flow, ParallelFlow, type Queue } from './flow.ts'
 import { gatherBranches } from './gather.ts'
 import { graphOf } from './graph.ts'
 import { Metrics } from './metrics.ts'
 import { type NodeSpec, PlanNode } from './node.ts'
-import { definitionOf, demand, demandInteger, demandOneOf } from './operator.ts'
+import { demand, demandInteger, demandOneOf } from './operator.ts'
 import { freshTurns, takeTurns } from './roundRobin.ts'
 import { Run } from './run.ts'
-import { items, opened } from './source.ts'
-import type { Checkpoint, ConcurrentlyOptions, Context, NodeMeasure, Origin } from './types.ts'
-import type { PlanGraph, QueueOptions, RunOptions, Sharded } from './types.ts'
+import { DONE, type Running } from './running.ts'
+import type { Checkpoint, ConcurrentlyOptions, Context, NodeMeasure, Operator } from './types.ts'
+import type { PlanGraph, QueueOptions, ResourceKey, RunOptions, Sharded } from './types.ts'
 
 const VERSION = 1
 
@@ -30,43 +29,34 @@ export class Plan {
 
   constructor(name = 'plan') {
     this.name = name
-    this.book = { add: (spec) => this.add(spec), iterate: (node, options) => this.start(node, options) }
+    this.book = { add: (spec) => this.add(spec), iterate: (node) => this.start(node) }
   }
 
-  /** Where items come from: an `origin(...)`; an iterable, or a function that opens one; a sharded source, or the resource that will be one. */
-  source<T>(origin: Origin<T>): Flow<T>
+  /** Where items come from: an operator; an iterable, or a function that opens one; a sharded source, or the resource that will be one. */
+  source<T>(operator: Operator<never, T>): Flow<T>
   source<T>(name: string, from: Sharded<T>): ParallelFlow<T>
   source<T>(name: string, from: Opens<T>): Flow<T>
-  source<T>(named: string | Origin<T>, from: Sharded<T> | Opens<T> = []): Flow<T> | ParallelFlow<T> {
-    if (typeof named !== 'string') {
-      const definition = definitionOf(named)
-      const run = definition.run as (scope: unknown) => AsyncIterator<unknown>
-      const spec: Partial<NodeSpec> = { definition, run: (running) => items(running, () => run(running.ctx.scope)) }
-      return new Flow(this.book, this.add({ operator: named.name, params: named.params, ...spec }))
-    }
+  source<T>(named: string | Operator<never, T>, from: Sharded<T> | Opens<T> = []): Flow<T> | ParallelFlow<T> {
+    if (typeof named !== 'string') return new Flow(this.book, this.add(codeOf(named)))
     if (!('shards' in from || 'of' in from)) {
-      const run: NodeSpec['run'] = (running) => items(running, () => opened(from, running.ctx))
-      return new Flow(this.book, this.add({ operator: named, run }))
+      return new Flow(this.book, this.add({ operator: named, run: (running) => itemsOf(from, running) }))
     }
-    return new ParallelFlow(this.book, this.add({ operator: named, kind: 'atSource' }), { from, stages: [] })
+    const definition = 'of' in from ? { uses: [from as ResourceKey<never>] } : {}
+    return new ParallelFlow(this.book, this.add({ operator: named, kind: 'atSource', from, definition }))
   }
 
   /** A bounded queue, for `flow.enqueue` and `plan.dequeue`; what it does when it is full has to be said. */
-  queue<T>(name: string, { capacity, whenFull }: QueueOptions): Queue<T> {
-    demandInteger(capacity, 1, `queue '${name}': capacity`)
-    demandOneOf(whenFull, WHEN_FULL, `queue '${name}': whenFull`)
+  queue<T>(name: string, given: QueueOptions): Queue<T> {
     const path = `queue(${name})`
+    const options = checkQueue(given, path)
     demand(!this.nodes.has(path), `there are two queues named '${name}'`, { code: 'E_PLAN_SHAPE' })
-    const options = { capacity, whenFull }
     return { node: this.add({ operator: name, params: options, kind: 'queue', path, outputs: Infinity }), options }
   }
 
   /** The items of a queue, oldest first. It ends when the queue is empty and every writer has ended. */
   dequeue<T>({ node }: Queue<T>): Flow<T> {
-    return new Flow(
-      this.book,
-      this.add({ operator: 'dequeue', inputs: [node], run: (running) => read(running, { key: node, buffer: node }) }),
-    )
+    const run = (running: Running) => read(running, { key: node, buffer: node })
+    return new Flow(this.book, this.add({ operator: 'dequeue', inputs: [node], run }))
   }
 
   /**
@@ -80,27 +70,23 @@ export class Plan {
     const { mode, seed = 0, weights = flows.map(() => 1) } = options
     const output = typeof options.output === 'number' ? [options.output] : (options.output ?? [...flows.keys()])
     const works = (weight: number | '*') => weight === '*' || (weight > 0 && weight < Infinity)
+    const check = (condition: boolean, sentence: string) => demand(condition, `concurrently: ${sentence}`)
     demandOneOf(mode, ['roundRobin', 'async'], 'concurrently: mode')
     demandInteger(seed, Number.MIN_SAFE_INTEGER, 'concurrently: seed')
-    demand(mode === 'roundRobin' || options.weights === undefined, "concurrently: weights are for mode 'roundRobin'")
-    demand(weights.length === flows.length, `concurrently: ${weights.length} weights for ${flows.length} flows`)
-    demand(weights.every(works), `concurrently: a weight is a number over 0 or '*', got ${weights.join(', ')}`)
-    demand(output.length > 0, 'concurrently: at least one flow must be an output')
-    demand(
-      output.every((i) => i in flows),
-      `concurrently: output ${output.join(', ')} of ${flows.length} flows`,
-    )
-    const turns = { weights, output, seed }
-    const code: Partial<NodeSpec> =
-      mode === 'async'
-        ? { params: { mode, output }, run: (running) => gatherBranches(running, output) }
-        : {
-            params: { mode, ...turns },
-            definition: { state: () => freshTurns(turns) },
-            run: (running) => takeTurns(running, turns),
-          }
+    check(mode === 'roundRobin' || options.weights === undefined, "weights are for mode 'roundRobin'")
+    check(weights.length === flows.length, `${weights.length} weights for ${flows.length} flows`)
+    check(weights.every(works), `a weight is a number over 0 or '*', got ${weights.join(', ')}`)
+    check(output.length > 0, 'at least one flow must be an output')
+    check(!output.some((i) => !(i in flows)), `output ${output.join(', ')} of ${flows.length} flows`)
     const inputs = flows.map((flow) => flow.node)
-    return new Flow(this.book, this.add({ operator: 'concurrently', path: 'concurrently', inputs, ...code }))
+    const spec: NodeSpec = { operator: 'concurrently', path: 'concurrently', params: { mode, output }, inputs }
+    if (mode === 'async') {
+      return new Flow(this.book, this.add({ ...spec, run: (running) => gatherBranches(running, output) }))
+    }
+    const turns = { weights, output, seed }
+    const run = (running: Running) => takeTurns(running, turns)
+    const definition = { state: () => freshTurns(turns) }
+    return new Flow(this.book, this.add({ ...spec, params: { mode, ...turns }, definition, run }))
   }
 
   /**
@@ -137,31 +123,22 @@ export class Plan {
    * @throws MillraceError E_PLAN_CHECKPOINT, if it is of another version or another plan
    */
   load({ version, nodes, metrics }: Checkpoint): void {
-    const code = 'E_PLAN_CHECKPOINT'
-    demand(version === VERSION, `the checkpoint has version ${String(version)}, this program knows ${VERSION}`, {
-      code,
-    })
-    for (const path of Object.keys(nodes))
-      demand(this.nodes.has(path), `the plan has no '${path}', the checkpoint does`, { code })
-    for (const path of this.nodes.keys())
-      demand(path in nodes, `the checkpoint has no '${path}', the plan does`, { code })
+    const check = (condition: boolean, sentence: string) => demand(condition, sentence, { code: 'E_PLAN_CHECKPOINT' })
+    const differs = [...this.nodes.keys(), ...Object.keys(nodes)].find(
+      (path) => !this.nodes.has(path) || !(path in nodes),
+    )
+    check(version === VERSION, `the checkpoint has version ${String(version)}, this program knows ${VERSION}`)
+    check(differs === undefined, `'${differs}' is in only one of the plan and the checkpoint`)
     this.loaded = nodes
     this.metrics.load(metrics)
     this.reset()
   }
 
   private add(spec: NodeSpec): PlanNode {
-    const inputs = spec.inputs ?? []
-    const { operator, params } = spec
-    const own =
-      typeof params === 'object' && params && 'fn' in params ? `${operator}(${String(params['fn'])})` : operator
-    for (const input of [...inputs, ...(spec.writes ? [spec.writes] : [])]) {
-      const known = this.nodes.get(input.path) === input
-      demand(known, `'${input.path}' is of another plan than the '${own}' that takes its items`, {
-        code: 'E_PLAN_SHAPE',
-      })
-    }
-    const base = spec.path ?? (inputs.length === 1 ? `${inputs[0]!.path}/${own}` : own)
+    const { operator, inputs = [], writes } = spec
+    const foreign = [...inputs, ...(writes ? [writes] : [])].find((node) => this.nodes.get(node.path) !== node)
+    demand(foreign === undefined, `'${foreign?.path}' is not of the plan of '${operator}'`, { code: 'E_PLAN_SHAPE' })
+    const base = spec.path ?? (inputs.length === 1 ? `${inputs[0]!.path}/${operator}` : operator)
     let path = base
     for (let i = 2; this.nodes.has(path); i++) path = `${base}#${i}`
     const node = new PlanNode(spec, path)
@@ -179,5 +156,21 @@ export class Plan {
 
   private reset(): void {
     for (const [path, node] of this.nodes) node.load(this.loaded[path])
+  }
+}
+
+/** The items of an iterable, opened at the first pull. One that comes after an abort is still given to whoever pulled. */
+function itemsOf(from: Opens<unknown>, { ctx }: Running): AsyncIterator<unknown> {
+  let iterator: AsyncIterator<unknown> | Iterator<unknown> | undefined
+  const open = () => {
+    const iterable = typeof from === 'function' ? from(ctx) : from
+    return Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
+  }
+  return {
+    async next() {
+      ctx.signal.throwIfAborted()
+      return (iterator ??= open()).next()
+    },
+    return: async () => (await iterator?.return?.()) ?? DONE,
   }
 }

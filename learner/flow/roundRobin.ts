@@ -36,7 +36,7 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
   const requests = new Requests(running, asked)
   const { ready, done, waiting } = requests
   const stalled = new Set<string>()
-  const waits = (shard: string) => done.has(shard) || (waiting.has(shard) && stalled.has(shard))
+  const waits = (shard: string) => done.has(shard) || (waiting.includes(shard) && stalled.has(shard))
   running.onStall = (branch) => {
     stalled.add(String(branch))
     requests.arrived.open()
@@ -52,10 +52,10 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
         state.left--
         const [taken] = ready.splice(at, 1)
         if (output.includes(turn)) yield taken!.item
-      } else if (!waiting.has(shard)) {
+      } else if (!waiting.includes(shard)) {
         stalled.delete(shard)
         void requests.ask(shard)
-        for (let i = 0; weights[turn] === '*' && waiting.has(shard) && i < PROMPT; i++) await undefined
+        for (let i = 0; weights[turn] === '*' && waiting.includes(shard) && i < PROMPT; i++) await undefined
         if (weights[turn] === '*') stalled.add(shard)
       } else if (waits(shard) && !asked.shards.every(waits)) {
         nextTurn(state, weights)

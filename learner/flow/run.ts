@@ -14,7 +14,8 @@ export class Run<T = unknown> implements AsyncIterableIterator<T, undefined>, As
   private readonly env: Env
   private readonly items: AsyncGenerator<T, undefined>
   private root: Running | undefined
-  private ended = false
+  /** True when nothing of it runs any more. */
+  closed = false
 
   /** @throws MillraceError E_PLAN_SHAPE for what would wait for ever, E_PLAN_RESOURCE for what was not provided */
   constructor(node: PlanNode, metrics: Metrics, { resources = [], signal, onEvent = () => {} }: RunOptions) {
@@ -31,11 +32,6 @@ export class Run<T = unknown> implements AsyncIterableIterator<T, undefined>, As
     this.items = this.pull(node, signal)
   }
 
-  /** True when nothing of it runs any more. */
-  get closed(): boolean {
-    return this.ended
-  }
-
   next(): Promise<IteratorResult<T, undefined>> {
     return this.items.next()
   }
@@ -44,7 +40,7 @@ export class Run<T = unknown> implements AsyncIterableIterator<T, undefined>, As
   async return(): Promise<IteratorResult<T, undefined>> {
     this.root?.abort() // first: the generator's own `return` waits behind a pull
     const result = await this.items.return(undefined)
-    this.ended = true
+    this.closed = true
     return result
   }
 
@@ -73,7 +69,7 @@ export class Run<T = unknown> implements AsyncIterableIterator<T, undefined>, As
     } finally {
       await root.close()
       signal?.removeEventListener('abort', abort)
-      this.ended = true
+      this.closed = true
       this.surface(failure as MillraceError | undefined)
     }
     return undefined
@@ -96,23 +92,19 @@ function check(root: PlanNode, resources: Env['resources']): void {
   const nodes = new Set([root])
   for (const node of nodes) for (const input of node.inputs) nodes.add(input)
   for (const node of nodes) {
-    const { operator, writes, kind, outputs = 1 } = node.spec
+    const { operator, writes, kind, outputs = 1, definition } = node.spec
     const where = { operator, path: node.path }
-    const shape = { code: 'E_PLAN_SHAPE', where } as const
-    const missing = node.uses.find(({ name }) => !resources.has(name))?.name
-    demand(missing === undefined, `${operator} needs '${missing}', which was not provided`, {
-      code: 'E_PLAN_RESOURCE',
-      where,
-    })
-    const written = kind !== 'queue' || [...nodes].some((other) => other.spec.writes === node)
-    demand(written, `nothing that runs puts into queue '${operator}'`, shape)
-    demand(
-      writes === undefined || nodes.has(writes),
-      `nothing that runs takes from queue '${writes?.spec.operator}'`,
-      shape,
+    const shape = (condition: boolean, sentence: string) => demand(condition, sentence, { code: 'E_PLAN_SHAPE', where })
+    const missing = definition?.uses?.find(({ name }) => !resources.has(name))?.name
+    demand(missing === undefined, `${operator} needs '${missing}', not provided`, { code: 'E_PLAN_RESOURCE', where })
+    shape(writes === undefined || nodes.has(writes), `nothing that runs takes from ${writes?.path}`)
+    const used = [...nodes].filter(({ inputs, spec }) =>
+      kind === 'queue' ? spec.writes === node : inputs.includes(node),
+    ).length
+    shape(node === root || used > 0, `nothing that runs puts into ${node.path}`)
+    shape(
+      node === root || kind === 'queue' || used === outputs,
+      `only ${used} of the ${outputs} outputs of ${node.path} are used`,
     )
-    const used = [...nodes].filter((other) => other.inputs.includes(node)).length
-    const enough = node === root || kind === 'queue' || used === outputs
-    demand(enough, `only ${used} of the ${outputs} outputs of ${node.path} are used`, shape)
   }
 }

@@ -45,11 +45,7 @@ export class NodeContext implements Context {
   readonly node: string
   readonly metrics: Metrics
   readonly scope: Scope<unknown, unknown>
-  itemsIn = 0
-  itemsOut = 0
-  busyMs = 0
-  waitedUpMs = 0
-  waitedDownMs = 0
+  readonly tally = { itemsIn: 0, itemsOut: 0, busyMs: 0, upMs: 0, downMs: 0 }
   private readonly env: Env
   private readonly controller = new AbortController()
 
@@ -66,18 +62,20 @@ export class NodeContext implements Context {
   }
 
   use<R>(key: ResourceKey<R>): R {
-    const declared = this.of.uses.some(({ name }) => name === key.name)
-    demand(declared, `${this.of.operator} does not declare that it uses '${key.name}'`, { code: 'E_PLAN_RESOURCE' })
+    const declared = this.of.spec.definition?.uses?.some(({ name }) => name === key.name) === true
+    demand(declared, `${this.of.spec.operator} does not declare that it uses '${key.name}'`, {
+      code: 'E_PLAN_RESOURCE',
+    })
     return this.env.resources.get(key.name) as R
   }
 
-  wait<V>(promise: Promise<V>, side: 'Up' | 'Down' = 'Up'): Promise<V> {
+  wait<V>(promise: Promise<V>, side: 'upMs' | 'downMs' = 'upMs'): Promise<V> {
     this.env.stalled?.()
     return this.abortable(promise, side)
   }
 
   /** Waits without saying so; rejects when this part of the plan is closed, and leaves nothing behind at a promise that lives on. */
-  async abortable<V>(promise: Promise<V>, side: 'Up' | 'Down' = 'Up'): Promise<V> {
+  async abortable<V>(promise: Promise<V>, side: 'upMs' | 'downMs' = 'upMs'): Promise<V> {
     const start = performance.now()
     try {
       return await new Promise<V>((resolve, reject) => {
@@ -87,7 +85,7 @@ export class NodeContext implements Context {
         if (this.signal.aborted) stop()
       })
     } finally {
-      this[`waited${side}Ms`] += performance.now() - start
+      this.tally[side] += performance.now() - start
     }
   }
 
@@ -103,7 +101,7 @@ export class NodeContext implements Context {
     const { name, message, cause } = error instanceof Error ? error : new Error(String(error))
     if (error === reason || located.has(Object(error))) return error
     if (this.signal.aborted && (name === 'AbortError' || cause === reason)) return reason
-    const where = { operator: this.of.operator, path: this.node }
+    const where = { operator: this.of.spec.operator, path: this.node }
     const placed = isMillraceError(error)
       ? new MillraceError(error.code, message, { ...error.where, ...where }, { cause: error })
       : new MillraceError('E_OPERATOR', `${where.operator} failed: ${message}`, where, { cause: error })
@@ -143,7 +141,7 @@ export class Running {
     this.node = node
     this.env = env
     this.inputs = nodes[0]!.inputs
-      .filter(({ spec }) => spec.outputs === undefined && spec.kind !== 'atSource')
+      .filter(({ spec }) => spec.step ?? (spec.run && spec.outputs === undefined))
       .map((input, i) => new Running(input, { ...env, stalled: () => (this.onStall ?? env.stalled)?.(i) }))
     this.nodes = nodes.map((each) => new NodeContext(each, env))
     this.ctx = this.nodes.at(-1)!
@@ -160,7 +158,7 @@ export class Running {
       this.working = this.iterator.next()
       const result = await this.working
       if (result.done !== true) {
-        if (!this.node.spec.step) this.ctx.itemsOut++
+        if (!this.node.spec.step) this.ctx.tally.itemsOut++
         return result
       }
     } catch (error) {
@@ -197,7 +195,8 @@ export class Running {
       let value: unknown = result.value
       let before = performance.now()
       for (const ctx of this.nodes) {
-        ctx.itemsIn++
+        const { tally } = ctx
+        tally.itemsIn++
         try {
           value = ctx.of.spec.step!(value, ctx.scope)
           if (value instanceof Promise) value = await value
@@ -205,10 +204,10 @@ export class Running {
           throw ctx.locate(error)
         }
         const after = performance.now()
-        ctx.busyMs += after - before
+        tally.busyMs += after - before
         before = after
         if (value === SKIP) break
-        ctx.itemsOut++
+        tally.itemsOut++
       }
       if (value !== SKIP) return { done: false, value }
     }
@@ -216,18 +215,18 @@ export class Running {
 
   /** Of step i, or of the only node. */
   private measure(i: number): NodeMeasure {
-    const sum = <V>(all: readonly V[], of: (one: V) => number) => all.reduce((total, one) => total + of(one), 0)
-    const busy = (ctx: NodeContext) => ctx.busyMs
-    const { itemsIn, itemsOut, busyMs, waitedUpMs, waitedDownMs } = this.nodes[i]!
-    const up = sum(this.inputs, (input) => input.pullMs) + sum(this.nodes.slice(0, i), busy) + waitedUpMs
-    const waitedDownstreamMs = this.gapMs + sum(this.nodes.slice(i + 1), busy) + waitedDownMs
-    if (this.node.spec.step) return { itemsIn, itemsOut, busyMs, waitedUpstreamMs: up, waitedDownstreamMs }
+    const sum = (steps: readonly NodeContext[]) => steps.reduce((total, { tally }) => total + tally.busyMs, 0)
+    const { itemsIn, itemsOut, busyMs, upMs, downMs } = this.nodes[i]!.tally
+    const step = this.node.spec.step !== undefined
+    const given = this.inputs.reduce((total, { ctx }) => total + ctx.tally.itemsOut, 0)
+    const waitedUpstreamMs =
+      this.inputs.reduce((total, { pullMs }) => total + pullMs, upMs) + sum(this.nodes.slice(0, i))
     return {
-      itemsIn: this.inputs.length > 0 ? sum(this.inputs, (input) => input.ctx.itemsOut) : itemsOut,
+      itemsIn: step ? itemsIn : this.inputs.length > 0 ? given : itemsOut,
       itemsOut,
-      busyMs: Math.max(0, this.pullMs - up - waitedDownMs),
-      waitedUpstreamMs: up,
-      waitedDownstreamMs,
+      busyMs: step ? busyMs : Math.max(0, this.pullMs - waitedUpstreamMs - downMs),
+      waitedUpstreamMs,
+      waitedDownstreamMs: this.gapMs + downMs + sum(this.nodes.slice(i + 1)),
     }
   }
 }

@@ -12,8 +12,6 @@ export interface Descriptor<Carries> {
 
 /** An operator with its parameters; its code is found again by the plan. */
 export type Operator<T, U> = Descriptor<(item: T) => U>
-/** A source with its parameters. */
-export type Origin<U> = Descriptor<() => U>
 /** What runs at the source: data, never a closure, because it travels to where the source is. */
 export type Stage<T = never, U = unknown> = Descriptor<{ readonly atSource: (item: T) => U }>
 
@@ -92,12 +90,12 @@ export interface Scope<P, S> {
 }
 
 /**
- * What an operator, or a source, is. The code is one of
+ * What an operator is. Its code is one of
  * - `each`: one item into one item; the fast way, because consecutive ones are run as a single loop;
- * - `run` with a source: a stream into a stream, usually an async generator; ending early closes what is upstream;
- * - `run` without, for an `origin`.
+ * - `run`: a stream into a stream, usually an async generator; ending early closes what is upstream. As a source (`plan.source`) it
+ *   is given an empty stream.
  */
-export interface Definition<P, S> {
+export type Definition<T, U, P, S> = {
   readonly name: string
   /** Throws MillraceError E_PLAN_PARAMETER for parameters that cannot work; called when the plan is built. */
   readonly check?: (params: P) => void
@@ -107,13 +105,10 @@ export interface Definition<P, S> {
   readonly load?: (saved: unknown) => S
   /** The resources it takes with `ctx.use`: a missing one fails when the plan starts. */
   readonly uses?: readonly ResourceKey<never>[]
-}
-
-export type Each<T, U, P, S> = Definition<P, S> & { each(item: T, scope: Scope<P, S>): U | Promise<U> }
-export type Through<T, U, P, S> = Definition<P, S> & {
-  run(source: AsyncIterable<T>, scope: Scope<P, S>): AsyncIterator<U>
-}
-export type OutOf<U, P, S> = Definition<P, S> & { run(scope: Scope<P, S>): AsyncIterator<U> | Iterator<U> }
+} & (
+  | { each(item: T, scope: Scope<P, S>): U | Promise<U> }
+  | { run(source: AsyncIterable<T>, scope: Scope<P, S>): AsyncIterator<U> }
+)
 
 export interface QueueOptions {
   /** Items, at least 1. */
@@ -146,13 +141,9 @@ export interface ConcurrentlyOptions<K extends number = number> {
 }
 
 /** What a node measured about itself. The waits of nodes that do several things at once are sums and may pass the wall clock. */
-export interface NodeMeasure {
-  readonly itemsIn: number
-  readonly itemsOut: number
-  readonly busyMs: number
-  readonly waitedUpstreamMs: number
-  readonly waitedDownstreamMs: number
-}
+export type NodeMeasure = Readonly<
+  Record<'itemsIn' | 'itemsOut' | 'busyMs' | 'waitedUpstreamMs' | 'waitedDownstreamMs', number>
+>
 
 export interface GraphNode {
   readonly id: string

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { operator, origin, Plan } from '../../../learner/flow/index.ts'
+import { operator, Plan } from '../../../learner/flow/index.ts'
 import type { Checkpoint, Flow } from '../../../learner/flow/index.ts'
 import { collect, first, turn } from './helpers.ts'
 
@@ -29,11 +29,11 @@ const seenBefore = operator({
 })
 
 /** A source that knows where it was. */
-const countTo = origin({
+const countTo = operator({
   name: 'countTo',
   check: (_: { n: number }) => {},
   state: () => ({ at: 0 }),
-  async *run({ params, state }) {
+  async *run(_: AsyncIterable<never>, { params, state }) {
     while (state.at < params.n) yield state.at++
   },
 })
