@@ -1,30 +1,33 @@
 import type { PlanNode } from './node.ts'
 import { demand } from './operator.ts'
-import { DONE, type Env, Gate, Running } from './running.ts'
+import { DONE, Gate, Running } from './running.ts'
 import type { QueueOptions } from './types.ts'
 
+export type Channel = ReturnType<typeof fresh>
+
 /** What writers and readers share during a run. What is written is held by the buffers: that of a queue, or one for each output. */
-class Channel {
-  readonly changed = new Gate()
-  readonly writers = new Set<Running>()
+const fresh = () => ({
+  changed: new Gate(),
+  writers: new Set<Running>(),
   /** With the buffer that each reads. */
-  readonly readers = new Map<Running, PlanNode>()
+  readers: new Map<Running, PlanNode>(),
   /** For several outputs: what feeds all of them, and the item it is at. */
-  pump: Running | undefined
-  step: Promise<void> | undefined
-  stalled = false
-  failure: { readonly error: unknown } | undefined
+  pump: undefined as Running | undefined,
+  step: undefined as Promise<void> | undefined,
+  stalled: false,
+  failure: undefined as { readonly error: unknown } | undefined,
+})
 
-  static of({ shared }: Env, key: PlanNode): Channel {
-    const channel = (shared.get(key) as Channel | undefined) ?? new Channel()
-    shared.set(key, channel)
-    return channel
+/** The channel of a queue or a fan-out. An end leaves as soon as its part of the plan is closed: the other end may wait for it. */
+function join({ env, ctx }: Running, key: PlanNode, leave: (channel: Channel) => void): Channel {
+  const channel = env.channels.get(key) ?? fresh()
+  const left = () => {
+    leave(channel)
+    channel.changed.open()
   }
-
-  /** An end leaves as soon as its part of the plan is closed, because the other end may wait for it. */
-  leave({ ctx }: Running, leave: () => void): void {
-    ctx.signal.addEventListener('abort', () => (leave(), this.changed.open()), { once: true })
-  }
+  env.channels.set(key, channel)
+  ctx.signal.addEventListener('abort', left, { once: true })
+  return channel
 }
 
 export interface WriteRules extends QueueOptions {
@@ -37,9 +40,8 @@ export interface WriteRules extends QueueOptions {
 export function write(running: Running, key: PlanNode, rules: WriteRules): AsyncIterator<unknown> {
   const { inputs, ctx, env } = running
   const { buffers, route, capacity, whenFull } = rules
-  const channel = Channel.of(env, key)
+  const channel = join(running, key, ({ writers }) => writers.delete(running))
   channel.writers.add(running)
-  channel.leave(running, () => channel.writers.delete(running))
 
   const put = async (buffer: PlanNode, item: unknown) => {
     const { held, path } = buffer
@@ -72,10 +74,9 @@ export function write(running: Running, key: PlanNode, rules: WriteRules): Async
 
 /** The items of a buffer, oldest first, until its writers have ended. `drive` has one written, and is true if that waits for nobody else. */
 export function read(running: Running, { key, buffer }: { key: PlanNode; buffer: PlanNode }, drive = () => false) {
-  const { ctx, env } = running
-  const channel = Channel.of(env, key)
+  const { ctx } = running
+  const channel = join(running, key, ({ readers }) => readers.delete(running))
   channel.readers.set(running, buffer)
-  channel.leave(running, () => channel.readers.delete(running))
   const next = async (): Promise<IteratorResult<unknown>> => {
     for (;;) {
       ctx.signal.throwIfAborted()
@@ -96,7 +97,8 @@ export function read(running: Running, { key, buffer }: { key: PlanNode; buffer:
 /** One of several outputs of a node: who has nothing pulls one item for all of them, once all have room. */
 export function output(running: Running, key: PlanNode, { capacity, whenFull }: QueueOptions): AsyncIterator<unknown> {
   const { node, env } = running
-  const channel = Channel.of(env, key)
+  const reader = read(running, { key, buffer: node }, () => drive())
+  const channel = join(running, key, ({ readers }) => readers.size === 0 && pump.abort())
   const stalled = () => {
     channel.stalled = true
     for (const reader of channel.readers.keys()) reader.env.stalled?.()
@@ -119,10 +121,8 @@ export function output(running: Running, key: PlanNode, { capacity, whenFull }: 
     if (!behind) channel.step ??= step()
     return !behind && !channel.stalled
   }
-  const { next } = read(running, { key, buffer: node }, drive)
-  channel.leave(running, () => channel.readers.size === 0 && pump.abort())
   return {
-    next,
+    next: reader.next,
     async return() {
       if (channel.readers.size === 0) await Promise.all([pump.close(), channel.step])
       return DONE

@@ -9,52 +9,42 @@ export interface Asked extends OpenSource<unknown> {
 }
 
 /** Requests and their answers. An item that comes when nobody pulls is held by the node, also while it closes. */
-export class Requests {
-  readonly arrived = new Gate()
-  readonly ready: Sourced<unknown>[]
-  readonly done = new Set<string>()
-  /** The shards of the outstanding requests. */
-  readonly waiting: string[] = []
-  private readonly running: Running
-  private readonly asked: Asked
-  private failure: { readonly error: unknown } | undefined
+export function requestsOf(running: Running, asked: Asked) {
+  const { node, ctx, env } = running
+  const arrived = new Gate()
+  const ready = node.held as Sourced<unknown>[]
+  const done = new Set<string>()
+  const waiting: string[] = []
+  let failure: { readonly error: unknown } | undefined
 
-  constructor(running: Running, asked: Asked) {
-    this.running = running
-    this.asked = asked
-    this.ready = running.node.held as Sourced<unknown>[]
-  }
-
-  async ask(shard: string): Promise<void> {
-    const { ctx, env, node } = this.running
-    this.waiting.push(shard)
+  const ask = async (shard: string) => {
+    waiting.push(shard)
     try {
-      const event = await this.asked.request(shard)
-      if (event.kind === 'item') this.ready.push({ item: event.item, shard })
-      if (event.kind === 'done') this.done.add(shard)
+      const event = await asked.request(shard)
+      if (event.kind === 'item') ready.push({ item: event.item, shard })
+      if (event.kind === 'done') done.add(shard)
       if (event.kind === 'lost') {
-        ctx.metrics.counter('lost').add(1)
+        env.metrics.counter('lost').add(1)
         env.emit({ node: node.path, shard, ...event })
       }
     } catch (error) {
-      if (this.failure === undefined && !ctx.signal.aborted) this.failure = { error }
-      else if (error !== this.failure?.error) ctx.late(error)
+      if (failure === undefined && !ctx.signal.aborted) failure = { error }
+      else if (error !== failure?.error) ctx.late(error)
     }
-    this.waiting.splice(this.waiting.indexOf(shard), 1)
-    this.arrived.open()
+    waiting.splice(waiting.indexOf(shard), 1)
+    arrived.open()
   }
-
   /** Waits for an answer, and throws what a request failed with. */
-  async answer(): Promise<void> {
-    if (this.failure === undefined) await this.running.ctx.abortable(this.arrived.wait())
-    if (this.failure !== undefined) throw this.failure.error
+  const answer = async () => {
+    if (failure === undefined) await ctx.abortable(arrived.wait())
+    if (failure !== undefined) throw failure.error
   }
-
-  async close(): Promise<void> {
-    this.running.abort()
-    await this.asked.close().catch((error: unknown) => this.running.ctx.late(error))
-    while (this.waiting.length > 0) await this.arrived.wait()
+  const close = async () => {
+    running.abort()
+    await asked.close().catch(ctx.late)
+    while (waiting.length > 0) await arrived.wait()
   }
+  return { arrived, ready, done, waiting, ask, answer, close }
 }
 
 export interface GatherRules {
@@ -70,7 +60,7 @@ export interface GatherRules {
 async function* gather(running: Running, asked: Asked, rules: GatherRules): AsyncGenerator<unknown> {
   const { inFlight, reissue, rounds } = rules
   const sync = rules.mode === 'sync'
-  const requests = new Requests(running, asked)
+  const requests = requestsOf(running, asked)
   const { ready, done, waiting } = requests
   const topUp = () => {
     for (const shard of asked.shards) {
@@ -130,13 +120,11 @@ export function branches({ inputs }: Running, output: readonly number[], drain: 
       return live.size === 0
     },
     async request(shard) {
-      for (;;) {
-        const { done, value } = await inputs[Number(shard)]!.pull()
-        if (done !== true && drain && !live.has(shard)) continue
-        if (done !== true) return { kind: 'item', item: value }
-        live.delete(shard)
-        return { kind: 'done' }
-      }
+      let result = await inputs[Number(shard)]!.pull()
+      while (result.done !== true && drain && !live.has(shard)) result = await inputs[Number(shard)]!.pull()
+      if (result.done !== true) return { kind: 'item', item: result.value }
+      live.delete(shard)
+      return { kind: 'done' }
     },
     close: async () => void (await Promise.all(inputs.map((input) => input.close()))),
   }

@@ -6,7 +6,7 @@ import { Metrics } from './metrics.ts'
 import { type NodeSpec, PlanNode } from './node.ts'
 import { demand, demandInteger, demandOneOf } from './operator.ts'
 import { freshTurns, takeTurns } from './roundRobin.ts'
-import { Run } from './run.ts'
+import { type Run, startRun } from './run.ts'
 import { DONE, type Running } from './running.ts'
 import type { Checkpoint, ConcurrentlyOptions, Context, NodeMeasure, Operator } from './types.ts'
 import type { PlanGraph, QueueOptions, ResourceKey, RunOptions, Sharded } from './types.ts'
@@ -148,10 +148,11 @@ export class Plan {
 
   private start(root: PlanNode, options: RunOptions = {}): Run {
     demand(this.running?.closed !== false, `plan '${this.name}' is already running`, { code: 'E_PLAN_SHAPE' })
-    this.running = new Run(root, this.metrics, options)
+    const run = startRun(root, this.metrics, options)
+    this.running = run
     this.reset()
     this.loaded = {}
-    return this.running
+    return run
   }
 
   private reset(): void {

@@ -1,4 +1,4 @@
-import { branches, Requests } from './gather.ts'
+import { branches, requestsOf } from './gather.ts'
 import type { Running } from './running.ts'
 
 /** What '*' takes at most in one turn, so that a branch that always has an item leaves the others theirs. */
@@ -12,19 +12,14 @@ export interface Turns {
   readonly seed: number
 }
 
-interface State {
-  turn: number
-  /** Items left of this turn. */
-  left: number
-  random: number
-}
-
-/** The first turn is that of branch 0. */
-export function freshTurns({ weights, seed }: Turns): State {
+/** `left`: items left of this turn. The first turn is that of branch 0. */
+export function freshTurns({ weights, seed }: Turns) {
   const state = { turn: -1, left: 0, random: seed | 0 }
   nextTurn(state, weights)
   return state
 }
+
+type State = ReturnType<typeof freshTurns>
 
 /**
  * Branches in turn, each as many items as its weight. A branch that waits for another one (a full queue, an empty one) is passed over and
@@ -33,7 +28,7 @@ export function freshTurns({ weights, seed }: Turns): State {
 export async function* takeTurns(running: Running, { weights, output }: Turns): AsyncGenerator<unknown> {
   const state = running.node.state as State
   const asked = branches(running, output, false)
-  const requests = new Requests(running, asked)
+  const requests = requestsOf(running, asked)
   const { ready, done, waiting } = requests
   const stalled = new Set<string>()
   const waits = (shard: string) => done.has(shard) || (waiting.includes(shard) && stalled.has(shard))
@@ -68,15 +63,15 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
   }
 }
 
-function nextTurn(state: State, weights: Turns['weights']): void {
+function nextTurn(state: { turn: number; left: number; random: number }, weights: Turns['weights']): void {
   state.turn = (state.turn + 1) % weights.length
   const weight = weights[state.turn]!
-  const whole = weight === '*' ? STAR_LIMIT : Math.floor(weight)
-  state.left = weight === '*' || weight === whole ? whole : whole + (uniform(state) < weight - whole ? 1 : 0)
+  const share = weight === '*' ? STAR_LIMIT : weight
+  state.left = Math.floor(share) + (share % 1 > 0 && uniform(state) < share % 1 ? 1 : 0)
 }
 
 /** mulberry32 (Tommy Ettinger): one word of state, uniform in [0, 1). */
-function uniform(state: State): number {
+function uniform(state: { random: number }): number {
   state.random = (state.random + 0x6d2b79f5) | 0
   let t = state.random
   t = Math.imul(t ^ (t >>> 15), t | 1)

@@ -1,8 +1,9 @@
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import type { Channel } from './channel.ts'
 import type { Metrics } from './metrics.ts'
 import type { PlanNode } from './node.ts'
 import { demand } from './operator.ts'
-import type { Context, NodeMeasure, PlanEvent, ResourceKey, Scope } from './types.ts'
+import type { Context, NodeMeasure, ResourceKey, RunOptions } from './types.ts'
 
 /** What a step gives that has no item for this one; told apart from every item a user can make. */
 export const SKIP: unique symbol = Symbol('skip')
@@ -10,18 +11,20 @@ export const DONE = { done: true, value: undefined } as const
 
 type Result = IteratorResult<unknown>
 
-/** Where a node runs: its run, and who wants to know that it waits for another branch of the plan. */
-export interface Env {
-  readonly metrics: Metrics
-  readonly resources: ReadonlyMap<string, unknown>
-  /** What everything that is closed rejects with; never leaves the plan. */
-  readonly reason: MillraceError
-  readonly closeErrors: Set<unknown>
-  readonly located: WeakSet<object>
-  /** One object a run for what several nodes share. */
-  readonly shared: Map<PlanNode, unknown>
-  readonly emit: (event: PlanEvent) => void
-  readonly stalled?: (() => void) | undefined
+/** What the nodes of a run share, and who wants to know that they wait for another branch of the plan. */
+export type Env = ReturnType<typeof freshEnv> & { readonly stalled?: () => void }
+
+export function freshEnv(metrics: Metrics, { resources = [], onEvent = () => {} }: RunOptions) {
+  return {
+    metrics,
+    emit: onEvent,
+    resources: new Map(resources.map(({ key, value }) => [key, value])),
+    /** What everything that is closed rejects with; never leaves the plan. */
+    reason: new MillraceError('E_PLAN_ABORTED', 'this part of the plan was closed'),
+    closeErrors: new Set<MillraceError>(),
+    located: new WeakSet<MillraceError>(),
+    channels: new Map<PlanNode, Channel>(),
+  }
 }
 
 /** Many wait, one opens: event-driven, without timers, and nothing is kept once it is open. */
@@ -39,79 +42,59 @@ export class Gate {
   }
 }
 
+export type NodeContext = ReturnType<typeof contextOf>
+
 /** The context of an operator, and what the nodes of the core may do beyond it. */
-export class NodeContext implements Context {
-  readonly of: PlanNode
-  readonly node: string
-  readonly metrics: Metrics
-  readonly scope: Scope<unknown, unknown>
-  readonly tally = { itemsIn: 0, itemsOut: 0, busyMs: 0, upMs: 0, downMs: 0 }
-  private readonly env: Env
-  private readonly controller = new AbortController()
-
-  constructor(of: PlanNode, env: Env) {
-    this.of = of
-    this.env = env
-    this.node = of.path
-    this.metrics = env.metrics
-    this.scope = { params: of.spec.params ?? undefined, state: of.state, ctx: this }
-  }
-
-  get signal(): AbortSignal {
-    return this.controller.signal
-  }
-
-  use<R>(key: ResourceKey<R>): R {
-    const declared = this.of.spec.definition?.uses?.some(({ name }) => name === key.name) === true
-    demand(declared, `${this.of.spec.operator} does not declare that it uses '${key.name}'`, {
-      code: 'E_PLAN_RESOURCE',
-    })
-    return this.env.resources.get(key.name) as R
-  }
-
-  wait<V>(promise: Promise<V>, side: 'upMs' | 'downMs' = 'upMs'): Promise<V> {
-    this.env.stalled?.()
-    return this.abortable(promise, side)
-  }
+function contextOf(of: PlanNode, env: Env) {
+  const { operator, params, definition } = of.spec
+  const { reason, located, metrics } = env
+  const controller = new AbortController()
+  const { signal } = controller
+  const tally = { itemsIn: 0, itemsOut: 0, busyMs: 0, upMs: 0, downMs: 0 }
 
   /** Waits without saying so; rejects when this part of the plan is closed, and leaves nothing behind at a promise that lives on. */
-  async abortable<V>(promise: Promise<V>, side: 'upMs' | 'downMs' = 'upMs'): Promise<V> {
-    const start = performance.now()
-    try {
-      return await new Promise<V>((resolve, reject) => {
-        const stop = () => reject(this.env.reason)
-        this.signal.addEventListener('abort', stop)
-        void promise.then(resolve, reject).then(() => this.signal.removeEventListener('abort', stop))
-        if (this.signal.aborted) stop()
-      })
-    } finally {
-      this.tally[side] += performance.now() - start
-    }
+  const abortable = <V>(promise: Promise<V>, side: 'upMs' | 'downMs' = 'upMs') =>
+    new Promise<V>((resolve, reject) => {
+      const start = performance.now()
+      const stop = () => reject(reason)
+      const end = () => {
+        signal.removeEventListener('abort', stop)
+        tally[side] += performance.now() - start
+      }
+      signal.addEventListener('abort', stop)
+      void promise.then(resolve, reject).then(end)
+      if (signal.aborted) stop()
+    })
+  const wait = <V>(promise: Promise<V>, side?: 'upMs' | 'downMs') => {
+    env.stalled?.()
+    return abortable(promise, side)
   }
-
-  /** An error that comes when nobody pulls any more; that it was closed is none. */
-  late(error: unknown): void {
-    const located = this.locate(error)
-    if (located !== this.env.reason) this.env.closeErrors.add(located)
+  const use = <R>(key: ResourceKey<R>) => {
+    const declared = definition?.uses?.some(({ name }) => name === key.name) === true
+    demand(declared, `${operator} does not declare that it uses '${key.name}'`, { code: 'E_PLAN_RESOURCE' })
+    return env.resources.get(key.name) as R
   }
-
   /** The error with its place in the plan, added once, by the node it came out of first. */
-  locate(error: unknown): unknown {
-    const { reason, located } = this.env
+  const locate = (error: unknown): MillraceError => {
+    if (error === reason || located.has(error as MillraceError)) return error as MillraceError
     const { name, message, cause } = error instanceof Error ? error : new Error(String(error))
-    if (error === reason || located.has(Object(error))) return error
-    if (this.signal.aborted && (name === 'AbortError' || cause === reason)) return reason
-    const where = { operator: this.of.spec.operator, path: this.node }
+    if (signal.aborted && (name === 'AbortError' || cause === reason)) return reason
+    const where = { operator, path: of.path }
     const placed = isMillraceError(error)
       ? new MillraceError(error.code, message, { ...error.where, ...where }, { cause: error })
-      : new MillraceError('E_OPERATOR', `${where.operator} failed: ${message}`, where, { cause: error })
+      : new MillraceError('E_OPERATOR', `${operator} failed: ${message}`, where, { cause: error })
     located.add(placed)
     return placed
   }
-
-  abort(): void {
-    this.controller.abort(this.env.reason)
+  /** An error that comes when nobody pulls any more; that it was closed is none. */
+  const late = (error: unknown) => {
+    const placed = locate(error)
+    if (placed !== reason) env.closeErrors.add(placed)
   }
+  const abort = () => controller.abort(reason)
+  const ctx: Context = { signal, metrics, node: of.path, use, wait }
+  const scope = { params: params ?? undefined, state: of.state, ctx }
+  return { ...ctx, of, tally, scope, abortable, wait, locate, late, abort }
 }
 
 /**
@@ -131,7 +114,6 @@ export class Running {
   private gapMs = 0
   private since = 0
   private working: Promise<Result> | undefined
-  private ended = false
   private closing: Promise<void> | undefined
 
   /** Starts everything upstream, too. */
@@ -143,7 +125,7 @@ export class Running {
     this.inputs = nodes[0]!.inputs
       .filter(({ spec }) => spec.step ?? (spec.run && spec.outputs === undefined))
       .map((input, i) => new Running(input, { ...env, stalled: () => (this.onStall ?? env.stalled)?.(i) }))
-    this.nodes = nodes.map((each) => new NodeContext(each, env))
+    this.nodes = nodes.map((each) => contextOf(each, env))
     this.ctx = this.nodes.at(-1)!
     nodes.forEach((each, i) => (each.measure = () => this.measure(i)))
     this.iterator = node.spec.run?.(this) ?? { next: () => this.nextOfSteps() }
@@ -151,7 +133,7 @@ export class Running {
 
   /** The next item, or the end, at which everything upstream is closed already. */
   async pull(): Promise<Result> {
-    if (this.ended) return DONE
+    if (this.closing !== undefined) return DONE
     const start = performance.now()
     if (this.since > 0) this.gapMs += start - this.since
     try {
@@ -167,7 +149,6 @@ export class Running {
       this.since = performance.now()
       this.pullMs += this.since - start
     }
-    this.ended = true
     await this.close()
     return DONE
   }

@@ -4,11 +4,7 @@ import type { Metrics, MetricsSnapshot } from './metrics.ts'
 export type Plain = null | boolean | number | string | readonly Plain[] | { readonly [key: string]: Plain }
 
 /** A name with parameters, frozen; what it carries exists in types only. */
-export interface Descriptor<Carries> {
-  readonly name: string
-  readonly params: Plain
-  readonly carries?: Carries
-}
+export type Descriptor<Carries> = { readonly name: string; readonly params: Plain; readonly carries?: Carries }
 
 /** An operator with its parameters; its code is found again by the plan. */
 export type Operator<T, U> = Descriptor<(item: T) => U>
@@ -32,10 +28,10 @@ export type SourceEvent<T> =
 export interface ShardedSource<T> {
   readonly shards: readonly string[]
   open(options: {
-    readonly mode: 'sync' | 'async'
-    readonly inFlight: number
-    readonly stages: readonly Stage[]
-    readonly signal: AbortSignal
+    mode: 'sync' | 'async'
+    inFlight: number
+    stages: readonly Stage[]
+    signal: AbortSignal
   }): OpenSource<T>
 }
 
@@ -50,10 +46,7 @@ export interface OpenSource<T> {
 export type Sharded<T> = ShardedSource<T> | ResourceKey<ShardedSource<T>>
 
 /** An item with the shard it came from. */
-export interface Sourced<T> {
-  readonly item: T
-  readonly shard: string
-}
+export type Sourced<T> = { readonly item: T; readonly shard: string }
 
 /** A typed name for something a plan needs when it runs and that is not data: a learner, a store, a source. */
 export interface ResourceKey<R> {
@@ -61,10 +54,7 @@ export interface ResourceKey<R> {
   of(value: R): Provided
 }
 
-export interface Provided {
-  readonly key: string
-  readonly value: unknown
-}
+export type Provided = { readonly key: string; readonly value: unknown }
 
 /** What an operator may touch besides its items. */
 export interface Context {
@@ -82,12 +72,8 @@ export interface Context {
   wait<V>(promise: Promise<V>): Promise<V>
 }
 
-export interface Scope<P, S> {
-  readonly params: P
-  /** Declared state. Everything an operator keeps between two items is in here, settled whenever it yields or pulls. */
-  readonly state: S
-  readonly ctx: Context
-}
+/** `state` is declared: everything an operator keeps between two items is in there, settled whenever it yields or pulls. */
+export type Scope<P, S> = { readonly params: P; readonly state: S; readonly ctx: Context }
 
 /**
  * What an operator is. Its code is one of
