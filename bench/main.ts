@@ -4,10 +4,10 @@ import { type Row } from './result.ts'
 /** `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow]`: every figure of the README, each beside a baseline of the same run. */
 
 const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
-  'rollout': async () => await (await import('./rollout.ts')).rolloutRow(),
-  'train': async () => await (await import('./trainStep.ts')).trainStepRow(),
+  rollout: async () => await (await import('./rollout.ts')).rolloutRow(),
+  train: async () => await (await import('./trainStep.ts')).trainStepRow(),
   'end-to-end': async () => await (await import('./endToEnd.ts')).endToEndRow(),
-  'flow': async () => await (await import('./flow.ts')).flowRow(),
+  flow: async () => await (await import('./flow.ts')).flowRow(),
 }
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))

@@ -10,7 +10,9 @@ export class PlainPolicy {
   constructor(sizes: readonly number[], batch: number) {
     this.sizes = sizes
     this.batch = batch
-    this.weights = sizes.slice(1).map((outputs, i) => new Float32Array(outputs * sizes[i]!).map((_, k) => Math.sin(k) * 0.1))
+    this.weights = sizes
+      .slice(1)
+      .map((outputs, i) => new Float32Array(outputs * sizes[i]!).map((_, k) => Math.sin(k) * 0.1))
     this.layers = sizes.slice(1).map((outputs) => new Float32Array(outputs * batch))
   }
 

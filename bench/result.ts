@@ -21,7 +21,10 @@ export function lowerIsBetter(row: Omit<Row, 'ratio'>): Row {
 }
 
 /** Median time of a call in ms, after a warm-up; `rounds` samples. */
-export async function medianMs(call: () => Promise<unknown> | void, { warmup, rounds }: { readonly warmup: number; readonly rounds: number }): Promise<number> {
+export async function medianMs(
+  call: () => Promise<unknown> | void,
+  { warmup, rounds }: { readonly warmup: number; readonly rounds: number },
+): Promise<number> {
   for (let i = 0; i < warmup; i++) await call()
   const samples: number[] = []
   for (let i = 0; i < rounds; i++) {

@@ -42,7 +42,10 @@ export async function rolloutRow(): Promise<Row> {
     name: 'rollout function, CartPole-v1, 128 envs, 4-64-64-2, sampling and encoding included',
     value,
     unit: 'env steps/s, one core',
-    baseline: { name: 'the same envs with the policy in plain JavaScript, nothing encoded', value: plainStepsPerSecond() },
+    baseline: {
+      name: 'the same envs with the policy in plain JavaScript, nothing encoded',
+      value: plainStepsPerSecond(),
+    },
     limit: 'the policy in onnxruntime takes two thirds of a step; stepping and sampling 128 envs the rest',
   })
 }

@@ -25,19 +25,27 @@ export function tfjsUpdate(tf: typeof TF, { T, B, columns }: TfjsBatch): () => P
   const adam = tf.train.adam(1e-3)
   const data = (name: string): Float32Array => Float32Array.from(columns[name]?.data ?? [])
   const rows = T * B
-  const trunk = (x: TF.Tensor2D): TF.Tensor2D => tf.tanh(tf.add(tf.matMul(tf.tanh(tf.add(tf.matMul(x, w1), b1)), w2), b2)) as TF.Tensor2D
+  const trunk = (x: TF.Tensor2D): TF.Tensor2D =>
+    tf.tanh(tf.add(tf.matMul(tf.tanh(tf.add(tf.matMul(x, w1), b1)), w2), b2)) as TF.Tensor2D
 
   return async () => {
     const observations = tf.tensor2d(data('observations'), [rows, 4])
     const actions = tf.oneHot(tf.tensor1d(Int32Array.from(columns['actions']?.data ?? []), 'int32'), 2).toFloat()
     const forward = tf.tidy(() => {
       const hidden = trunk(observations)
-      const logProbs = tf.sum(tf.mul(tf.logSoftmax(tf.add(tf.matMul(hidden, wp as TF.Tensor2D), bp) as TF.Tensor2D), actions), 1)
+      const logProbs = tf.sum(
+        tf.mul(tf.logSoftmax(tf.add(tf.matMul(hidden, wp as TF.Tensor2D), bp) as TF.Tensor2D), actions),
+        1,
+      )
       const values = tf.add(tf.matMul(hidden, wv as TF.Tensor2D), bv)
       const last = tf.add(tf.matMul(trunk(tf.tensor2d(data('extra_observations'), [B, 4])), wv as TF.Tensor2D), bv)
       return { logProbs, values, last }
     })
-    const [logProbs, values, last] = await Promise.all([forward.logProbs.data(), forward.values.data(), forward.last.data()])
+    const [logProbs, values, last] = await Promise.all([
+      forward.logProbs.data(),
+      forward.values.data(),
+      forward.last.data(),
+    ])
     const { targets, advantages } = vtraceOnArrays({ T, B }, { logProbs, values, last, columns })
     const { value, grads } = tf.variableGrads(() => {
       const hidden = trunk(observations)
@@ -66,9 +74,14 @@ interface VtraceArrays {
   readonly columns: Readonly<Record<string, Column>>
 }
 
-function vtraceOnArrays({ T, B }: { T: number; B: number }, { logProbs, values, last, columns }: VtraceArrays): { targets: Float32Array; advantages: Float32Array } {
+function vtraceOnArrays(
+  { T, B }: { T: number; B: number },
+  { logProbs, values, last, columns }: VtraceArrays,
+): { targets: Float32Array; advantages: Float32Array } {
   const column = (name: string): ArrayLike<number> => columns[name]?.data ?? []
-  const [behaviour, rewards, terminated, ends] = ['behaviour_log_probs', 'rewards', 'terminated', 'episode_end'].map(column)
+  const [behaviour, rewards, terminated, ends] = ['behaviour_log_probs', 'rewards', 'terminated', 'episode_end'].map(
+    column,
+  )
   const targets = new Float32Array(T * B)
   const advantages = new Float32Array(T * B)
   for (let b = 0; b < B; b++) {

@@ -28,7 +28,7 @@ export async function trainStepRow(): Promise<Row> {
     name: 'train step, V-trace with Adam, 4-64-64-(2+1), 2,560 rows, one thread',
     value,
     unit: 'ms an update, the new policy as ONNX included',
-    baseline: { name: "TensorFlow.js 4.22 on WebAssembly, its own autodiff and Adam, same loss", value: baseline },
+    baseline: { name: 'TensorFlow.js 4.22 on WebAssembly, its own autodiff and Adam, same loss', value: baseline },
     limit: 'the matrix products of forward and backward; about 200 small operators cost a microsecond or two each',
   })
 }
@@ -40,12 +40,30 @@ function randomBatch(): Record<string, Column> {
   const floats = (length: number, next: () => number): Float32Array => Float32Array.from({ length }, next)
   const flags = Uint8Array.from({ length: rows }, () => (random.uniform() < 0.02 ? 1 : 0))
   return {
-    observations: columnOf(floats(rows * 4, () => random.normal()), [T, B, 4]),
-    extra_observations: columnOf(floats(B * 4, () => random.normal()), [B, 4]),
-    next_index: columnOf(Int32Array.from({ length: rows }, (_, i) => i + B), [T, B]),
-    actions: columnOf(Int32Array.from({ length: rows }, () => random.integer(2)), [T, B]),
-    behaviour_log_probs: columnOf(floats(rows, () => -0.4 - 0.5 * random.uniform()), [T, B]),
-    rewards: columnOf(floats(rows, () => 1), [T, B]),
+    observations: columnOf(
+      floats(rows * 4, () => random.normal()),
+      [T, B, 4],
+    ),
+    extra_observations: columnOf(
+      floats(B * 4, () => random.normal()),
+      [B, 4],
+    ),
+    next_index: columnOf(
+      Int32Array.from({ length: rows }, (_, i) => i + B),
+      [T, B],
+    ),
+    actions: columnOf(
+      Int32Array.from({ length: rows }, () => random.integer(2)),
+      [T, B],
+    ),
+    behaviour_log_probs: columnOf(
+      floats(rows, () => -0.4 - 0.5 * random.uniform()),
+      [T, B],
+    ),
+    rewards: columnOf(
+      floats(rows, () => 1),
+      [T, B],
+    ),
     terminated: columnOf(flags, [T, B]),
     episode_end: columnOf(flags, [T, B]),
   }

@@ -9,8 +9,8 @@ export default experiment({
     valueCoef: 0.25,
     maxGradNorm: 0.5,
     rewardScale: 0.1,
-    trainBatchSteps: 4_096,
+    trainBatchSteps: 6_144,
   }),
-  rollouts: { shards: 1, envsPerShard: 128, fragmentLength: 32 },
+  rollouts: { shards: 1, envsPerShard: 128, fragmentLength: 48 },
   stop: { meanReturn: 475, envSteps: 1_000_000 },
 })

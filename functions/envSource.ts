@@ -22,15 +22,20 @@ export async function envSource(lease: Lease, store: ObjectStore): Promise<EnvSo
   const known = loaded.get(code.sha256)
   if (known) return known
   const found = await store.get(code.key)
-  if (found.kind !== 'found') throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' is not in the bucket`, { key: code.key })
-  if (sha256Hex(found.body) !== code.sha256) throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' was altered`, { key: code.key })
+  if (found.kind !== 'found')
+    throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' is not in the bucket`, { key: code.key })
+  if (sha256Hex(found.body) !== code.sha256)
+    throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' was altered`, { key: code.key })
   const folder = await mkdtemp(join(tmpdir(), 'millrace-env-'))
   try {
     const file = join(folder, 'experiment.mjs')
     await writeFile(file, found.body)
     const module: { default?: { env?: EnvSource } } = await import(pathToFileURL(file).href)
     const source = module.default?.env
-    if (source === undefined) throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' has no experiment with an env`, { key: code.key })
+    if (source === undefined)
+      throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' has no experiment with an env`, {
+        key: code.key,
+      })
     loaded.set(code.sha256, source)
     return source
   } finally {

@@ -39,7 +39,9 @@ export interface AlgorithmDefinition<S extends z.ZodObject> {
 }
 
 /** Defines an algorithm: gives the function by which an experiment names it, with the settings that differ from its defaults. */
-export function algorithm<S extends z.ZodObject>(definition: AlgorithmDefinition<S>): (config?: z.input<S>) => Algorithm {
+export function algorithm<S extends z.ZodObject>(
+  definition: AlgorithmDefinition<S>,
+): (config?: z.input<S>) => Algorithm {
   const make = (input: unknown): Algorithm => {
     const config = parseSettings(definition.config, input ?? {}, definition.name)
     return {

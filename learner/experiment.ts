@@ -31,9 +31,12 @@ export const StopSettings = z.strictObject({
 export type StopSettings = z.infer<typeof StopSettings>
 
 const ExperimentSchema = z.strictObject({
-  env: z.custom<EnvSource>((env) => typeof env === 'string' || typeof env === 'function' || (typeof env === 'object' && env !== null), {
-    error: 'expected an env id, an env class, or an env definition',
-  }),
+  env: z.custom<EnvSource>(
+    (env) => typeof env === 'string' || typeof env === 'function' || (typeof env === 'object' && env !== null),
+    {
+      error: 'expected an env id, an env class, or an env definition',
+    },
+  ),
   envConfig: z.record(z.string(), z.json()).default({}),
   algorithm: z.custom<Algorithm>((a) => typeof a === 'object' && a !== null && 'plan' in a && 'config' in a, {
     error: 'expected an algorithm, for instance impala({ learningRate: 5e-4 })',
@@ -76,7 +79,11 @@ export function withOverrides(base: Experiment, overrides: Readonly<Record<strin
     if (parts[0] === 'algorithm') algorithmConfig = setPath(algorithmConfig, parts.slice(1), { value, path })
     else Object.assign(plain, setPath(plain, parts, { value, path }))
   }
-  return experiment({ ...plain, env: plain['env'] ?? base.env, algorithm: base.algorithm.withConfig(algorithmConfig) } as ExperimentInput)
+  return experiment({
+    ...plain,
+    env: plain['env'] ?? base.env,
+    algorithm: base.algorithm.withConfig(algorithmConfig),
+  } as ExperimentInput)
 }
 
 function structuredCloneData(base: Experiment): Record<string, unknown> {

@@ -71,5 +71,9 @@ export interface RunInfo {
   readonly seed: number
   /** Where the functions run: "emulated cloud", "serial", or the endpoints. */
   readonly where: string
-  readonly stop: { readonly meanReturn?: number | undefined; readonly envSteps?: number | undefined; readonly seconds?: number | undefined }
+  readonly stop: {
+    readonly meanReturn?: number | undefined
+    readonly envSteps?: number | undefined
+    readonly seconds?: number | undefined
+  }
 }

@@ -81,7 +81,12 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
       .policy()
       .then((model) => publisher.publish(0, model))
       .catch((error: unknown) => sampler.source.fail(error))
-    const resources = [rolloutSource.of(sampler.source), learnerKey.of(learner), publisherKey.of(publisher), runState.of(state)]
+    const resources = [
+      rolloutSource.of(sampler.source),
+      learnerKey.of(learner),
+      publisherKey.of(publisher),
+      runState.of(state),
+    ]
     const goal = new Goal(experiment, { state, meter })
     const abort = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
     let reason: StopReason = 'ended'
@@ -126,7 +131,8 @@ class Goal {
   reached({ meanReturn, envSteps }: UpdateLine): StopReason | undefined {
     const { stop, budget } = this.experiment
     const { state, meter } = this.parts
-    if (stop.meanReturn !== undefined && state.episodes.full && (meanReturn ?? -Infinity) >= stop.meanReturn) return 'meanReturn'
+    if (stop.meanReturn !== undefined && state.episodes.full && (meanReturn ?? -Infinity) >= stop.meanReturn)
+      return 'meanReturn'
     if (stop.envSteps !== undefined && envSteps >= stop.envSteps) return 'envSteps'
     return budget !== undefined && meter.total() >= budget.usd ? 'budget' : undefined
   }
@@ -154,7 +160,11 @@ function specOf({ env, envConfig }: Experiment): PolicySpec {
 
 function makeLearner(
   { algorithm, rollouts, seed }: Experiment,
-  { setting, spec: policy, cloud }: { readonly setting: PlanSetting; readonly spec: PolicySpec; readonly cloud: RunCloud },
+  {
+    setting,
+    spec: policy,
+    cloud,
+  }: { readonly setting: PlanSetting; readonly spec: PolicySpec; readonly cloud: RunCloud },
 ): Learner {
   const B = algorithm.fragmentsPerUpdate(setting) * rollouts.envsPerShard
   const core = { spec: algorithm.learner(), policy, T: rollouts.fragmentLength, B, seed: deriveSeed(seed, 'weights') }
@@ -166,7 +176,11 @@ async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: Tr
   const { id } = asDefinition(env)
   if (typeof env === 'string') return { id, config: envConfig }
   if (!envCode) {
-    throw new MillraceError('E_EXPERIMENT', `env '${id}' is the experiment's own, and the experiment was not given as a module`, { env: id })
+    throw new MillraceError(
+      'E_EXPERIMENT',
+      `env '${id}' is the experiment's own, and the experiment was not given as a module`,
+      { env: id },
+    )
   }
   const sha256 = createHash('sha256').update(envCode).digest('hex')
   const key = keys.code(run, sha256)

@@ -12,16 +12,18 @@ const common = {
   minifySyntax: true,
   minifyWhitespace: true,
   external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents'],
-  banner: { js: "import{createRequire as __millraceRequire}from'node:module';const require=__millraceRequire(import.meta.url);" },
+  banner: {
+    js: "import{createRequire as __millraceRequire}from'node:module';const require=__millraceRequire(import.meta.url);",
+  },
   logLevel: 'warning',
 }
 
 const library = {
-  'index': 'index.ts',
-  'env': 'shared/env/index.ts',
-  'batch': 'shared/batch/index.ts',
-  'flow': 'learner/flow/index.ts',
-  'tensor': 'learner/tensor/index.ts',
+  index: 'index.ts',
+  env: 'shared/env/index.ts',
+  batch: 'shared/batch/index.ts',
+  flow: 'learner/flow/index.ts',
+  tensor: 'learner/tensor/index.ts',
   'local-cloud': 'infra/local/index.ts',
   'cli/main': 'cli/main.ts',
 }
@@ -39,7 +41,13 @@ const bench = process.argv.includes('--bench') ? { main: 'bench/main.ts' } : {}
 const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)))
 
 await Promise.all([
-  build({ ...common, entryPoints: present(library), outdir: 'dist', splitting: true, chunkNames: 'chunks/[name]-[hash]' }),
+  build({
+    ...common,
+    entryPoints: present(library),
+    outdir: 'dist',
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+  }),
   build({ ...common, entryPoints: bench, outdir: '.millrace/bench', splitting: true, outExtension: { '.js': '.mjs' } }),
   ...Object.entries(present(artefacts)).map(([name, file]) =>
     build({ ...common, entryPoints: { [name]: file }, outdir: 'dist', outExtension: { '.js': '.mjs' } }),

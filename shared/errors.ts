@@ -5,7 +5,8 @@
 export const ERROR_CODES = {
   E_PLAN_PARAMETER: 'An operator was given a parameter it cannot work with; the plan was not started.',
   E_PLAN_SHAPE: 'The plan is not a valid dataflow graph; the plan was not started.',
-  E_PLAN_RESOURCE: 'An operator of the plan needs something that was not provided to the run; the plan was not started.',
+  E_PLAN_RESOURCE:
+    'An operator of the plan needs something that was not provided to the run; the plan was not started.',
   E_PLAN_CHECKPOINT: 'A checkpoint is of another version, or of another plan.',
   E_PLAN_ABORTED: 'The plan was stopped from outside at a clean boundary.',
   E_PLAN_DEADLOCK: 'Every branch of the plan waits for another one, so that none can go on.',

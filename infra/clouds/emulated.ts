@@ -2,14 +2,21 @@ import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
 import { CreateQueueCommand } from '@aws-sdk/client-sqs'
 import { join } from 'node:path'
 import type { RunCloud } from '../../learner/runCloud.ts'
-import { type AwsClients, awsClients, lambdaInvoker, s3ObjectStore, sqsQueue, systemClock } from '../../shared/cloud/index.ts'
+import {
+  type AwsClients,
+  awsClients,
+  lambdaInvoker,
+  s3ObjectStore,
+  sqsQueue,
+  systemClock,
+} from '../../shared/cloud/index.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
 
-/** On loopback the CPU is what is dear, and a body through the bucket costs a fifth of one in a message. */
-const SPILL_ABOVE_BYTES = 16 * 1024
+/** On loopback time is what is dear: a small body in the message saves two round trips, a large one costs more as base64 than they do. */
+const SPILL_ABOVE_BYTES = 64 * 1024
 /** Every look costs a third of a millisecond; a fragment takes longer than that to step. */
 const MANIFEST_POLL_MS = 1
 
@@ -54,15 +61,22 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
 }
 
 /** Bucket and queues of services that lie elsewhere are made there if they are missing; those of this process exist. */
-async function foreignResources(clients: AwsClients, endpoint: string): Promise<{ queueUrl: string; deadLetterQueueUrl: string }> {
+async function foreignResources(
+  clients: AwsClients,
+  endpoint: string,
+): Promise<{ queueUrl: string; deadLetterQueueUrl: string }> {
   if (isForeign('S3')) {
     const bucket = { Bucket: names.bucket }
     await clients.s3.send(new HeadBucketCommand(bucket)).catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
   }
   if (!isForeign('SQS')) {
-    return { queueUrl: `${endpoint}/000000000000/${names.queue}`, deadLetterQueueUrl: `${endpoint}/000000000000/${names.deadLetterQueue}` }
+    return {
+      queueUrl: `${endpoint}/000000000000/${names.queue}`,
+      deadLetterQueueUrl: `${endpoint}/000000000000/${names.deadLetterQueue}`,
+    }
   }
-  const create = async (QueueName: string): Promise<string> => (await clients.sqs.send(new CreateQueueCommand({ QueueName }))).QueueUrl ?? ''
+  const create = async (QueueName: string): Promise<string> =>
+    (await clients.sqs.send(new CreateQueueCommand({ QueueName }))).QueueUrl ?? ''
   return { queueUrl: await create(names.queue), deadLetterQueueUrl: await create(names.deadLetterQueue) }
 }
 

@@ -19,7 +19,10 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
   cloud.sqs.createQueue(names.deadLetterQueue)
   cloud.sqs.createQueue(names.queue, {
     VisibilityTimeout: String(VISIBILITY_SECONDS),
-    RedrivePolicy: JSON.stringify({ deadLetterTargetArn: `arn:aws:sqs:us-east-1:000000000000:${names.deadLetterQueue}`, maxReceiveCount: MAX_RECEIVES }),
+    RedrivePolicy: JSON.stringify({
+      deadLetterTargetArn: `arn:aws:sqs:us-east-1:000000000000:${names.deadLetterQueue}`,
+      maxReceiveCount: MAX_RECEIVES,
+    }),
   })
   cloud.lambda.create({
     name: names.rolloutFunction,
@@ -27,7 +30,11 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
     memoryMb: ROLLOUT_MEMORY_MB,
     timeoutMs: FUNCTION_TIMEOUT_MS,
     retries: 0,
-    environment: { ...awsVariables(), AWS_ENDPOINT_URL_S3: endpointOf('S3', cloud), AWS_ENDPOINT_URL_SQS: endpointOf('SQS', cloud) },
+    environment: {
+      ...awsVariables(),
+      AWS_ENDPOINT_URL_S3: endpointOf('S3', cloud),
+      AWS_ENDPOINT_URL_SQS: endpointOf('SQS', cloud),
+    },
   })
   return cloud
 }
@@ -39,6 +46,8 @@ export function endpointOf(service: 'S3' | 'SQS' | 'LAMBDA', cloud: LocalCloud):
 
 /** Credentials and region go on to the functions, for a service that lies elsewhere. */
 function awsVariables(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(([name]) => /^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION)$/.test(name))
+  const entries = Object.entries(process.env).filter(([name]) =>
+    /^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION)$/.test(name),
+  )
   return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']))
 }

@@ -75,5 +75,7 @@ export const concatBatches = operator({
 
 function atLeastOne(operatorName: string, parameter: string, value: number): void {
   if (Number.isInteger(value) && value >= 1) return
-  throw new MillraceError('E_PLAN_PARAMETER', `${operatorName} wants ${parameter} >= 1, an integer, got ${value}`, { [parameter]: value })
+  throw new MillraceError('E_PLAN_PARAMETER', `${operatorName} wants ${parameter} >= 1, an integer, got ${value}`, {
+    [parameter]: value,
+  })
 }

@@ -16,7 +16,10 @@ export interface TrainOneStepParams {
 export const trainOneStep = operator({
   name: 'trainOneStep',
   uses: [learner, runState],
-  each: async (fragments: readonly SampleBatch[], { params, ctx }: { params: TrainOneStepParams; ctx: Use }): Promise<UpdateResult> => {
+  each: async (
+    fragments: readonly SampleBatch[],
+    { params, ctx }: { params: TrainOneStepParams; ctx: Use },
+  ): Promise<UpdateResult> => {
     const run = ctx.use(runState)
     const { learningRate, entropyCoef, publishEvery } = params
     const rates = { learningRate: valueAt(learningRate, run.clocks), entropyCoef: valueAt(entropyCoef, run.clocks) }

@@ -17,7 +17,10 @@ export class InlineLearner implements Learner {
     return this.trained ? await this.core.policy() : this.core.initialPolicy
   }
 
-  async train(fragments: readonly SampleBatch[], options: { readonly rates: Rates; readonly wantPolicy: boolean }): Promise<Trained> {
+  async train(
+    fragments: readonly SampleBatch[],
+    options: { readonly rates: Rates; readonly wantPolicy: boolean },
+  ): Promise<Trained> {
     const from = performance.now()
     this.trained = true
     const result = await this.core.train(trainInputs(concatFragments(fragments)), options.rates, options.wantPolicy)

@@ -21,7 +21,10 @@ export interface Learner {
    * One update on fragments of one shape [T, B], joined along B in the given order.
    * @throws MillraceError E_TRAIN_DIVERGED when a metric or a weight is no longer finite, E_ENGINE
    */
-  train(fragments: readonly SampleBatch[], options: { readonly rates: Rates; readonly wantPolicy: boolean }): Promise<Trained>
+  train(
+    fragments: readonly SampleBatch[],
+    options: { readonly rates: Rates; readonly wantPolicy: boolean },
+  ): Promise<Trained>
   /** Time spent in train steps so far, ms. */
   readonly busyMs: number
   close(): Promise<void>

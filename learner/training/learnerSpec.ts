@@ -4,7 +4,11 @@
  */
 export interface LearnerSpec {
   readonly loss: 'vtrace'
-  readonly network: { readonly hidden: readonly number[]; readonly activation: 'tanh' | 'relu'; readonly sharedTrunk: boolean }
+  readonly network: {
+    readonly hidden: readonly number[]
+    readonly activation: 'tanh' | 'relu'
+    readonly sharedTrunk: boolean
+  }
   readonly optimizer: { readonly kind: 'adam' | 'rmsprop'; readonly epsilon: number; readonly maxGradNorm: number }
   readonly vtrace: { readonly gamma: number; readonly rhoBar: number; readonly cBar: number; readonly pgRhoBar: number }
   readonly valueCoef: number

@@ -42,7 +42,10 @@ export class ThreadLearner implements Learner {
     return policy
   }
 
-  async train(fragments: readonly SampleBatch[], options: { readonly rates: Rates; readonly wantPolicy: boolean }): Promise<Trained> {
+  async train(
+    fragments: readonly SampleBatch[],
+    options: { readonly rates: Rates; readonly wantPolicy: boolean },
+  ): Promise<Trained> {
     const slab = new Slab(this.memoryFor(fragments))
     const { columns } = trainInputs(concatFragments(fragments, slab.allocate), slab.allocate)
     const { memory } = slab

@@ -3,7 +3,15 @@ import type { Column } from '../../shared/batch/sampleBatch.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import { type ImpalaTrainStep, impalaTrainStep } from '../losses/index.ts'
-import { type Engine, type HostTensor, type Trainer, createTrainer, onnxRuntimeEngine, seededUniform, tfjsEngine } from '../tensor/index.ts'
+import {
+  type Engine,
+  type HostTensor,
+  type Trainer,
+  createTrainer,
+  onnxRuntimeEngine,
+  seededUniform,
+  tfjsEngine,
+} from '../tensor/index.ts'
 import type { Rates } from './learner.ts'
 import type { LearnerSpec } from './learnerSpec.ts'
 
@@ -34,7 +42,10 @@ export class TrainCore {
   /** @throws MillraceError E_GRAPH, E_POLICY_SPEC when the spaces do not fit the network */
   constructor({ spec, policy, T, B, seed }: TrainSetting) {
     if (policy.action.kind !== 'discrete') {
-      throw new MillraceError('E_POLICY_SPEC', 'this algorithm needs a discrete action space; the env has a box of actions')
+      throw new MillraceError(
+        'E_POLICY_SPEC',
+        'this algorithm needs a discrete action space; the env has a box of actions',
+      )
     }
     const { network, optimizer, vtrace } = spec
     this.step = impalaTrainStep({
@@ -95,7 +106,8 @@ const DTYPES = { F32: 'float32', I32: 'int32', U8: 'uint8', F64: 'float64' } as 
 function hostTensor(name: string, column: Column | undefined): HostTensor {
   if (!column) throw new MillraceError('E_BATCH_SHAPE', `a train step needs the column ${name}`, { column: name })
   const { dtype, shape, data } = column
-  if (dtype === 'F64') throw new MillraceError('E_BATCH_SHAPE', `column ${name} is F64, a train step takes F32`, { column: name })
+  if (dtype === 'F64')
+    throw new MillraceError('E_BATCH_SHAPE', `column ${name} is F64, a train step takes F32`, { column: name })
   return { dtype: DTYPES[dtype], shape, data } as HostTensor
 }
 

@@ -10,7 +10,10 @@ if (!port) throw new MillraceError('E_INTERNAL', 'the train worker was not start
 
 const send = (response: TrainResponse): void => {
   const gifts = response.kind === 'done' ? [response.policy?.buffer as ArrayBuffer | undefined, response.memory] : []
-  port.postMessage(response, gifts.filter((buffer) => buffer !== undefined))
+  port.postMessage(
+    response,
+    gifts.filter((buffer) => buffer !== undefined),
+  )
 }
 
 const fail = (id: number, error: unknown): void => {

@@ -51,8 +51,7 @@ export interface BatchQueue {
 
 export type InvokeResult =
   /** `requestId` as the platform will name this invocation when it tells of its failure, where it does. */
-  | { readonly kind: 'accepted'; readonly requestId?: string }
-  | { readonly kind: 'throttled'; readonly reason: string }
+  { readonly kind: 'accepted'; readonly requestId?: string } | { readonly kind: 'throttled'; readonly reason: string }
 
 /** A way to start functions (Lambda's asynchronous invocation). */
 export interface Invoker {

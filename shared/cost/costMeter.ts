@@ -48,7 +48,8 @@ export class CostMeter {
     for (const startedAt of this.running.values()) ms += now - startedAt
     const { prices, requests } = this
     return {
-      functions: (ms / 1000) * this.memoryGb * prices.functionGbSecond.usd + this.invocations * prices.functionRequest.usd,
+      functions:
+        (ms / 1000) * this.memoryGb * prices.functionGbSecond.usd + this.invocations * prices.functionRequest.usd,
       s3: requests.s3Put * prices.s3Write.usd + requests.s3Get * prices.s3Read.usd,
       sqs: requests.sqs * prices.sqsRequest.usd,
       learner: ((now - this.startedAt) / 3_600_000) * prices.learnerHour.usd,

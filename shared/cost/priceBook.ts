@@ -28,5 +28,9 @@ export const US_EAST_1: PriceBook = {
   sqsRequest: { usd: 0.4e-6, per: 'request of up to 64 KiB', source: 'https://aws.amazon.com/sqs/pricing/' },
   s3Write: { usd: 5e-6, per: 'PUT, COPY, POST or LIST request', source: 'https://aws.amazon.com/s3/pricing/' },
   s3Read: { usd: 0.4e-6, per: 'GET request, 304 included', source: 'https://aws.amazon.com/s3/pricing/' },
-  learnerHour: { usd: 1.006, per: 'hour of g5.xlarge on demand', source: 'https://aws.amazon.com/ec2/pricing/on-demand/' },
+  learnerHour: {
+    usd: 1.006,
+    per: 'hour of g5.xlarge on demand',
+    source: 'https://aws.amazon.com/ec2/pricing/on-demand/',
+  },
 }

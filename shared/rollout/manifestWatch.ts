@@ -42,7 +42,8 @@ export class ManifestWatch {
   /** The newest manifest that was read. @throws MillraceError E_MANIFEST before the first, and what the last poll failed with */
   get latest(): Manifest {
     if (this.failure !== undefined) throw this.failure
-    if (this.current === undefined) throw new MillraceError('E_MANIFEST', `run ${this.run} has no manifest yet`, { run: this.run })
+    if (this.current === undefined)
+      throw new MillraceError('E_MANIFEST', `run ${this.run} has no manifest yet`, { run: this.run })
     return this.current
   }
 
@@ -106,7 +107,10 @@ export class ManifestWatch {
         this.current = parseManifest(found.body)
         this.etag = found.etag
       }
-      this.failure = found.kind === 'absent' ? new MillraceError('E_MANIFEST', `run ${this.run} has no manifest`, { run: this.run }) : undefined
+      this.failure =
+        found.kind === 'absent'
+          ? new MillraceError('E_MANIFEST', `run ${this.run} has no manifest`, { run: this.run })
+          : undefined
     } catch (error) {
       this.failure = error
     }

@@ -72,7 +72,11 @@ export class RolloutWorker {
     const session = await PolicySession.load(model, lease.policy, lease.numEnvs)
     this.collector.usePolicy(session, version)
     const old = this.policy
-    this.policy = { key, session, sha256: version === manifest.policy.version ? manifest.policy.sha256 : sha256Hex(model) }
+    this.policy = {
+      key,
+      session,
+      sha256: version === manifest.policy.version ? manifest.policy.sha256 : sha256Hex(model),
+    }
     this.bound = true
     await old?.session.release()
   }
@@ -90,17 +94,24 @@ export class RolloutWorker {
       }
     } catch (error) {
       if (!(error instanceof MillraceError)) throw error
-      throw new MillraceError(error.code, error.message, { ...error.where, shard, lease: lease.lease, sequence }, { cause: error })
+      throw new MillraceError(
+        error.code,
+        error.message,
+        { ...error.where, shard, lease: lease.lease, sequence },
+        { cause: error },
+      )
     }
   }
 
   private async readModel(manifest: Manifest, version: number): Promise<Uint8Array> {
     const { policy, run } = manifest
-    if (version === policy.version && policy.inline !== undefined) return checked(Buffer.from(policy.inline, 'base64'), policy)
+    if (version === policy.version && policy.inline !== undefined)
+      return checked(Buffer.from(policy.inline, 'base64'), policy)
     this.policyReads++
     const key = keys.policy(run, version)
     const found = await this.store?.get(key)
-    if (found?.kind !== 'found') throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
+    if (found?.kind !== 'found')
+      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
     // Only the newest policy's hash is known here; an older one is immutable and was hashed when it was the newest.
     return version === policy.version ? checked(found.body, policy) : found.body
   }
@@ -109,7 +120,11 @@ export class RolloutWorker {
 function checked(model: Uint8Array, policy: Manifest['policy']): Uint8Array {
   const found = sha256Hex(model)
   if (found === policy.sha256) return model
-  throw new MillraceError('E_POLICY_MODEL', `policy version ${policy.version} has SHA-256 ${found}, the manifest says ${policy.sha256}`, {
-    key: policy.key,
-  })
+  throw new MillraceError(
+    'E_POLICY_MODEL',
+    `policy version ${policy.version} has SHA-256 ${found}, the manifest says ${policy.sha256}`,
+    {
+      key: policy.key,
+    },
+  )
 }

@@ -97,14 +97,15 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
   if (!(await watch.appears(Math.min(lastMs, ports.clock.now() + FIRST_MANIFEST_MS), signal))) {
     return signal.aborted ? 'stopped' : ports.clock.now() >= lastMs ? 'deadline' : 'heartbeat'
   }
-  for (let made = 0; made < lease.maxFragments; ) {
+  for (let made = 0; made < lease.maxFragments;) {
     const why = ended()
     if (why) return why
     const sequence = lease.firstSequence + made
     const version = pace.version(sequence, watch.latest)
     if (version === undefined) {
       const from = ports.clock.now()
-      const over = (m: Manifest): boolean => m.stop || ports.clock.now() > m.heartbeatUntil || pace.version(sequence, m) !== undefined
+      const over = (m: Manifest): boolean =>
+        m.stop || ports.clock.now() > m.heartbeatUntil || pace.version(sequence, m) !== undefined
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
       tally.waitingMs += ports.clock.now() - from
       if (!came) pace.insist()

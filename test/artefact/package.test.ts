@@ -1,5 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -10,7 +20,8 @@ import { packageRoot } from '../../infra/local/packageRoot.ts'
 const root = packageRoot()
 const project = mkdtempSync(join(tmpdir(), 'millrace-user-'))
 const installed = join(project, 'node_modules/millrace')
-const run = (command: string, args: string[], cwd = project): string => execFileSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
+const run = (command: string, args: string[], cwd = project): string =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
 
 beforeAll(() => {
   run('npm', ['run', '-s', 'build'], root)
@@ -18,7 +29,9 @@ beforeAll(() => {
   const tarball = readdirSync(project).find((name) => name.endsWith('.tgz')) ?? ''
   mkdirSync(installed, { recursive: true })
   run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed])
-  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { dependencies: Record<string, string> }
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
   for (const name of transitive(Object.keys(dependencies))) {
     mkdirSync(join(project, 'node_modules', name, '..'), { recursive: true })
     symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
@@ -31,7 +44,9 @@ afterAll(() => rmSync(project, { recursive: true, force: true }))
 function transitive(names: readonly string[], seen = new Set<string>()): Set<string> {
   for (const name of names) {
     if (seen.has(name)) continue
-    const manifest = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as { dependencies?: Record<string, string> }
+    const manifest = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as {
+      dependencies?: Record<string, string>
+    }
     seen.add(name)
     transitive(Object.keys(manifest.dependencies ?? {}), seen)
   }
@@ -88,13 +103,33 @@ export type Used = RunSummary
   )
   writeFileSync(
     join(project, 'tsconfig.json'),
-    JSON.stringify({ compilerOptions: { module: 'nodenext', target: 'es2023', lib: ['es2023', 'esnext.disposable'], strict: true, noEmit: true, skipLibCheck: false, types: ['node'], typeRoots: [join(root, 'node_modules/@types')] }, include: ['*.ts'] }),
+    JSON.stringify({
+      compilerOptions: {
+        module: 'nodenext',
+        target: 'es2023',
+        lib: ['es2023', 'esnext.disposable'],
+        strict: true,
+        noEmit: true,
+        skipLibCheck: false,
+        types: ['node'],
+        typeRoots: [join(root, 'node_modules/@types')],
+      },
+      include: ['*.ts'],
+    }),
   )
   cpSync(join(root, 'node_modules/undici-types'), join(project, 'node_modules/undici-types'), { recursive: true })
   run('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', project])
-  const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { exports: Record<string, unknown> }
-  const names = Object.keys(exports).filter((name) => name !== './package.json').map((name) => name.replace('.', 'millrace'))
-  const loaded = run('node', ['--input-type=module', '-e', `for (const n of ${JSON.stringify(names)}) console.log(n, Object.keys(await import(n)).length > 0)`])
+  const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    exports: Record<string, unknown>
+  }
+  const names = Object.keys(exports)
+    .filter((name) => name !== './package.json')
+    .map((name) => name.replace('.', 'millrace'))
+  const loaded = run('node', [
+    '--input-type=module',
+    '-e',
+    `for (const n of ${JSON.stringify(names)}) console.log(n, Object.keys(await import(n)).length > 0)`,
+  ])
   expect(loaded.trim().split('\n')).toEqual(names.map((name) => `${name} true`))
 })
 
@@ -109,7 +144,11 @@ test('the installed command trains a user experiment with an env of its own, and
 test('the package holds what runs and nothing else', () => {
   const sizes = new Map<string, number>()
   for (const entry of readdirSync(installed, { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) sizes.set(join(entry.parentPath, entry.name).slice(installed.length + 1), statSync(join(entry.parentPath, entry.name)).size)
+    if (entry.isFile())
+      sizes.set(
+        join(entry.parentPath, entry.name).slice(installed.length + 1),
+        statSync(join(entry.parentPath, entry.name)).size,
+      )
   }
   for (const file of sizes.keys()) expect(file).toMatch(/^(dist|docs|examples)\/|^(package\.json|README\.md|LICENSE)$/)
   // The bundled function is what a cold start reads.

@@ -33,7 +33,9 @@ test.each(SEEDS)('IMPALA on the emulated cloud reaches 475 within 400,000 env st
 })
 
 test('half of the seeds need no more than 200,000 env steps', () => {
-  const steps = SEEDS.map((seed) => results.get(seed)?.summary.progress.envSteps ?? Number.NaN).toSorted((a, b) => a - b)
+  const steps = SEEDS.map((seed) => results.get(seed)?.summary.progress.envSteps ?? Number.NaN).toSorted(
+    (a, b) => a - b,
+  )
   expect(steps[1]).toBeLessThanOrEqual(200_000)
 })
 
@@ -42,27 +44,32 @@ test('a second run of the same seed gives the same policy, bit for bit', async (
   expect(Buffer.from(again.policy).equals(Buffer.from(results.get(SEEDS[0] ?? 1)?.policy ?? []))).toBe(true)
 })
 
-test.each(SEEDS)('the exported ONNX policy, run greedily with nothing but onnxruntime, scores 475 over 100 fresh episodes (seed %i)', async (seed) => {
-  const session = await ort.InferenceSession.create(results.get(seed)?.policy ?? new Uint8Array())
-  const env = new CartPole()
-  const random = new Random(1_000_003)
-  let total = 0
-  for (let episode = 0; episode < 100; episode++) {
-    const observation = new Float32Array(4)
-    env.reset(observation, random)
-    for (let step = 0, over = false; !over && step < 500; step++) {
-      const { logits } = await session.run({ observations: new ort.Tensor('float32', observation.slice(), [1, 4]) })
-      const [left, right] = logits?.data as Float32Array
-      const outcome = env.step((left ?? 0) > (right ?? 0) ? 0 : 1, observation)
-      total += outcome.reward
-      over = outcome.terminated
+test.each(SEEDS)(
+  'the exported ONNX policy, run greedily with nothing but onnxruntime, scores 475 over 100 fresh episodes (seed %i)',
+  async (seed) => {
+    const session = await ort.InferenceSession.create(results.get(seed)?.policy ?? new Uint8Array())
+    const env = new CartPole()
+    const random = new Random(1_000_003)
+    let total = 0
+    for (let episode = 0; episode < 100; episode++) {
+      const observation = new Float32Array(4)
+      env.reset(observation, random)
+      for (let step = 0, over = false; !over && step < 500; step++) {
+        const { logits } = await session.run({ observations: new ort.Tensor('float32', observation.slice(), [1, 4]) })
+        const [left, right] = logits?.data as Float32Array
+        const outcome = env.step((left ?? 0) > (right ?? 0) ? 0 : 1, observation)
+        total += outcome.reward
+        over = outcome.terminated
+      }
     }
-  }
-  expect(total / 100).toBeGreaterThanOrEqual(475)
-})
+    expect(total / 100).toBeGreaterThanOrEqual(475)
+  },
+)
 
 afterAll(() => {
   for (const [seed, { summary }] of results) {
-    console.log(`seed ${seed}: ${summary.progress.envSteps} env steps, mean return ${summary.progress.meanReturn}, ${(summary.progress.atMs / 1000).toFixed(1)} s`)
+    console.log(
+      `seed ${seed}: ${summary.progress.envSteps} env steps, mean return ${summary.progress.meanReturn}, ${(summary.progress.atMs / 1000).toFixed(1)} s`,
+    )
   }
 })
