@@ -106,12 +106,10 @@ export function output(running: Running, key: PlanNode, { capacity, whenFull }: 
   const pump = (channel.pump ??= new Running(key, { ...env, stalled }))
   const step = async () => {
     channel.stalled = false
-    try {
-      await pump.pull()
-    } catch (error) {
+    await pump.pull().catch((error: unknown) => {
       channel.failure = { error }
       pump.abort()
-    }
+    })
     channel.step = undefined
     channel.changed.open()
   }

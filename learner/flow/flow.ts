@@ -18,8 +18,8 @@ export interface Queue<T> {
   carries?(item: T): T
 }
 
-/** The items of a node of a plan, in order; nothing runs until they are pulled. They can be taken once: see `duplicate`. */
-export class Flow<T> implements AsyncIterable<T> {
+/** What a plan gives for a node that it made. */
+class Handle {
   readonly node: PlanNode
   protected readonly book: Book
 
@@ -27,7 +27,10 @@ export class Flow<T> implements AsyncIterable<T> {
     this.book = book
     this.node = node
   }
+}
 
+/** The items of a node of a plan, in order; nothing runs until they are pulled. They can be taken once: see `duplicate`. */
+export class Flow<T> extends Handle implements AsyncIterable<T> {
   /** Through an operator made by `operator(...)`. */
   via<U>(operator: Operator<T, U>): Flow<U> {
     return this.add(codeOf(operator))
@@ -139,19 +142,20 @@ export class GatheredFlow<T> extends Flow<T> {
 }
 
 /** A stream sharded over sources. What is done to it is done at the source; gathering makes it a `Flow`. */
-export class ParallelFlow<T> {
-  readonly node: PlanNode
-  readonly carries?: () => T
-  private readonly book: Book
-
-  constructor(book: Book, node: PlanNode) {
-    this.book = book
-    this.node = node
-  }
+export class ParallelFlow<T> extends Handle {
+  readonly gives?: () => T
 
   /** Runs a named stage where the items are made. */
   atSource<U>({ name, params }: Stage<T, U>): ParallelFlow<U> {
-    return new ParallelFlow(this.book, this.book.add({ operator: name, params, kind: 'atSource', inputs: [this.node] }))
+    const { from, stages = [] } = this.node.spec
+    const spec: NodeSpec = {
+      operator: name,
+      params,
+      kind: 'atSource',
+      from: from!,
+      stages: [...stages, { name, params }],
+    }
+    return new ParallelFlow(this.book, this.book.add({ ...spec, inputs: [this.node] }))
   }
 
   /**

@@ -1,11 +1,11 @@
 import { Gate, type Running } from './running.ts'
-import type { OpenSource, SourceEvent, Sourced, Stage } from './types.ts'
+import type { GatherOptions, OpenSource, ShardedSource, SourceEvent, Sourced } from './types.ts'
 
 /** Who is asked for items: the shards of a source, the branches of a plan, or the calls of a function. */
 export interface Asked extends OpenSource<unknown> {
-  readonly shards: readonly string[]
+  readonly shards: () => readonly string[]
   /** True when no item can come that anyone wants, though some still work. */
-  readonly ended?: boolean
+  readonly ended?: () => boolean
 }
 
 /** Requests and their answers. An item that comes when nobody pulls is held by the node, also while it closes. */
@@ -47,11 +47,9 @@ export function requestsOf(running: Running, asked: Asked) {
   return { arrived, ready, done, waiting, ask, answer, close }
 }
 
-export interface GatherRules {
+export interface GatherRules extends Required<GatherOptions> {
   /** `sync` makes rounds: nothing is delivered before all have answered, nothing is asked before all is delivered. */
   readonly mode: 'sync' | 'async'
-  readonly inFlight: number
-  readonly reissue: 'before' | 'after'
   /** A round is one item. */
   readonly rounds?: boolean
 }
@@ -63,9 +61,10 @@ async function* gather(running: Running, asked: Asked, rules: GatherRules): Asyn
   const requests = requestsOf(running, asked)
   const { ready, done, waiting } = requests
   const topUp = () => {
-    for (const shard of asked.shards) {
-      const held = [...waiting, ...ready.map((sourced) => sourced.shard)].filter((name) => name === shard).length
-      for (let i = held; i < inFlight && !done.has(shard); i++) void requests.ask(shard)
+    const held = new Map<string, number>()
+    for (const shard of [...waiting, ...ready.map((one) => one.shard)]) held.set(shard, (held.get(shard) ?? 0) + 1)
+    for (const shard of asked.shards()) {
+      for (let i = held.get(shard) ?? 0; i < inFlight && !done.has(shard); i++) void requests.ask(shard)
     }
   }
   const out = (sourced: Sourced<unknown>) => (running.node.zipped ? sourced : sourced.item)
@@ -73,11 +72,11 @@ async function* gather(running: Running, asked: Asked, rules: GatherRules): Asyn
     for (;;) {
       if (!sync || ready.length === 0) topUp()
       while (sync ? waiting.length > 0 : ready.length === 0) {
-        if (waiting.length === 0 || asked.ended === true) return
+        if (waiting.length === 0 || asked.ended?.() === true) return
         await requests.answer()
         if (!sync) topUp()
       }
-      const order = asked.shards
+      const order = asked.shards()
       if (sync) ready.sort((a, b) => order.indexOf(a.shard) - order.indexOf(b.shard))
       if (ready.length > 0) {
         const item = rounds === true ? ready.splice(0).map(out) : out(ready.shift()!)
@@ -93,18 +92,12 @@ async function* gather(running: Running, asked: Asked, rules: GatherRules): Asyn
 /** The items of the sharded source upstream, through the stages between. It is opened at the first pull. */
 export function gatherShards(running: Running, rules: GatherRules): AsyncIterator<unknown> {
   const { ctx, env } = running
-  const stages: Stage[] = []
-  let at = running.node.inputs[0]!
-  for (; at.inputs.length > 0; at = at.inputs[0]!)
-    stages.unshift({ name: at.spec.operator, params: at.spec.params ?? null })
-  const from = at.spec.from!
-  const source = 'of' in from ? (env.resources.get(from.name) as Exclude<typeof from, { of: unknown }>) : from
+  const { from, stages = [] } = running.node.inputs[0]!.spec
+  const source = 'of' in from! ? (env.resources.get(from.name) as ShardedSource<unknown>) : from!
   let opened: OpenSource<unknown> | undefined
   const open = () => source.open({ mode: rules.mode, inFlight: rules.inFlight, stages, signal: ctx.signal })
   const asked: Asked = {
-    get shards() {
-      return source.shards
-    },
+    shards: () => source.shards,
     request: (shard) => (opened ??= open()).request(shard),
     close: async () => opened?.close(),
   }
@@ -114,11 +107,10 @@ export function gatherShards(running: Running, rules: GatherRules): AsyncIterato
 /** Branches of a plan as shards, by index. With `drain`, one that is no output works without end and gives nothing. */
 export function branches({ inputs }: Running, output: readonly number[], drain: boolean): Asked {
   const live = new Set(output.map(String))
+  const shards = inputs.map((_, i) => String(i))
   return {
-    shards: inputs.map((_, i) => String(i)),
-    get ended() {
-      return live.size === 0
-    },
+    shards: () => shards,
+    ended: () => live.size === 0,
     async request(shard) {
       let result = await inputs[Number(shard)]!.pull()
       while (result.done !== true && drain && !live.has(shard)) result = await inputs[Number(shard)]!.pull()
@@ -135,26 +127,23 @@ export const gatherBranches = (running: Running, output: readonly number[]) =>
   gather(running, branches(running, output, true), { mode: 'async', inFlight: 1, reissue: 'after' })
 
 /** A function over several items at a time; results in the order of the items. */
-export function gatherCalls(
-  running: Running,
-  fn: (item: unknown) => unknown,
-  concurrency: number,
-): AsyncIterator<unknown> {
+export function gatherCalls(running: Running, fn: (item: unknown) => unknown, concurrency: number) {
   const source = running.inputs[0]!
   let pulled: Promise<unknown> = Promise.resolve()
-  let before: Promise<unknown> = Promise.resolve()
-  const call = async (item: ReturnType<Running['pull']>): Promise<SourceEvent<unknown>> => {
+  let called: Promise<unknown> = Promise.resolve()
+  const call = async (item: ReturnType<Running['pull']>, before: Promise<unknown>): Promise<SourceEvent<unknown>> => {
     const { done, value } = await item
-    return done === true ? { kind: 'done' } : { kind: 'item', item: await fn(value) }
+    const result = done === true ? undefined : await fn(value)
+    await before.catch(() => undefined)
+    return done === true ? { kind: 'done' } : { kind: 'item', item: result }
   }
   const request = () => {
     const item = pulled.then(() => source.pull())
-    const answer = call(item)
-    const inTurn = before.then(() => answer)
+    const answer = call(item, called)
     pulled = item
-    before = inTurn.catch(() => answer.catch(() => undefined))
-    return inTurn
+    called = answer
+    return answer
   }
-  const asked = { shards: ['calls'], request, close: () => source.close() }
+  const asked = { shards: () => ['calls'], request, close: () => source.close() }
   return gather(running, asked, { mode: 'async', inFlight: concurrency, reissue: 'after' })
 }

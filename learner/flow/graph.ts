@@ -31,15 +31,12 @@ export function mermaid({ nodes, edges }: PlanGraph): string {
   ].join('\n')
 }
 
+const show = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
+
 function labels(params: Plain): string[] {
-  if (params === null) return []
-  const show = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
-  if (typeof params !== 'object') return [show(params)]
-  return [
-    Object.entries(params)
-      .map(([key, value]) => `${key} ${show(value)}`)
-      .join(', '),
-  ]
+  if (typeof params !== 'object' || params === null) return params === null ? [] : [show(params)]
+  const parts = Object.entries(params).map(([key, value]) => `${key} ${show(value)}`)
+  return [parts.join(', ')]
 }
 
 const escape = (text: string) =>

@@ -1,6 +1,6 @@
 import { type AnyDefinition, demand } from './operator.ts'
 import type { Running } from './running.ts'
-import type { Checkpoint, GraphNode, NodeMeasure, Plain, Sharded } from './types.ts'
+import type { Checkpoint, GraphNode, NodeMeasure, Plain, Sharded, Stage } from './types.ts'
 
 export interface NodeSpec {
   readonly operator: string
@@ -14,8 +14,9 @@ export interface NodeSpec {
   readonly writes?: PlanNode
   /** How many flows come out of it; 1 unless told. */
   readonly outputs?: number
-  /** What a gather of it asks. */
+  /** What a gather of it asks, and through which stages. */
   readonly from?: Sharded<unknown>
+  readonly stages?: readonly Stage[]
   /** One item in, one or SKIP out: neighbours of this kind become one loop. */
   readonly step?: (item: unknown, scope: unknown) => unknown
   /** Any other node that runs by itself. It is called when the run starts; nothing may be pulled yet. */

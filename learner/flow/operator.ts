@@ -1,4 +1,4 @@
-import { MillraceError, type ErrorCode, type Where } from '../../shared/errors.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import type { Definition, Descriptor, Operator, Plain, ResourceKey, Stage } from './types.ts'
 
 /** A definition of which the types are no longer known; they were checked where it was used. */
@@ -18,14 +18,12 @@ const definitions = new WeakMap<object, AnyDefinition>()
  *
  * @throws MillraceError E_PLAN_PARAMETER from the function it gives, for parameters that are not plain data or that `check` refuses
  */
-export function operator<T, U, P = void, S = undefined>(
-  definition: Definition<T, U, P, S>,
-): (params: P) => Operator<T, U> {
+export function operator<T, U, P = void, S = undefined>(definition: Definition<T, U, P, S>): Make<P, Operator<T, U>> {
   return (params) => describe(definition, params)
 }
 
 /** Defines a stage once: its name and parameters travel to the source; the code that runs it lives there. */
-export function stage<T, U, P = void>(definition: Named<P>): (params: P) => Stage<T, U> {
+export function stage<T, U, P = void>(definition: Named<P>): Make<P, Stage<T, U>> {
   return (params) => describe(definition, params)
 }
 
@@ -41,14 +39,11 @@ export function definitionOf(descriptor: Descriptor<unknown>): AnyDefinition {
   return definition
 }
 
+type Refusal = Partial<Pick<MillraceError, 'code' | 'where'>>
+
 /** @throws MillraceError, E_PLAN_PARAMETER unless told, if the condition is false */
 export function demand(condition: boolean, sentence: string, { code, where }: Refusal = {}): asserts condition {
   if (!condition) throw new MillraceError(code ?? 'E_PLAN_PARAMETER', sentence, where)
-}
-
-interface Refusal {
-  readonly code?: ErrorCode
-  readonly where?: Where
 }
 
 /** @throws MillraceError E_PLAN_PARAMETER, unless `value` is an integer of at least `least` */
@@ -61,6 +56,7 @@ export function demandOneOf(value: string, known: readonly string[], what: strin
   demand(known.includes(value), `${what} must be one of ${known.join(', ')}, got '${value}'`)
 }
 
+type Make<P, D> = (params: P) => D
 type Named<P> = { readonly name: string; readonly check?: (params: P) => void }
 
 function describe<P>(definition: Named<P>, params: P): Descriptor<never> {
@@ -74,11 +70,10 @@ function describe<P>(definition: Named<P>, params: P): Descriptor<never> {
 function plain(params: unknown, name: string): Plain {
   function check(this: Readonly<Record<string, unknown>>, key: string) {
     const value = this[key] // as it is; the second argument is what a toJSON made of it
-    const primitive =
-      ['undefined', 'string', 'boolean'].includes(typeof value) || value === null || Number.isFinite(value)
-    const record =
-      typeof value === 'object' && [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value ?? 0))
-    demand(primitive || record, `${name}: parameter ${key} must be plain data, got ${typeof value} ${String(value)}`)
+    const type = value === null ? 'null' : typeof value
+    const scalar = ['null', 'undefined', 'string', 'boolean'].includes(type) || Number.isFinite(value)
+    const works = scalar || [Object.prototype, Array.prototype].includes(Object.getPrototypeOf(value))
+    demand(works, `${name}: parameter ${key} must be plain data, got ${type} ${String(value)}`)
     return value
   }
   return JSON.parse(JSON.stringify(params ?? null, check), (_, value) => Object.freeze(value)) as Plain

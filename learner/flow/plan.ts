@@ -11,8 +11,6 @@ import { DONE, type Running } from './running.ts'
 import type { Checkpoint, ConcurrentlyOptions, Context, NodeMeasure, Operator } from './types.ts'
 import type { PlanGraph, QueueOptions, ResourceKey, RunOptions, Sharded } from './types.ts'
 
-const VERSION = 1
-
 type AnyIterable<T> = Iterable<T> | AsyncIterable<T>
 type Opens<T> = AnyIterable<T> | ((ctx: Context) => AnyIterable<T>)
 type ItemOf<F> = F extends Flow<infer T> ? T : never
@@ -78,15 +76,17 @@ export class Plan {
     check(weights.every(works), `a weight is a number over 0 or '*', got ${weights.join(', ')}`)
     check(output.length > 0, 'at least one flow must be an output')
     check(!output.some((i) => !(i in flows)), `output ${output.join(', ')} of ${flows.length} flows`)
-    const inputs = flows.map((flow) => flow.node)
-    const spec: NodeSpec = { operator: 'concurrently', path: 'concurrently', params: { mode, output }, inputs }
-    if (mode === 'async') {
-      return new Flow(this.book, this.add({ ...spec, run: (running) => gatherBranches(running, output) }))
-    }
     const turns = { weights, output, seed }
-    const run = (running: Running) => takeTurns(running, turns)
-    const definition = { state: () => freshTurns(turns) }
-    return new Flow(this.book, this.add({ ...spec, params: { mode, ...turns }, definition, run }))
+    const code: Partial<NodeSpec> =
+      mode === 'async'
+        ? { params: { mode, output }, run: (at) => gatherBranches(at, output) }
+        : {
+            params: { mode, ...turns },
+            definition: { state: () => freshTurns(turns) },
+            run: (at) => takeTurns(at, turns),
+          }
+    const inputs = flows.map((flow) => flow.node)
+    return new Flow(this.book, this.add({ operator: 'concurrently', path: 'concurrently', inputs, ...code }))
   }
 
   /**
@@ -114,7 +114,7 @@ export class Plan {
    */
   save(): Checkpoint {
     const nodes = Object.fromEntries(Array.from(this.nodes, ([path, node]) => [path, node.save()]))
-    return { version: VERSION, nodes, metrics: this.metrics.save() }
+    return { version: 1, nodes, metrics: this.metrics.save() }
   }
 
   /**
@@ -124,10 +124,9 @@ export class Plan {
    */
   load({ version, nodes, metrics }: Checkpoint): void {
     const check = (condition: boolean, sentence: string) => demand(condition, sentence, { code: 'E_PLAN_CHECKPOINT' })
-    const differs = [...this.nodes.keys(), ...Object.keys(nodes)].find(
-      (path) => !this.nodes.has(path) || !(path in nodes),
-    )
-    check(version === VERSION, `the checkpoint has version ${String(version)}, this program knows ${VERSION}`)
+    const known = (path: string) => this.nodes.has(path) && path in nodes
+    const differs = [...this.nodes.keys(), ...Object.keys(nodes)].find((path) => !known(path))
+    check(version === 1, `the checkpoint has version ${String(version)}, this program knows 1`)
     check(differs === undefined, `'${differs}' is in only one of the plan and the checkpoint`)
     this.loaded = nodes
     this.metrics.load(metrics)
@@ -167,11 +166,9 @@ function itemsOf(from: Opens<unknown>, { ctx }: Running): AsyncIterator<unknown>
     const iterable = typeof from === 'function' ? from(ctx) : from
     return Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
   }
-  return {
-    async next() {
-      ctx.signal.throwIfAborted()
-      return (iterator ??= open()).next()
-    },
-    return: async () => (await iterator?.return?.()) ?? DONE,
+  const next = async () => {
+    ctx.signal.throwIfAborted()
+    return (iterator ??= open()).next()
   }
+  return { next, return: async () => (await iterator?.return?.()) ?? DONE }
 }

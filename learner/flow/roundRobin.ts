@@ -1,16 +1,13 @@
 import { branches, requestsOf } from './gather.ts'
 import type { Running } from './running.ts'
+import type { ConcurrentlyOptions } from './types.ts'
 
 /** What '*' takes at most in one turn, so that a branch that always has an item leaves the others theirs. */
 const STAR_LIMIT = 100
 /** Microtasks that a '*' branch has to come up with an item: time for a deep pipeline, none for the outer world. */
 const PROMPT = 200
 
-export interface Turns {
-  readonly weights: readonly (number | '*')[]
-  readonly output: readonly number[]
-  readonly seed: number
-}
+export type Turns = Required<Pick<ConcurrentlyOptions, 'weights' | 'seed'>> & { readonly output: readonly number[] }
 
 /** `left`: items left of this turn. The first turn is that of branch 0. */
 export function freshTurns({ weights, seed }: Turns) {
@@ -37,7 +34,7 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
     requests.arrived.open()
   }
   try {
-    while (asked.ended !== true || ready.length > 0) {
+    while (asked.ended?.() !== true || ready.length > 0) {
       const { turn } = state
       const shard = String(turn)
       const at = ready.findIndex((sourced) => sourced.shard === shard)
@@ -52,7 +49,7 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
         void requests.ask(shard)
         for (let i = 0; weights[turn] === '*' && waiting.includes(shard) && i < PROMPT; i++) await undefined
         if (weights[turn] === '*') stalled.add(shard)
-      } else if (waits(shard) && !asked.shards.every(waits)) {
+      } else if (waits(shard) && !asked.shards().every(waits)) {
         nextTurn(state, weights)
       } else {
         await requests.answer()

@@ -45,17 +45,16 @@ export function startRun<T>(node: PlanNode, metrics: Metrics, options: RunOption
   }
   check(node, env.resources)
   const items = pull()
-  const run = {
+  const finish = items.return.bind(items)
+  const run = Object.assign(items, {
     closed: false,
-    next: () => items.next(),
     async return() {
       abort() // first: the generator's own `return` waits behind a pull
-      const result = await items.return(undefined)
+      const result = await finish(undefined)
       run.closed = true
       return result
     },
-    [Symbol.asyncIterator]: () => run,
-  }
+  })
   return run
 }
 
@@ -80,13 +79,10 @@ function check(root: PlanNode, resources: Env['resources']): void {
     const missing = definition?.uses?.find(({ name }) => !resources.has(name))?.name
     demand(missing === undefined, `${operator} needs '${missing}', not provided`, { code: 'E_PLAN_RESOURCE', where })
     shape(writes === undefined || nodes.has(writes), `nothing that runs takes from ${writes?.path}`)
-    const used = [...nodes].filter(({ inputs, spec }) =>
-      kind === 'queue' ? spec.writes === node : inputs.includes(node),
-    ).length
-    shape(node === root || used > 0, `nothing that runs puts into ${node.path}`)
-    shape(
-      node === root || kind === 'queue' || used === outputs,
-      `only ${used} of the ${outputs} outputs of ${node.path} are used`,
-    )
+    const all = [...nodes]
+    shape(kind !== 'queue' || all.some(({ spec }) => spec.writes === node), `nothing that runs puts into ${node.path}`)
+    const used = all.filter(({ inputs }) => inputs.includes(node)).length
+    const fits = node === root || kind === 'queue' || used === outputs
+    shape(fits, `only ${used} of the ${outputs} outputs of ${node.path} are used`)
   }
 }

@@ -65,10 +65,7 @@ function contextOf(of: PlanNode, env: Env) {
       void promise.then(resolve, reject).then(end)
       if (signal.aborted) stop()
     })
-  const wait = <V>(promise: Promise<V>, side?: 'upMs' | 'downMs') => {
-    env.stalled?.()
-    return abortable(promise, side)
-  }
+  const wait = <V>(promise: Promise<V>, side?: 'upMs' | 'downMs') => (env.stalled?.(), abortable(promise, side))
   const use = <R>(key: ResourceKey<R>) => {
     const declared = definition?.uses?.some(({ name }) => name === key.name) === true
     demand(declared, `${operator} does not declare that it uses '${key.name}'`, { code: 'E_PLAN_RESOURCE' })
@@ -137,12 +134,9 @@ export class Running {
     const start = performance.now()
     if (this.since > 0) this.gapMs += start - this.since
     try {
-      this.working = this.iterator.next()
-      const result = await this.working
-      if (result.done !== true) {
-        if (!this.node.spec.step) this.ctx.tally.itemsOut++
-        return result
-      }
+      const result = await (this.working = this.iterator.next())
+      if (result.done !== true && !this.node.spec.step) this.ctx.tally.itemsOut++
+      if (result.done !== true) return result
     } catch (error) {
       throw this.ctx.locate(error)
     } finally {
@@ -196,18 +190,15 @@ export class Running {
 
   /** Of step i, or of the only node. */
   private measure(i: number): NodeMeasure {
-    const sum = (steps: readonly NodeContext[]) => steps.reduce((total, { tally }) => total + tally.busyMs, 0)
-    const { itemsIn, itemsOut, busyMs, upMs, downMs } = this.nodes[i]!.tally
-    const step = this.node.spec.step !== undefined
-    const given = this.inputs.reduce((total, { ctx }) => total + ctx.tally.itemsOut, 0)
-    const waitedUpstreamMs =
-      this.inputs.reduce((total, { pullMs }) => total + pullMs, upMs) + sum(this.nodes.slice(0, i))
-    return {
-      itemsIn: step ? itemsIn : this.inputs.length > 0 ? given : itemsOut,
-      itemsOut,
-      busyMs: step ? busyMs : Math.max(0, this.pullMs - waitedUpstreamMs - downMs),
-      waitedUpstreamMs,
-      waitedDownstreamMs: this.gapMs + downMs + sum(this.nodes.slice(i + 1)),
-    }
+    const { nodes, inputs, pullMs, gapMs } = this
+    const sum = <V>(all: readonly V[], of: (one: V) => number) => all.reduce((total, one) => total + of(one), 0)
+    const busy = ({ tally }: NodeContext) => tally.busyMs
+    const { itemsIn, itemsOut, busyMs, upMs, downMs } = nodes[i]!.tally
+    const waitedUpstreamMs = upMs + sum(inputs, (input) => input.pullMs) + sum(nodes.slice(0, i), busy)
+    const waitedDownstreamMs = downMs + gapMs + sum(nodes.slice(i + 1), busy)
+    if (this.node.spec.step) return { itemsIn, itemsOut, busyMs, waitedUpstreamMs, waitedDownstreamMs }
+    const given = inputs.length === 0 ? itemsOut : sum(inputs, ({ ctx }) => ctx.tally.itemsOut)
+    const own = Math.max(0, pullMs - waitedUpstreamMs - downMs)
+    return { itemsIn: given, itemsOut, busyMs: own, waitedUpstreamMs, waitedDownstreamMs }
   }
 }
