@@ -26,7 +26,7 @@ export function tfjsUpdate(tf: typeof TF, { T, B, columns }: TfjsBatch): () => P
   const data = (name: string): Float32Array => Float32Array.from(columns[name]?.data ?? [])
   const rows = T * B
   const trunk = (x: TF.Tensor2D): TF.Tensor2D =>
-    tf.tanh(tf.add(tf.matMul(tf.tanh(tf.add(tf.matMul(x, w1), b1)), w2), b2)) as TF.Tensor2D
+    tf.tanh<TF.Tensor2D>(tf.add<TF.Tensor2D>(tf.matMul(tf.tanh(tf.add<TF.Tensor2D>(tf.matMul(x, w1), b1)), w2), b2))
 
   return async () => {
     const observations = tf.tensor2d(data('observations'), [rows, 4])
@@ -34,7 +34,7 @@ export function tfjsUpdate(tf: typeof TF, { T, B, columns }: TfjsBatch): () => P
     const forward = tf.tidy(() => {
       const hidden = trunk(observations)
       const logProbs = tf.sum(
-        tf.mul(tf.logSoftmax(tf.add(tf.matMul(hidden, wp as TF.Tensor2D), bp) as TF.Tensor2D), actions),
+        tf.mul(tf.logSoftmax(tf.add<TF.Tensor2D>(tf.matMul(hidden, wp as TF.Tensor2D), bp)), actions),
         1,
       )
       const values = tf.add(tf.matMul(hidden, wv as TF.Tensor2D), bv)
@@ -49,12 +49,12 @@ export function tfjsUpdate(tf: typeof TF, { T, B, columns }: TfjsBatch): () => P
     const { targets, advantages } = vtraceOnArrays({ T, B }, { logProbs, values, last, columns })
     const { value, grads } = tf.variableGrads(() => {
       const hidden = trunk(observations)
-      const all = tf.logSoftmax(tf.add(tf.matMul(hidden, wp as TF.Tensor2D), bp) as TF.Tensor2D)
+      const all = tf.logSoftmax(tf.add<TF.Tensor2D>(tf.matMul(hidden, wp as TF.Tensor2D), bp))
       const policy = tf.neg(tf.mean(tf.mul(tf.sum(tf.mul(all, actions), 1), tf.tensor1d(advantages))))
       const predicted = tf.reshape(tf.add(tf.matMul(hidden, wv as TF.Tensor2D), bv), [rows])
       const critic = tf.mul(0.5, tf.mean(tf.square(tf.sub(tf.tensor1d(targets), predicted))))
       const entropy = tf.neg(tf.mean(tf.sum(tf.mul(tf.exp(all), all), 1)))
-      return tf.sub(tf.add(policy, tf.mul(VALUE_COEF, critic)), tf.mul(ENTROPY_COEF, entropy)) as TF.Scalar
+      return tf.sub<TF.Scalar>(tf.add(policy, tf.mul(VALUE_COEF, critic)), tf.mul(ENTROPY_COEF, entropy))
     }, variables)
     const clipped = tf.tidy(() => {
       const norm = tf.sqrt(tf.addN(Object.values(grads).map((g) => tf.sum(tf.square(g)))))

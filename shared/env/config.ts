@@ -34,7 +34,7 @@ export function envConfig<T extends Readonly<Record<string, number | boolean | s
  */
 export function stateNumbers(id: string, state: PlainData, count: number): readonly number[] {
   const isNumbers = Array.isArray(state) && state.length === count && state.every((value) => typeof value === 'number')
-  if (isNumbers) return state as readonly number[]
+  if (isNumbers) return state
   const message = `the saved state of ${id} is ${JSON.stringify(state)}, expected ${count} numbers`
   throw new MillraceError('E_ENV_CONFIG', message, { env: id })
 }

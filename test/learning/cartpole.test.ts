@@ -56,7 +56,7 @@ test.each(SEEDS)(
       env.reset(observation, random)
       for (let step = 0, over = false; !over && step < 500; step++) {
         const { logits } = await session.run({ observations: new ort.Tensor('float32', observation.slice(), [1, 4]) })
-        const [left, right] = logits?.data as Float32Array
+        const [left, right] = (logits?.data ?? []) as Float32Array
         const outcome = env.step((left ?? 0) > (right ?? 0) ? 0 : 1, observation)
         total += outcome.reward
         over = outcome.terminated

@@ -75,7 +75,8 @@ const partOp = defineOp<PartAttributes>({
 export function split(x: Tensor, sizes: readonly number[], axis = 0): Tensor[] {
   const at = normalizeAxis('split', axis, x.shape)
   const total = sizes.reduce((a, b) => a + b, 0)
-  if (x.shape[at] !== total) throw graphError('split', `parts [${sizes}] do not add up to axis ${axis}`, [x.shape])
+  if (x.shape[at] !== total)
+    throw graphError('split', `parts [${sizes.join()}] do not add up to axis ${axis}`, [x.shape])
   return sizes.length === 1 ? [x] : sizes.map((_, index) => partOp({ sizes, index, axis: at }, x))
 }
 

@@ -65,7 +65,7 @@ const transposeOp = defineOp<{ permutation: readonly number[] }>({
   name: 'transpose',
   infer: ({ permutation }, x: Tensor) => {
     if (permutation.toSorted((a, b) => a - b).some((axis, i) => axis !== i) || permutation.length !== x.shape.length) {
-      throw graphError('transpose', `[${permutation}] is no permutation of the axes`, [x.shape])
+      throw graphError('transpose', `[${permutation.join()}] is no permutation of the axes`, [x.shape])
     }
     return { shape: permutation.map((axis) => x.shape[axis] as Dim), dtype: x.dtype }
   },

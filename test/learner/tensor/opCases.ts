@@ -23,8 +23,9 @@ const tfMask = () => tf.tensor2d([1, 0, 0, 1, 1, 0], [2, 3], 'bool')
 const unary = (name: 'exp' | 'tanh' | 'relu' | 'sigmoid' | 'softplus' | 'erf' | 'abs' | 'neg' | 'square'): OpCase => ({
   name,
   shapes: [[2, 3]],
+  // oxlint-disable-next-line import/namespace -- the names are those of the parameter's type
   ours: t[name],
-  theirs: (x) => tf[name](x as TfT),
+  theirs: (x) => tf[name](x),
 })
 
 const conv = (
@@ -155,8 +156,8 @@ export const OP_CASES: readonly OpCase[] = [
   {
     name: 'linear',
     shapes: [[2, 3], [3, 4], [4]],
-    ours: (x, w, b) => t.linear(x, w as t.Tensor, { bias: b as t.Tensor }),
-    theirs: (x, w, b) => tf.add(tf.matMul(x as TfT, w as TfT), b as TfT),
+    ours: (x, w, b) => t.linear(x, w, { bias: b }),
+    theirs: (x, w, b) => tf.add(tf.matMul(x, w), b),
   },
   {
     name: 'matmul of stacks',
@@ -204,8 +205,8 @@ export const OP_CASES: readonly OpCase[] = [
       [2, 1],
       [2, 3],
     ],
-    ours: (a, b) => t.concat([a as t.Tensor, b as t.Tensor], 1),
-    theirs: (a, b) => tf.concat([a as TfT, b as TfT], 1),
+    ours: (a, b) => t.concat([a, b], 1),
+    theirs: (a, b) => tf.concat([a, b], 1),
   },
   {
     name: 'split',
@@ -279,8 +280,8 @@ export const OP_CASES: readonly OpCase[] = [
   {
     name: 'the sum of a broadcast sum',
     shapes: [[2, 1], [3]],
-    ours: (a, b) => t.reduceSum(t.add(a as t.Tensor, b as t.Tensor)),
-    theirs: (a, b) => tf.sum(tf.add(a as TfT, b as TfT)),
+    ours: (a, b) => t.reduceSum(t.add(a, b)),
+    theirs: (a, b) => tf.sum(tf.add(a, b)),
   },
   { name: 'softmax', shapes: [[2, 3]], ours: t.softmax, theirs: (x) => tf.softmax(x) },
   { name: 'logSoftmax', shapes: [[2, 3]], ours: (x) => t.logSoftmax(x), theirs: (x) => tf.logSoftmax(x) },

@@ -201,7 +201,8 @@ test('a discrete observation is one-hot, also the final one', () => {
   env.reset(8)
   for (let t = 1; t <= 50; t++) {
     const seen = Int32Array.from({ length: 4 }, (_, i) => env.observations.subarray(3 * i, 3 * i + 3).indexOf(1))
-    for (let i = 0; i < 4; i++) expect([...env.observations.subarray(3 * i, 3 * i + 3)].sort()).toEqual([0, 0, 1])
+    for (let i = 0; i < 4; i++)
+      expect([...env.observations.subarray(3 * i, 3 * i + 3)].toSorted((a, b) => a - b)).toEqual([0, 0, 1])
     env.step(seen)
     expect([...env.rewards]).toEqual([1, 1, 1, 1])
     expect([...env.truncated]).toEqual(Array.from({ length: 4 }, () => Number(t === 50)))

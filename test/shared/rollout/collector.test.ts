@@ -180,7 +180,7 @@ test('a policy given within a fragment acts from the next step on, and every ste
   const versions = [...(await collecting).policyVersions]
   expect(versions[0]).toBe(3)
   expect(versions.at(-1)).toBe(4)
-  expect(versions).toEqual([...versions].sort())
+  expect(versions).toEqual(versions.toSorted((a, b) => a - b))
 })
 
 test('saved between fragments, another collector goes on with the same fragments', async () => {
