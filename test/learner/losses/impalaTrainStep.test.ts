@@ -254,7 +254,7 @@ test('the published policy computes what the train step trains, for any number o
     const out = await session.run({ observations: new ort.Tensor('float32', observations, [rows, 4]) })
     expect(out['logits']?.dims).toEqual([rows, 3])
     expect(out['value']?.dims).toEqual([rows])
-    const hidden = layer(layer(observations.slice(0, 4), 'trunk.0', 8), 'trunk.1', 8)
+    const hidden = layer(layer(Array.from(observations.slice(0, 4)), 'trunk.0', 8), 'trunk.1', 8)
     const head = (name: string, k: number) =>
       hidden.reduce((sum, v, i) => sum + v * Number(values(`${name}.head.weight`)[k * 8 + i]), 0)
     expectClose(
