@@ -1,4 +1,4 @@
-// Lint, import directions and formatting, in one command; prints what each looked at.
+// Lint, import directions, formatting and dead code, in one command; prints what each looked at.
 import { spawnSync } from 'node:child_process'
 import { checkLayers } from './layers.mjs'
 
@@ -10,4 +10,5 @@ if (files === 0) wrong.push('nothing was looked at')
 const run = (...command) => spawnSync('npx', command, { stdio: 'inherit' }).status === 0
 const linted = run('oxlint', '--type-aware')
 const formatted = run('oxfmt', '--check')
-process.exit(wrong.length === 0 && linted && formatted ? 0 : 1)
+const alive = run('knip')
+process.exit(wrong.length === 0 && linted && formatted && alive ? 0 : 1)

@@ -6,7 +6,7 @@ import { environmentVariables, heapFlags } from './environmentProcess.ts'
 import type { Reaper } from './environmentReaper.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 import { LogTail, startLine } from './lambdaLog.ts'
-import { type Outcome, exited, initTimedOut, outOfMemory, responseOutcome, timedOut } from './lambdaOutcome.ts'
+import { type Outcome, exited, outOfMemory, responseOutcome, timedOut } from './lambdaOutcome.ts'
 import { type RuntimeInvocation, serveRuntimeApi } from './runtimeApi.ts'
 
 export interface EnvironmentOptions {
@@ -84,7 +84,7 @@ export class Environment {
     for (const stream of [this.#child.stdout, this.#child.stderr])
       stream.on('data', (chunk: Buffer) => this.write(chunk))
     options.memory.add(this)
-    this.#timer = setTimeout(() => this.kill((id) => initTimedOut(id, options.initTimeoutMs)), options.initTimeoutMs)
+    this.#timer = setTimeout(() => this.kill((id) => timedOut(id, options.initTimeoutMs)), options.initTimeoutMs)
   }
 
   /** Adds to the log of the invocation in hand. */

@@ -25,8 +25,6 @@ export function timedOut(requestId: string, timeoutMs: number): Outcome {
   return ended('Sandbox.Timedout', message, 'timeout')
 }
 
-export const initTimedOut = timedOut
-
 export const outOfMemory = (requestId: string): Outcome =>
   ended('Runtime.OutOfMemory', `RequestId: ${requestId} Error: Runtime exited with error: signal: killed`)
 

@@ -5,7 +5,6 @@ import { isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { type FragmentMessage, type Message, parseMessage } from '../../shared/protocol/message.ts'
-import type { Dropped } from '../observer.ts'
 import { Watermark } from './watermark.ts'
 
 const LONG_POLL_MS = 20_000
@@ -238,8 +237,6 @@ export class Inbox {
       .catch((error: unknown) => this.options.onFatal(error))
   }
 }
-
-export type RejectedCounts = Pick<Dropped, Rejection>
 
 function fragmentId(at: { readonly shard: number; readonly sequence: number }): string {
   return `${at.shard}/${at.sequence}`
