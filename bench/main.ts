@@ -1,13 +1,22 @@
 import { availableParallelism, cpus } from 'node:os'
 import { type Row } from './result.ts'
 
-/** `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow]`: every figure of the README, each beside a baseline of the same run. */
+/**
+ * `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow]`: every figure of the README, each beside a baseline of the same
+ * run. `-- --soak 20` runs the quoted setting for 20 minutes instead.
+ */
 
 const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
   rollout: async () => await (await import('./rollout.ts')).rolloutRow(),
   train: async () => await (await import('./trainStep.ts')).trainStepRow(),
   'end-to-end': async () => await (await import('./endToEnd.ts')).endToEndRow(),
   flow: async () => await (await import('./flow.ts')).flowRow(),
+}
+
+const soakAt = process.argv.indexOf('--soak')
+if (soakAt >= 0) {
+  const { soak } = await import('./soak.ts')
+  process.exit((await soak(Number(process.argv[soakAt + 1] ?? 20))) ? 0 : 1)
 }
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))

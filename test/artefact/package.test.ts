@@ -81,7 +81,7 @@ class Echo implements Env {
 
 export default experiment({
   env: Echo,
-  algorithm: impala({ learningRate: 5e-3, trainBatchSteps: 320, deterministic: true }),
+  algorithm: impala({ learningRate: 5e-3, gamma: 0.9, trainBatchSteps: 320, deterministic: true }),
   rollouts: { shards: 2, envsPerShard: 16, fragmentLength: 10 },
   stop: { meanReturn: 9.5, envSteps: 100_000 },
 })
