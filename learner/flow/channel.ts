@@ -21,10 +21,7 @@ const fresh = () => ({
 /** The channel of a queue or a fan-out. An end leaves as soon as its part of the plan is closed: the other end may wait for it. */
 function join({ env, ctx }: Running, key: PlanNode, leave: (channel: Channel) => void): Channel {
   const channel = env.channels.get(key) ?? fresh()
-  const left = () => {
-    leave(channel)
-    channel.changed.open()
-  }
+  const left = () => (leave(channel), channel.changed.open())
   env.channels.set(key, channel)
   ctx.signal.addEventListener('abort', left, { once: true })
   return channel
@@ -104,12 +101,13 @@ export function output(running: Running, key: PlanNode, { capacity, whenFull }: 
     for (const reader of channel.readers.keys()) reader.env.stalled?.()
   }
   const pump = (channel.pump ??= new Running(key, { ...env, stalled }))
+  const fail = (error: unknown) => {
+    channel.failure = { error }
+    pump.abort()
+  }
   const step = async () => {
     channel.stalled = false
-    await pump.pull().catch((error: unknown) => {
-      channel.failure = { error }
-      pump.abort()
-    })
+    await pump.pull().catch(fail)
     channel.step = undefined
     channel.changed.open()
   }
@@ -119,11 +117,9 @@ export function output(running: Running, key: PlanNode, { capacity, whenFull }: 
     if (!behind) channel.step ??= step()
     return !behind && !channel.stalled
   }
-  return {
-    next: reader.next,
-    async return() {
-      if (channel.readers.size === 0) await Promise.all([pump.close(), channel.step])
-      return DONE
-    },
+  const close = async () => {
+    if (channel.readers.size === 0) await Promise.all([pump.close(), channel.step])
+    return DONE
   }
+  return { next: reader.next, return: close }
 }

@@ -43,9 +43,11 @@ export class Flow<T> extends Handle implements AsyncIterable<T> {
   forEach<U>(fn: (item: T) => U | Promise<U>, { concurrency = 1 }: { readonly concurrency?: number } = {}): Flow<U> {
     demandInteger(concurrency, 1, 'forEach: concurrency')
     const step = fn as (item: unknown) => unknown
-    if (concurrency === 1) return this.add({ operator: named('forEach', fn), step })
     const run = (running: Running) => gatherCalls(running, step, concurrency)
-    return this.add({ operator: named('forEach', fn), params: { concurrency }, run })
+    return this.add({
+      operator: named('forEach', fn),
+      ...(concurrency === 1 ? { step } : { params: { concurrency }, run }),
+    })
   }
 
   /** The items of which the function is true. */
@@ -120,10 +122,8 @@ export class Flow<T> extends Handle implements AsyncIterable<T> {
     const rules = { ...options, ...params, buffers }
     const run: NodeSpec['run'] = (running) => write(running, head, rules)
     const head = this.book.add({ operator, inputs: [this.node], params: { count, ...params }, outputs: count, run })
-    for (let i = 0; i < count; i++) {
-      const spec = { operator, path: `${head.path}/${i}`, inputs: [head] }
-      buffers.push(this.book.add({ ...spec, run: (running) => output(running, head, rules) }))
-    }
+    const out: NodeSpec = { operator, inputs: [head], run: (running) => output(running, head, rules) }
+    for (let i = 0; i < count; i++) buffers.push(this.book.add({ ...out, path: `${head.path}/${i}` }))
     return buffers.map((node) => new Flow(this.book, node))
   }
 }
@@ -148,14 +148,8 @@ export class ParallelFlow<T> extends Handle {
   /** Runs a named stage where the items are made. */
   atSource<U>({ name, params }: Stage<T, U>): ParallelFlow<U> {
     const { from, stages = [] } = this.node.spec
-    const spec: NodeSpec = {
-      operator: name,
-      params,
-      kind: 'atSource',
-      from: from!,
-      stages: [...stages, { name, params }],
-    }
-    return new ParallelFlow(this.book, this.book.add({ ...spec, inputs: [this.node] }))
+    const at = { kind: 'atSource', from: from!, stages: [...stages, { name, params }], inputs: [this.node] } as const
+    return new ParallelFlow(this.book, this.book.add({ operator: name, params, ...at }))
   }
 
   /**
@@ -237,11 +231,11 @@ const take = operator({
   check: ({ count }: { readonly count: number }) => demandInteger(count, 0, 'take: count'),
   state: () => ({ taken: 0 }),
   async *run(source: AsyncIterable<unknown>, { params, state }) {
-    if (state.taken >= params.count) return
-    for await (const item of source) {
-      state.taken++
-      yield item
-      if (state.taken >= params.count) return
-    }
+    if (state.taken < params.count)
+      for await (const item of source) {
+        state.taken++
+        yield item
+        if (state.taken >= params.count) return
+      }
   },
 })

@@ -17,7 +17,7 @@ export function requestsOf(running: Running, asked: Asked) {
   const waiting: string[] = []
   let failure: { readonly error: unknown } | undefined
 
-  const ask = async (shard: string) => {
+  const request = async (shard: string) => {
     waiting.push(shard)
     try {
       const event = await asked.request(shard)
@@ -33,6 +33,11 @@ export function requestsOf(running: Running, asked: Asked) {
     }
     waiting.splice(waiting.indexOf(shard), 1)
     arrived.open()
+  }
+  /** @throws what an earlier request failed with: nothing is asked any more */
+  const ask = (shard: string) => {
+    if (failure !== undefined) throw failure.error
+    void request(shard)
   }
   /** Waits for an answer, and throws what a request failed with. */
   const answer = async () => {
@@ -64,7 +69,7 @@ async function* gather(running: Running, asked: Asked, rules: GatherRules): Asyn
     const held = new Map<string, number>()
     for (const shard of [...waiting, ...ready.map((one) => one.shard)]) held.set(shard, (held.get(shard) ?? 0) + 1)
     for (const shard of asked.shards()) {
-      for (let i = held.get(shard) ?? 0; i < inFlight && !done.has(shard); i++) void requests.ask(shard)
+      for (let i = held.get(shard) ?? 0; i < inFlight && !done.has(shard); i++) requests.ask(shard)
     }
   }
   const out = (sourced: Sourced<unknown>) => (running.node.zipped ? sourced : sourced.item)

@@ -21,23 +21,17 @@ export function mermaid({ nodes, edges }: PlanGraph): string {
     const text = `"${[operator, ...labels(params)].map(escape).join('<br/>')}"`
     return `${ids.get(id)}${kind === 'queue' ? `[(${text})]` : `[${text}]`}`
   }
-  const remote = nodes.filter(({ kind }) => kind === 'atSource').map((node) => `    ${draw(node)}`)
-  return [
-    'flowchart LR',
-    ...(remote.length === 0 ? [] : ['  subgraph source [at the source]', ...remote, '  end']),
-    ...nodes.filter(({ kind }) => kind !== 'atSource').map((node) => `  ${draw(node)}`),
-    ...edges.map(({ from, to }) => `  ${ids.get(from)} --> ${ids.get(to)}`),
-    '',
-  ].join('\n')
+  const at = (source: boolean) => nodes.filter(({ kind }) => (kind === 'atSource') === source).map(draw)
+  const remote =
+    at(true).length === 0 ? [] : ['subgraph source [at the source]', ...at(true).map((line) => `  ${line}`), 'end']
+  const arrows = edges.map(({ from, to }) => `${ids.get(from)} --> ${ids.get(to)}`)
+  return ['flowchart LR', ...[...remote, ...at(false), ...arrows].map((line) => `  ${line}`), ''].join('\n')
 }
 
 const show = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
-
-function labels(params: Plain): string[] {
-  if (typeof params !== 'object' || params === null) return params === null ? [] : [show(params)]
-  const parts = Object.entries(params).map(([key, value]) => `${key} ${show(value)}`)
-  return [parts.join(', ')]
-}
+const each = ([key, value]: readonly [string, unknown]) => `${key} ${show(value)}`
+const labels = (params: Plain) =>
+  params === null ? [] : [typeof params === 'object' ? Object.entries(params).map(each).join(', ') : show(params)]
 
 const escape = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

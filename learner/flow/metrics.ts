@@ -47,8 +47,7 @@ export class Metrics {
   }
 
   save() {
-    const { counters, gauges, timers } = this
-    return { counters: values(counters), gauges: values(gauges), timers: values(timers) }
+    return { counters: values(this.counters), gauges: values(this.gauges), timers: values(this.timers) }
   }
 
   /** Takes the saved values in place of its own; what was handed out before stays valid. */

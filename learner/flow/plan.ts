@@ -11,8 +11,7 @@ import { DONE, type Running } from './running.ts'
 import type { Checkpoint, ConcurrentlyOptions, Context, NodeMeasure, Operator } from './types.ts'
 import type { PlanGraph, QueueOptions, ResourceKey, RunOptions, Sharded } from './types.ts'
 
-type AnyIterable<T> = Iterable<T> | AsyncIterable<T>
-type Opens<T> = AnyIterable<T> | ((ctx: Context) => AnyIterable<T>)
+type Opens<T> = Iterable<T> | AsyncIterable<T> | ((ctx: Context) => Iterable<T> | AsyncIterable<T>)
 type ItemOf<F> = F extends Flow<infer T> ? T : never
 
 /** A dataflow as data: named nodes with plain parameters, and between runs the state that goes into a checkpoint. */
@@ -21,13 +20,12 @@ export class Plan {
   /** Written by every node; part of the checkpoint. */
   readonly metrics = new Metrics()
   private readonly nodes = new Map<string, PlanNode>()
-  private readonly book: Book
+  private readonly book: Book = { add: (spec) => this.add(spec), iterate: (node) => this.start(node) }
   private running: Run | undefined
   private loaded: Checkpoint['nodes'] = {}
 
   constructor(name = 'plan') {
     this.name = name
-    this.book = { add: (spec) => this.add(spec), iterate: (node) => this.start(node) }
   }
 
   /** Where items come from: an operator; an iterable, or a function that opens one; a sharded source, or the resource that will be one. */
@@ -72,19 +70,16 @@ export class Plan {
     demandOneOf(mode, ['roundRobin', 'async'], 'concurrently: mode')
     demandInteger(seed, Number.MIN_SAFE_INTEGER, 'concurrently: seed')
     check(mode === 'roundRobin' || options.weights === undefined, "weights are for mode 'roundRobin'")
-    check(weights.length === flows.length, `${weights.length} weights for ${flows.length} flows`)
-    check(weights.every(works), `a weight is a number over 0 or '*', got ${weights.join(', ')}`)
-    check(output.length > 0, 'at least one flow must be an output')
-    check(!output.some((i) => !(i in flows)), `output ${output.join(', ')} of ${flows.length} flows`)
+    const each = weights.length === flows.length && weights.every(works)
+    check(each, `each of ${flows.length} flows has a weight over 0 or '*', got ${weights.join(', ')}`)
+    const some = output.length > 0 && output.every((i) => i in flows)
+    check(some, `output names at least one of ${flows.length} flows, from 0, got ${output.join(', ')}`)
     const turns = { weights, output, seed }
+    const state = () => freshTurns(turns)
     const code: Partial<NodeSpec> =
       mode === 'async'
         ? { params: { mode, output }, run: (at) => gatherBranches(at, output) }
-        : {
-            params: { mode, ...turns },
-            definition: { state: () => freshTurns(turns) },
-            run: (at) => takeTurns(at, turns),
-          }
+        : { params: { mode, ...turns }, definition: { state }, run: (at) => takeTurns(at, turns) }
     const inputs = flows.map((flow) => flow.node)
     return new Flow(this.book, this.add({ operator: 'concurrently', path: 'concurrently', inputs, ...code }))
   }
@@ -124,10 +119,9 @@ export class Plan {
    */
   load({ version, nodes, metrics }: Checkpoint): void {
     const check = (condition: boolean, sentence: string) => demand(condition, sentence, { code: 'E_PLAN_CHECKPOINT' })
-    const known = (path: string) => this.nodes.has(path) && path in nodes
-    const differs = [...this.nodes.keys(), ...Object.keys(nodes)].find((path) => !known(path))
+    const odd = [...this.nodes.keys(), ...Object.keys(nodes)].find((path) => !this.nodes.has(path) || !(path in nodes))
     check(version === 1, `the checkpoint has version ${String(version)}, this program knows 1`)
-    check(differs === undefined, `'${differs}' is in only one of the plan and the checkpoint`)
+    check(odd === undefined, `'${odd}' is in only one of the plan and the checkpoint`)
     this.loaded = nodes
     this.metrics.load(metrics)
     this.reset()
@@ -137,6 +131,7 @@ export class Plan {
     const { operator, inputs = [], writes } = spec
     const foreign = [...inputs, ...(writes ? [writes] : [])].find((node) => this.nodes.get(node.path) !== node)
     demand(foreign === undefined, `'${foreign?.path}' is not of the plan of '${operator}'`, { code: 'E_PLAN_SHAPE' })
+    demand(!spec.step || inputs.length > 0, `'${operator}' needs items, it is no source`, { code: 'E_PLAN_SHAPE' })
     const base = spec.path ?? (inputs.length === 1 ? `${inputs[0]!.path}/${operator}` : operator)
     let path = base
     for (let i = 2; this.nodes.has(path); i++) path = `${base}#${i}`
@@ -147,8 +142,7 @@ export class Plan {
 
   private start(root: PlanNode, options: RunOptions = {}): Run {
     demand(this.running?.closed !== false, `plan '${this.name}' is already running`, { code: 'E_PLAN_SHAPE' })
-    const run = startRun(root, this.metrics, options)
-    this.running = run
+    const run = (this.running = startRun(root, this.metrics, options))
     this.reset()
     this.loaded = {}
     return run
@@ -162,13 +156,11 @@ export class Plan {
 /** The items of an iterable, opened at the first pull. One that comes after an abort is still given to whoever pulled. */
 function itemsOf(from: Opens<unknown>, { ctx }: Running): AsyncIterator<unknown> {
   let iterator: AsyncIterator<unknown> | Iterator<unknown> | undefined
-  const open = () => {
-    const iterable = typeof from === 'function' ? from(ctx) : from
-    return Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
-  }
+  const open = (iterable: Exclude<typeof from, (ctx: Context) => unknown>) =>
+    Symbol.asyncIterator in iterable ? iterable[Symbol.asyncIterator]() : iterable[Symbol.iterator]()
   const next = async () => {
     ctx.signal.throwIfAborted()
-    return (iterator ??= open()).next()
+    return (iterator ??= open(typeof from === 'function' ? from(ctx) : from)).next()
   }
   return { next, return: async () => (await iterator?.return?.()) ?? DONE }
 }

@@ -10,11 +10,7 @@ const PROMPT = 200
 export type Turns = Required<Pick<ConcurrentlyOptions, 'weights' | 'seed'>> & { readonly output: readonly number[] }
 
 /** `left`: items left of this turn. The first turn is that of branch 0. */
-export function freshTurns({ weights, seed }: Turns) {
-  const state = { turn: -1, left: 0, random: seed | 0 }
-  nextTurn(state, weights)
-  return state
-}
+export const freshTurns = ({ seed }: Turns) => ({ turn: -1, left: 0, random: seed | 0 })
 
 type State = ReturnType<typeof freshTurns>
 
@@ -46,7 +42,7 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
         if (output.includes(turn)) yield taken!.item
       } else if (!waiting.includes(shard)) {
         stalled.delete(shard)
-        void requests.ask(shard)
+        requests.ask(shard)
         for (let i = 0; weights[turn] === '*' && waiting.includes(shard) && i < PROMPT; i++) await undefined
         if (weights[turn] === '*') stalled.add(shard)
       } else if (waits(shard) && !asked.shards().every(waits)) {
@@ -60,18 +56,11 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
   }
 }
 
-function nextTurn(state: { turn: number; left: number; random: number }, weights: Turns['weights']): void {
+/** A fraction is rounded by chance: the linear congruential generator of Numerical Recipes, whose one word goes into the checkpoint. */
+function nextTurn(state: State, weights: Turns['weights']): void {
   state.turn = (state.turn + 1) % weights.length
   const weight = weights[state.turn]!
   const share = weight === '*' ? STAR_LIMIT : weight
-  state.left = Math.floor(share) + (share % 1 > 0 && uniform(state) < share % 1 ? 1 : 0)
-}
-
-/** mulberry32 (Tommy Ettinger): one word of state, uniform in [0, 1). */
-function uniform(state: { random: number }): number {
-  state.random = (state.random + 0x6d2b79f5) | 0
-  let t = state.random
-  t = Math.imul(t ^ (t >>> 15), t | 1)
-  t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
-  return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  if (share % 1 > 0) state.random = (Math.imul(state.random, 1664525) + 1013904223) | 0
+  state.left = Math.floor(share) + ((state.random >>> 0) / 2 ** 32 < share % 1 ? 1 : 0)
 }

@@ -9,8 +9,6 @@ import type { Context, NodeMeasure, ResourceKey, RunOptions } from './types.ts'
 export const SKIP: unique symbol = Symbol('skip')
 export const DONE = { done: true, value: undefined } as const
 
-type Result = IteratorResult<unknown>
-
 /** What the nodes of a run share, and who wants to know that they wait for another branch of the plan. */
 export type Env = ReturnType<typeof freshEnv> & { readonly stalled?: () => void }
 
@@ -52,7 +50,7 @@ function contextOf(of: PlanNode, env: Env) {
   const { signal } = controller
   const tally = { itemsIn: 0, itemsOut: 0, busyMs: 0, upMs: 0, downMs: 0 }
 
-  /** Waits without saying so; rejects when this part of the plan is closed, and leaves nothing behind at a promise that lives on. */
+  /** Waits without saying so; rejects when this part of the plan is closed. */
   const abortable = <V>(promise: Promise<V>, side: 'upMs' | 'downMs' = 'upMs') =>
     new Promise<V>((resolve, reject) => {
       const start = performance.now()
@@ -110,7 +108,7 @@ export class Running {
   private pullMs = 0
   private gapMs = 0
   private since = 0
-  private working: Promise<Result> | undefined
+  private working: Promise<IteratorResult<unknown>> | undefined
   private closing: Promise<void> | undefined
 
   /** Starts everything upstream, too. */
@@ -129,7 +127,7 @@ export class Running {
   }
 
   /** The next item, or the end, at which everything upstream is closed already. */
-  async pull(): Promise<Result> {
+  async pull(): Promise<IteratorResult<unknown>> {
     if (this.closing !== undefined) return DONE
     const start = performance.now()
     if (this.since > 0) this.gapMs += start - this.since
@@ -163,7 +161,7 @@ export class Running {
     await Promise.all(this.inputs.map((input) => input.close()))
   }
 
-  private async nextOfSteps(): Promise<Result> {
+  private async nextOfSteps(): Promise<IteratorResult<unknown>> {
     for (;;) {
       const result = await this.inputs[0]!.pull()
       if (result.done === true) return result

@@ -127,9 +127,7 @@ export interface ConcurrentlyOptions<K extends number = number> {
 }
 
 /** What a node measured about itself. The waits of nodes that do several things at once are sums and may pass the wall clock. */
-export type NodeMeasure = Readonly<
-  Record<'itemsIn' | 'itemsOut' | 'busyMs' | 'waitedUpstreamMs' | 'waitedDownstreamMs', number>
->
+export type NodeMeasure = Record<'itemsIn' | 'itemsOut' | 'busyMs' | 'waitedUpstreamMs' | 'waitedDownstreamMs', number>
 
 export interface GraphNode {
   readonly id: string
@@ -154,9 +152,7 @@ export interface Checkpoint {
 }
 
 /** What happens in a plan besides its items: a shard was lost, a full buffer dropped an item. Counted in metrics, too. */
-export type PlanEvent =
-  | { readonly kind: 'lost'; readonly node: string; readonly shard: string; readonly reason: string }
-  | { readonly kind: 'dropped'; readonly node: string }
+export type PlanEvent = Readonly<{ kind: 'lost' | 'dropped'; node: string; shard?: string; reason?: string }>
 
 export interface RunOptions {
   readonly resources?: readonly Provided[]

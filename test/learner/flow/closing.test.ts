@@ -409,6 +409,8 @@ describe('what fails before anything starts', () => {
     expect(() => plan.run(plan.dequeue(queue))).toThrow(shape)
     expect(() => plan.run(plan.source('more', [1]).enqueue(queue))).toThrow(shape)
     expect(() => plan.queue('q', { capacity: 1, whenFull: 'block' })).toThrow(shape)
+    const each = operator({ name: 'each', each: (item: never) => item })
+    expect(() => plan.source(each())).toThrow(shape)
     expect(() => new Plan().concurrently([plan.source('last', [1])], { mode: 'async' })).toThrow(shape)
   })
 

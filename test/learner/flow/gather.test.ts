@@ -112,7 +112,7 @@ describe('gatherAsync', () => {
             }
           },
         }
-        const rule = reissue as 'before' | 'after'
+        const rule = reissue
         const flow = new Plan().source('shards', source).gatherAsync({ inFlight, reissue: rule }).zipWithSource()
         const got = await s.waitFor(
           collect(
@@ -203,6 +203,21 @@ test('a request that fails is an error of the plan with the place of the gather'
     cause: { message: 'no such function' },
   })
   expect(workers.closed).toBe(1)
+})
+
+test('after a request has failed nothing is asked any more, and the error comes out once', async () => {
+  const workers = new Workers<number>(['a', 'b'])
+  const run = new Plan().source('workers', workers).gatherAsync()[Symbol.asyncIterator]()
+  const next = run.next()
+  await turn()
+  workers.give('a', 1)
+  await next
+  const asked = workers.asked
+  for (const request of workers.requests) request.fail(new Error(`${request.shard} failed`))
+  await turn()
+  const error: unknown = await run.next().catch((caught: unknown) => caught)
+  expect(error).toMatchObject({ code: 'E_OPERATOR', message: 'gatherAsync failed: b failed' })
+  expect(workers.asked).toBe(asked)
 })
 
 test('an early end closes the source once, and nothing is asked afterwards', async () => {

@@ -96,7 +96,7 @@ export class Workers<T> implements ShardedSource<T> {
     const at = this.requests.findIndex((request) => request.shard === shard)
     const [request] = this.requests.splice(at, 1)
     const isEvent = typeof event === 'object' && event !== null && 'kind' in event
-    request?.answer(isEvent ? (event as SourceEvent<T>) : { kind: 'item', item: event as T })
+    request?.answer(isEvent ? event : { kind: 'item', item: event })
   }
 }
 

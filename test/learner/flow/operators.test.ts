@@ -132,7 +132,7 @@ describe('order and completeness', () => {
             return { i, item }
           }),
         )
-        const got = await s.waitFor(collect(plan.concurrently(flows, { mode: mode as 'async' | 'roundRobin' })))
+        const got = await s.waitFor(collect(plan.concurrently(flows, { mode: mode })))
         for (const [i, list] of lists.entries()) {
           expect(got.filter((one) => one.i === i).map((one) => one.item)).toEqual(list)
         }
