@@ -83,5 +83,6 @@ export const impala = algorithm({
     mode: c.deterministic ? 'exact' : 'newest',
     perVersion: (c.publishEvery * Math.ceil(c.trainBatchSteps / fragmentSteps)) / shards,
     lead: c.lead,
+    publishEvery: c.publishEvery,
   }),
 })

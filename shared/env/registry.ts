@@ -1,4 +1,4 @@
-import { MillraceError, nearestName } from '../errors.ts'
+import { MillraceError, isMillraceError, nearestName } from '../errors.ts'
 import { acrobot } from './acrobot.ts'
 import { cartPole } from './cartPole.ts'
 import type { Env, EnvConfig, EnvDefinition, VectorEnv } from './env.ts'
@@ -64,7 +64,7 @@ export function makeEnv(source: EnvSource, config: EnvConfig = {}): Env {
 /**
  * B envs stepped as one, in the env's own vector form where it has one.
  *
- * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE
+ * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG (also for whatever the env's own constructor throws), E_ENV_SPACE
  */
 export function makeVectorEnv(
   source: EnvSource,
@@ -72,7 +72,13 @@ export function makeVectorEnv(
 ): VectorEnv {
   const { numEnvs, config = {} } = options
   const definition = asDefinition(source)
-  return definition.makeVector?.(numEnvs, config) ?? new EnvVector(definition, numEnvs, config)
+  try {
+    return definition.makeVector?.(numEnvs, config) ?? new EnvVector(definition, numEnvs, config)
+  } catch (cause) {
+    if (isMillraceError(cause)) throw cause
+    const { id } = definition
+    throw new MillraceError('E_ENV_CONFIG', `${id} could not be made: ${String(cause)}`, { env: id }, { cause })
+  }
 }
 
 const classDefinitions = new WeakMap<EnvClass, EnvDefinition>()

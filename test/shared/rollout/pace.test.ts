@@ -6,23 +6,25 @@ import { Pace } from '../../../shared/rollout/pace.ts'
 const policy = (version: number): Manifest['policy'] => ({ version, key: 'k', sha256: 'a'.repeat(64) })
 const positive = (max: number) => fc.integer({ min: 1, max })
 
-test('exact: fragment n is stepped with version max(0, floor(n / perVersion) - lead), or not yet, whatever else happened', () => {
+test('exact: fragment n is stepped with version publishEvery * max(0, floor(n / perVersion) - lead), or not yet, whatever else happened', () => {
   fc.assert(
     fc.property(
       positive(40),
       positive(64),
       fc.nat(3),
+      positive(5),
       fc.array(
         fc.record({ sequence: fc.nat(100_000), version: fc.nat(5000), consumed: fc.nat(5000), insist: fc.boolean() }),
       ),
-      (fragments, shards, lead, looks) => {
+      (fragments, shards, lead, publishEvery, looks) => {
         const pace = new Pace({
           shard: 0,
-          pacing: { mode: 'exact', perVersion: fragments / shards, lead, patienceMs: 1 },
+          pacing: { mode: 'exact', perVersion: fragments / shards, lead, publishEvery, patienceMs: 1 },
         })
         for (const { sequence, version, consumed, insist } of looks) {
           // In integers, so that the expectation does not share the division's rounding.
-          const wanted = Math.max(0, Number((BigInt(sequence) * BigInt(shards)) / BigInt(fragments)) - lead)
+          const wanted =
+            publishEvery * Math.max(0, Number((BigInt(sequence) * BigInt(shards)) / BigInt(fragments)) - lead)
           const got = pace.version(sequence, { policy: policy(version), consumed: [consumed] })
           expect(got).toBe(version >= wanted ? wanted : undefined)
           if (insist) pace.insist()
@@ -30,7 +32,7 @@ test('exact: fragment n is stepped with version max(0, floor(n / perVersion) - l
         expect(pace.patienceMs).toBe(Number.POSITIVE_INFINITY)
       },
     ),
-    { numRuns: 300, examples: [[7, 3, 0, [{ sequence: 35, version: 15, consumed: 0, insist: false }]]] },
+    { numRuns: 300, examples: [[7, 3, 0, 1, [{ sequence: 35, version: 15, consumed: 0, insist: false }]]] },
   )
 })
 
