@@ -9,7 +9,6 @@ export const ERROR_CODES = {
     'An operator of the plan needs something that was not provided to the run; the plan was not started.',
   E_PLAN_CHECKPOINT: 'A checkpoint is of another version, or of another plan.',
   E_PLAN_ABORTED: 'The plan was stopped from outside at a clean boundary.',
-  E_PLAN_DEADLOCK: 'Every branch of the plan waits for another one, so that none can go on.',
   E_OPERATOR: 'An operator of the plan failed; its name and its path in the plan are given.',
   E_ENV_UNKNOWN: 'No environment is registered under this id.',
   E_ENV_CONFIG: 'An environment is defined wrongly, or was given a configuration it cannot work with.',

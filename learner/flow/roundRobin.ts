@@ -43,7 +43,7 @@ export async function* takeTurns(running: Running, { weights, output }: Turns): 
       } else if (!waiting.includes(shard)) {
         stalled.delete(shard)
         requests.ask(shard)
-        for (let i = 0; weights[turn] === '*' && waiting.includes(shard) && i < PROMPT; i++) await undefined
+        for (let i = 0; weights[turn] === '*' && waiting.includes(shard) && i < PROMPT; i++) await Promise.resolve()
         if (weights[turn] === '*') stalled.add(shard)
       } else if (waits(shard) && !asked.shards().every(waits)) {
         nextTurn(state, weights)

@@ -38,7 +38,7 @@ export interface ShardedSource<T> {
 export interface OpenSource<T> {
   /** At most `inFlight` requests a shard are outstanding. A rejection is an error of the plan, not a loss. */
   request(shard: string): Promise<SourceEvent<T>>
-  /** Called once, after the signal was aborted, also when nothing was asked; outstanding requests settle soon after, with an item if they have one. */
+  /** Called once, after the signal was aborted. Outstanding requests settle soon after, with their item if they have one: it is kept. */
   close(): Promise<void>
 }
 
@@ -126,7 +126,7 @@ export interface ConcurrentlyOptions<K extends number = number> {
   readonly seed?: number
 }
 
-/** What a node measured about itself. The waits of nodes that do several things at once are sums and may pass the wall clock. */
+/** What a node measured about itself. All time inside a source counts as busy; waits of nodes that do several things at once are sums. */
 export type NodeMeasure = Record<'itemsIn' | 'itemsOut' | 'busyMs' | 'waitedUpstreamMs' | 'waitedDownstreamMs', number>
 
 export interface GraphNode {

@@ -31,7 +31,7 @@ const seenBefore = operator({
 /** A source that knows where it was. */
 const countTo = operator({
   name: 'countTo',
-  check: (_: { n: number }) => {},
+  check: ({ n }: { n: number }) => expect(n).toBeGreaterThan(0),
   state: () => ({ at: 0 }),
   async *run(_: AsyncIterable<never>, { params, state }) {
     while (state.at < params.n) yield state.at++
@@ -134,7 +134,7 @@ test('an abort while the plan works loses nothing either', async () => {
     const reading = (async () => {
       for await (const item of plan.run(flow, { signal: controller.signal })) all.push(item)
     })()
-    for (let i = 0; i < stop; i++) await undefined
+    for (let i = 0; i < stop; i++) await Promise.resolve()
     controller.abort()
     await reading
     checkpoint = throughJson(plan.save())

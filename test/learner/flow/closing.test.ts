@@ -252,14 +252,13 @@ test('a MillraceError keeps its code and what it says, and gains its place', asy
 })
 
 test('errors of closing come beside the error that closed, or alone if there is none', async () => {
-  const failing = (plan: Plan, name: string) =>
-    plan.source(name, function* () {
-      try {
-        yield* [1, 2, 3]
-      } finally {
-        throw new Error(`${name} cannot close`)
-      }
-    })
+  const failing = (plan: Plan, name: string) => {
+    const refuse = async () => {
+      throw new Error(`${name} cannot close`)
+    }
+    const source = { next: async () => ({ done: false as const, value: 1 }), return: refuse }
+    return plan.source(name, { [Symbol.asyncIterator]: () => source })
+  }
   const plan = new Plan()
   const both = failing(plan, 'a').union(failing(plan, 'b'))
   const alone = await first(both, 2).catch((error: unknown) => error)

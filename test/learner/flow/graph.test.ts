@@ -5,7 +5,7 @@ import { collect, listSource } from './helpers.ts'
 const gae = stage<number, number, { lambda: number }>({ name: 'gae' })
 const concat = operator({
   name: 'concat',
-  check: (_: { minSteps: number }) => {},
+  check: ({ minSteps }: { minSteps: number }) => expect(minSteps).toBe(500),
   async *run(source: AsyncIterable<number>) {
     yield* source
   },

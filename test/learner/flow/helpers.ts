@@ -1,4 +1,4 @@
-import type { Flow, Plan, ShardedSource, SourceEvent, Stage } from '../../../learner/flow/index.ts'
+import type { ShardedSource, SourceEvent, Stage } from '../../../learner/flow/index.ts'
 
 /** Everything an iterable gives. */
 export async function collect<T>(items: AsyncIterable<T>): Promise<T[]> {
@@ -114,7 +114,7 @@ export function listSource<T>(lists: Readonly<Record<string, readonly T[]>>, log
           const i = at.get(shard) ?? 0
           at.set(shard, i + 1)
           log.push(`${shard}${i}`)
-          await undefined
+          await Promise.resolve()
           const list = lists[shard] ?? []
           if (i >= list.length) return { kind: 'done' }
           const run = (item: unknown, { name, params }: Stage) => stages[name]?.(item as never, params as never)
@@ -125,5 +125,3 @@ export function listSource<T>(lists: Readonly<Record<string, readonly T[]>>, log
     },
   }
 }
-
-export type Build<T> = (plan: Plan) => Flow<T>

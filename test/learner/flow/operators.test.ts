@@ -14,7 +14,7 @@ const sources: Readonly<Record<string, (items: readonly number[]) => Iterable<nu
   },
   async *slow(items) {
     for (const item of items) {
-      await undefined
+      await Promise.resolve()
       yield item
     }
   },
@@ -96,27 +96,20 @@ describe('order and completeness', () => {
 
   test('concurrent calls keep the order of the items, and none is lost', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.scheduler(),
-        numbers,
-        fc.integer({ min: 2, max: 4 }),
-        fc.boolean(),
-        async (s, items, k, ordered) => {
-          let running = 0
-          let most = 0
-          const task = async (item: number) => {
-            most = Math.max(most, ++running)
-            await s.schedule(Promise.resolve(), `item ${item}`)
-            running--
-            return item
-          }
-          const flow = new Plan().source('items', items).forEach(task, { concurrency: k })
-          const got = await s.waitFor(collect(flow))
-          expect(most).toBeLessThanOrEqual(k)
-          if (ordered) expect(got).toEqual(items)
-          expect(got.toSorted()).toEqual(items.toSorted())
-        },
-      ),
+      fc.asyncProperty(fc.scheduler(), numbers, fc.integer({ min: 2, max: 4 }), async (s, items, k) => {
+        let running = 0
+        let most = 0
+        const task = async (item: number) => {
+          most = Math.max(most, ++running)
+          await s.schedule(Promise.resolve(), `item ${item}`)
+          running--
+          return item
+        }
+        expect(await s.waitFor(collect(new Plan().source('items', items).forEach(task, { concurrency: k })))).toEqual(
+          items,
+        )
+        expect(most).toBeLessThanOrEqual(k)
+      }),
       { numRuns: 60 },
     )
   })
