@@ -1,0 +1,132 @@
+// A whole run on the emulated cloud, into whose queue a stranger sends what must not be trained on. Needs dist/.
+import { GetQueueUrlCommand, ReceiveMessageCommand, type SQSClient, SendMessageCommand } from '@aws-sdk/client-sqs'
+import { expect, test } from 'vitest'
+import cartpole from '../../examples/cartpole.ts'
+import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
+import { names } from '../../infra/clouds/names.ts'
+import { withOverrides } from '../../learner/experiment.ts'
+import type { UpdateLine } from '../../learner/observer.ts'
+import type { RunCloud } from '../../learner/runCloud.ts'
+import { type TrainResult, train } from '../../learner/service.ts'
+import { openFragment, packFragment, toMessage } from '../../shared/batch/index.ts'
+import type { Provenance, SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import { sqsClient } from '../../shared/cloud/index.ts'
+import type { QueueMessage } from '../../shared/cloud/ports.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import { type FragmentMessage, parseMessage } from '../../shared/protocol/message.ts'
+
+const RUN = 'poisoned'
+const experiment = withOverrides(cartpole, { 'stop.envSteps': '60000' })
+/** A bad message takes the number of a fragment that comes later: the good one of that number must still get through. */
+const AHEAD = 20
+
+interface Heard {
+  readonly result: TrainResult
+  readonly lines: readonly UpdateLine[]
+  readonly warnings: readonly string[]
+}
+
+async function trained(cloud: RunCloud): Promise<Heard> {
+  const lines: UpdateLine[] = []
+  const warnings: string[] = []
+  const observer = {
+    onUpdate: (line: UpdateLine) => void lines.push(line),
+    onEvent: ({ text }: { readonly text: string }) => void warnings.push(text),
+  }
+  return { result: await train(experiment, { run: RUN, cloud, observer }), lines, warnings }
+}
+
+/** Every kind of message that must be refused, made from a real one. */
+async function badMessages(message: QueueMessage, { cloud, real }: { cloud: RunCloud; real: FragmentMessage }) {
+  const fragment = await openFragment(real, cloud.store)
+  const text = async (batch: SampleBatch): Promise<string> =>
+    (await toMessage(packFragment(batch, { compress: false }), cloud.store)).text
+  const as = (provenance: Partial<Provenance>, columns = fragment.columns): SampleBatch => {
+    return { ...fragment, provenance: { ...fragment.provenance, ...provenance }, columns }
+  }
+  const { shard, lease, sequence } = real
+  const flipped = JSON.parse(await text(as({ sequence: sequence + AHEAD }))) as { body: { base64: string } }
+  const bytes = Buffer.from(flipped.body.base64, 'base64')
+  bytes[bytes.length >> 1]! ^= 1
+  flipped.body.base64 = bytes.toString('base64')
+  const rewards = Float32Array.from(fragment.columns['rewards']?.data ?? [])
+  rewards[3] = Number.NaN
+  const poisoned = { ...fragment.columns, rewards: { ...fragment.columns['rewards']!, data: rewards } }
+  const key = keys.batch(RUN, shard, lease, sequence + AHEAD + 2)
+  return {
+    duplicate: message.body,
+    flipped: JSON.stringify(flipped),
+    notANumber: await text(as({ sequence: sequence + AHEAD + 1 }, poisoned)),
+    foreign: await text(as({ run: 'another-run', sequence: sequence + AHEAD })),
+    notJson: 'ceci n’est pas un batch',
+    missing: JSON.stringify({ ...real, sequence: sequence + AHEAD + 2, body: { in: 'bucket', key } }),
+  }
+}
+
+/** The cloud, whose queue gets bad messages once when its third delivery is received. */
+function poisonedCloud(cloud: RunCloud, sqs: SQSClient) {
+  const sent: Record<string, string> = {}
+  const deleted = new Set<string>()
+  let deliveries = 0
+  const receive: RunCloud['queue']['receive'] = async (options) => {
+    const messages = await cloud.queue.receive(options)
+    const [message] = messages
+    const real = message && parseMessage(message.body)
+    if (message && real?.kind === 'fragment' && ++deliveries === 3) {
+      for (const [kind, MessageBody] of Object.entries(await badMessages(message, { cloud, real }))) {
+        const answer = await sqs.send(new SendMessageCommand({ QueueUrl: cloud.queueUrl, MessageBody }))
+        sent[kind] = answer.MessageId ?? ''
+      }
+    }
+    return messages
+  }
+  const remove: RunCloud['queue']['delete'] = async (messages) => {
+    for (const { id } of messages) deleted.add(id)
+    await cloud.queue.delete(messages)
+  }
+  return { cloud: { ...cloud, queue: { ...cloud.queue, receive, delete: remove } }, sent, deleted }
+}
+
+async function deadLetters(sqs: SQSClient): Promise<{ body: string; reason: string }[]> {
+  const { QueueUrl } = await sqs.send(new GetQueueUrlCommand({ QueueName: names.deadLetterQueue }))
+  const input = { QueueUrl, MaxNumberOfMessages: 10, WaitTimeSeconds: 0, MessageAttributeNames: ['All'] }
+  const { Messages = [] } = await sqs.send(new ReceiveMessageCommand(input))
+  return Messages.map(({ Body = '', MessageAttributes }) => {
+    return { body: Body, reason: MessageAttributes?.['reason']?.StringValue ?? '' }
+  })
+}
+
+test('no duplicate, corrupt or foreign batch reaches training: each is counted and put away, and the policy is the same bit for bit', async () => {
+  const clean = await emulatedRunCloud()
+  const unharmed = await trained(clean).finally(() => clean.close())
+
+  const emulated = await emulatedRunCloud()
+  const sqs = sqsClient({ localEndpoint: new URL(emulated.queueUrl).origin })
+  try {
+    const { cloud, sent, deleted } = poisonedCloud(emulated, sqs)
+    const { result, lines, warnings } = await trained(cloud)
+    const { reason, progress } = result.summary
+    expect(reason).toBe('envSteps')
+    expect(progress.envSteps).toBe(unharmed.result.summary.progress.envSteps)
+    expect(progress.dropped).toEqual({ stale: 0, duplicate: 1, corrupt: 4, foreign: 1, envSteps: 0 })
+    for (const { meanReturn, metrics } of lines)
+      expect([meanReturn ?? 0, ...Object.values(metrics)].every(Number.isFinite)).toBe(true)
+
+    const letters = await deadLetters(sqs)
+    expect(letters.map((letter) => letter.reason).toSorted()).toEqual([
+      expect.stringMatching(/^a body has SHA-256 [0-9a-f]+, its message promises /),
+      expect.stringMatching(/^a message points at runs\/poisoned\/batches\/.+, which is not there$/),
+      expect.stringMatching(/^a queue message is not JSON$/),
+      expect.stringMatching(/^it belongs to run another-run$/),
+      expect.stringMatching(/rewards.*NaN/),
+    ])
+    expect(warnings).toHaveLength(5)
+    expect(deleted).toContain(sent['duplicate'])
+
+    expect(unharmed.result.summary.progress.dropped).toMatchObject({ duplicate: 0, corrupt: 0, foreign: 0 })
+    expect(Buffer.from(result.policy).equals(Buffer.from(unharmed.result.policy))).toBe(true)
+  } finally {
+    sqs.destroy()
+    await emulated.close()
+  }
+})
