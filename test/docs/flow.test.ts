@@ -28,9 +28,22 @@ test('the example on the page prints what it says', async () => {
 test('the page names only methods that exist', () => {
   const plan = new Plan('names')
   const flow = plan.source('none', [] as number[]).via(operator({ name: 'same', each: (x: number) => x })(undefined))
-  for (const name of ['forEach', 'filter', 'batch', 'flatten', 'take', 'combine', 'via', 'union', 'duplicate', 'split', 'enqueue']) {
+  for (const name of [
+    'forEach',
+    'filter',
+    'batch',
+    'flatten',
+    'take',
+    'combine',
+    'via',
+    'union',
+    'duplicate',
+    'split',
+    'enqueue',
+  ]) {
     expect(page).toContain(`\`${name}`)
     expect(flow).toHaveProperty(name)
   }
-  for (const name of ['source', 'queue', 'dequeue', 'concurrently', 'graph', 'measures', 'save', 'load']) expect(plan).toHaveProperty(name)
+  for (const name of ['source', 'queue', 'dequeue', 'concurrently', 'graph', 'measures', 'save', 'load'])
+    expect(plan).toHaveProperty(name)
 })
