@@ -1,6 +1,6 @@
 import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
 import { parseLease } from '../shared/protocol/lease.ts'
-import type { LeaseReport } from '../shared/protocol/lease.ts'
+import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
 import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
 import { envSource } from './envSource.ts'
 
@@ -11,6 +11,7 @@ interface LambdaContext {
 
 // Made once an execution environment and kept while it is warm.
 const clients = { s3: s3Client(), sqs: sqsClient() }
+const elsewhere = new Map<string, typeof clients>()
 const worker = new RolloutWorker()
 let warm = false
 
@@ -24,8 +25,9 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
   const lease = parseLease(event)
   const coldStart = !warm
   warm = true
-  const store = s3ObjectStore(clients.s3, lease.bucket)
-  const queue = sqsQueue(clients.sqs, { queueUrl: lease.queueUrl })
+  const { s3, sqs } = clientsFor(lease)
+  const store = s3ObjectStore(s3, lease.bucket)
+  const queue = sqsQueue(sqs, { queueUrl: lease.queueUrl })
   // Whatever the lease says, Lambda's own limit is the harder one.
   const deadline = Math.min(lease.deadline, systemClock.now() + context.getRemainingTimeInMillis())
   return await runLease({
@@ -37,4 +39,20 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
     signal: new AbortController().signal,
     coldStart,
   })
+}
+
+/** A lease may say where S3 and SQS are; those of a run that is over are not kept. */
+function clientsFor({ endpoints }: Lease): typeof clients {
+  if (!endpoints) return clients
+  const place = `${endpoints.s3} ${endpoints.sqs}`
+  const known = elsewhere.get(place)
+  if (known) return known
+  for (const { s3, sqs } of elsewhere.values()) {
+    s3.destroy()
+    sqs.destroy()
+  }
+  elsewhere.clear()
+  const made = { s3: s3Client({ endpoint: endpoints.s3 }), sqs: sqsClient({ endpoint: endpoints.sqs }) }
+  elsewhere.set(place, made)
+  return made
 }

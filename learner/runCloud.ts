@@ -1,4 +1,5 @@
 import type { BatchQueue, Clock, Invoker, ObjectStore } from '../shared/cloud/ports.ts'
+import type { Lease } from '../shared/protocol/lease.ts'
 
 /** Where a run's functions, bucket and queue are: the emulated cloud, AWS, or one process. */
 export interface RunCloud {
@@ -10,6 +11,8 @@ export interface RunCloud {
   readonly clock: Clock
   readonly bucket: string
   readonly queueUrl: string
+  /** Where S3 and SQS are, for functions whose own settings lead elsewhere. */
+  readonly endpoints?: Lease['endpoints']
   /** Bodies over this go through the bucket, unless the experiment says otherwise: where it is cheaper here. */
   readonly spillAboveBytes: number
   /** How often a function looks at the manifest, at most, unless the experiment says otherwise. */

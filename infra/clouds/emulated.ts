@@ -5,15 +5,18 @@ import type { RunCloud } from '../../learner/runCloud.ts'
 import {
   type AwsClients,
   awsClients,
+  isLoopback,
   lambdaInvoker,
   s3ObjectStore,
   sqsQueue,
   systemClock,
 } from '../../shared/cloud/index.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
-import { provisionedCloud } from './provision.ts'
+import { endpointOf, provisionedCloud } from './provision.ts'
 
 /** On loopback time is what is dear: a small body in the message saves two round trips, a large one costs more as base64 than they do. */
 const SPILL_ABOVE_BYTES = 64 * 1024
@@ -23,12 +26,15 @@ const MANIFEST_POLL_MS = 1
 /**
  * The default of `millrace train`: the emulated cloud in this process, reached through the AWS SDK like the real one. Services
  * named by AWS_ENDPOINT_URL_S3, _SQS or _LAMBDA are used where they are instead, each on its own.
+ *
+ * @throws MillraceError E_USAGE when functions on another machine were to use a bucket or a queue of this one
  */
 export async function emulatedRunCloud(): Promise<RunCloud> {
   let onFailed: Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0] = () => undefined
   const onInvocation = ({ requestId, status, errorType }: InvocationReport): void => {
     if (status !== 'ok') onFailed(requestId, `the function ended with ${errorType ?? status}`)
   }
+  refuseUnreachable()
   const local = await provisionedCloud({ etags: 'opaque', lambda: { onInvocation } })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint })
@@ -41,6 +47,7 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
       clock: systemClock,
       bucket: names.bucket,
       queueUrl,
+      ...endpointsForFunctions(local),
       spillAboveBytes: SPILL_ABOVE_BYTES,
       manifestPollMs: MANIFEST_POLL_MS,
       heartbeatMs: HEARTBEAT_MS,
@@ -81,7 +88,29 @@ async function foreignResources(
 }
 
 function isForeign(service: 'S3' | 'SQS' | 'LAMBDA'): boolean {
-  return Boolean(process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'])
+  return foreignEndpoint(service) !== undefined
+}
+
+function foreignEndpoint(service: 'S3' | 'SQS' | 'LAMBDA'): string | undefined {
+  return process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'] || undefined
+}
+
+/** Functions of another process know nothing of a bucket or a queue in this one, unless their leases tell them. */
+function endpointsForFunctions(local: LocalCloud): Pick<RunCloud, 'endpoints'> {
+  if (!isForeign('LAMBDA') || (isForeign('S3') && isForeign('SQS'))) return {}
+  return { endpoints: { s3: endpointOf('S3', local), sqs: endpointOf('SQS', local) } }
+}
+
+/** Functions on another machine would wait for a bucket and a queue that only this one sees, and the run for them. */
+function refuseUnreachable(): void {
+  const lambda = foreignEndpoint('LAMBDA')
+  if (lambda === undefined || isLoopback(lambda)) return
+  const here = (['S3', 'SQS'] as const).filter((service) => isLoopback(foreignEndpoint(service) ?? 'http://localhost'))
+  if (here.length === 0) return
+  throw new MillraceError(
+    'E_USAGE',
+    `functions at ${lambda} cannot reach ${here.join(' and ')} on this machine; set AWS_ENDPOINT_URL_${here.join(' and AWS_ENDPOINT_URL_')} as well`,
+  )
 }
 
 function whereOf(): string {

@@ -143,6 +143,7 @@ export class Sampler implements Sampling {
       seed,
       bucket: cloud.bucket,
       queueUrl: cloud.queueUrl,
+      ...(cloud.endpoints && { endpoints: cloud.endpoints }),
       spillAboveBytes: rollouts.spillAboveBytes ?? cloud.spillAboveBytes,
       compress: false,
       maxSendsInFlight: MAX_SENDS_IN_FLIGHT,

@@ -7,6 +7,8 @@ export interface AwsOptions {
   readonly region?: string
   /** The emulated cloud of this process. It serves every service that no AWS_ENDPOINT_URL variable sends elsewhere. */
   readonly localEndpoint?: string
+  /** Where the service is, whatever the environment says. */
+  readonly endpoint?: string | undefined
   /** Connections at once a client; 256 unless told, since a long poll holds one for 20 s. */
   readonly maxSockets?: number
 }
@@ -23,8 +25,8 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
  * them they take a call from 1.2 to 0.35 ms of CPU.
  */
 export function awsConfig(service: ServiceName, options: AwsOptions) {
-  const configured = configuredEndpoint(service)
-  const endpoint = configured ?? options.localEndpoint
+  const configured = options.endpoint === undefined ? configuredEndpoint(service) : undefined
+  const endpoint = options.endpoint ?? configured ?? options.localEndpoint
   const local = endpoint !== undefined && isLoopback(endpoint)
   const key = process.env['AWS_ACCESS_KEY_ID']
   const unsigned = local && (configured === undefined || key === undefined || key === EMULATED_KEY)
@@ -59,7 +61,8 @@ function configuredEndpoint(service: ServiceName): string | undefined {
   return process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'] || undefined
 }
 
-function isLoopback(endpoint: string): boolean {
+/** Does this address name the machine it is used on? */
+export function isLoopback(endpoint: string): boolean {
   if (!URL.canParse(endpoint)) return false
   const { hostname } = new URL(endpoint)
   return (

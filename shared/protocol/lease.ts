@@ -58,6 +58,8 @@ export const Lease = z.strictObject({
   seed: z.number().int().min(0),
   bucket: z.string().min(1),
   queueUrl: z.string().min(1),
+  /** Where S3 and SQS are, for functions whose own settings lead elsewhere than to those of the run. */
+  endpoints: z.strictObject({ s3: z.url(), sqs: z.url() }).optional(),
   /** Fragments whose encoded bytes are more than this go to the bucket, and the message points at them. */
   spillAboveBytes: z.number().int().min(0),
   /** Whether fragments that travel inside the message may be compressed (they are where it saves a fifth of the message's price). */
