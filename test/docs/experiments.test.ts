@@ -16,9 +16,10 @@ test('the page names every setting of an experiment and of IMPALA, with its defa
   for (const name of Object.keys(StopSettings.shape)) expect(page).toContain(`\`stop.${name}\``)
   for (const name of Object.keys(impala().config)) expect(page).toMatch(new RegExp(`^\\|.*\`${name}\``, 'm'))
   const defaults = RolloutSettings.parse({})
-  expect(page).toContain(`| \`rollouts.shards\` | ${defaults.shards} |`)
-  expect(page).toContain(`| \`rollouts.envsPerShard\` | ${defaults.envsPerShard} |`)
-  expect(page).toContain(`| \`trainBatchSteps\` | ${String(impala().config['trainBatchSteps'])} |`)
+  const row = (name: string, value: unknown): RegExp => new RegExp(`^\\| \`${name}\`\\s+\\| ${String(value)}\\s`, 'm')
+  expect(page).toMatch(row('rollouts.shards', defaults.shards))
+  expect(page).toMatch(row('rollouts.envsPerShard', defaults.envsPerShard))
+  expect(page).toMatch(row('trainBatchSteps', impala().config['trainBatchSteps']))
 })
 
 test('the example of an own env on the page is solved as it stands', async () => {
