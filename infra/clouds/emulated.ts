@@ -31,8 +31,10 @@ const MANIFEST_POLL_MS = 1
  */
 export async function emulatedRunCloud(): Promise<RunCloud> {
   let onFailed: Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0] = () => undefined
-  const onInvocation = ({ requestId, status, errorType }: InvocationReport): void => {
-    if (status !== 'ok') onFailed(requestId, `the function ended with ${errorType ?? status}`)
+  const onInvocation = ({ requestId, status, errorType, errorMessage }: InvocationReport): void => {
+    if (status === 'ok') return
+    const said = errorMessage === undefined ? '' : `: ${errorMessage.replace(`RequestId: ${requestId} `, '')}`
+    onFailed(requestId, `the function ended with ${errorType ?? 'an error'}${said}`)
   }
   refuseUnreachable()
   const local = await provisionedCloud({ etags: 'opaque', lambda: { onInvocation } })

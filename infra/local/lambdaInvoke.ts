@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 import { type ConcurrencyLimits, throttled } from './lambdaLimits.ts'
 import { endLine, reportLine } from './lambdaLog.ts'
-import { type Outcome, exited } from './lambdaOutcome.ts'
+import { type Outcome, errorMessage, exited } from './lambdaOutcome.ts'
 import type { EnvironmentPool } from './lambdaPool.ts'
 import type { InvocationReport, UsageCounter } from './lambdaUsage.ts'
 
@@ -123,6 +123,7 @@ export class FunctionInvoker {
       attempt: attempt.attempt,
       status: outcome.status,
       errorType: outcome.errorType,
+      errorMessage: errorMessage(outcome),
       coldStart: cold,
       durationMs,
       initMs: cold ? init.initMs : undefined,

@@ -14,6 +14,18 @@ const ended = (errorType: string, errorMessage: string, status: 'error' | 'timeo
   body: Buffer.from(JSON.stringify({ errorType, errorMessage })),
 })
 
+/** What an outcome says went wrong. */
+export function errorMessage({ status, body }: Outcome): string | undefined {
+  if (status === 'ok') return undefined
+  try {
+    const said: unknown = JSON.parse(body.toString())
+    const known = typeof said === 'object' && said !== null && 'errorMessage' in said
+    return known ? String(said.errorMessage) : undefined
+  } catch {
+    return undefined // a runtime of the user's own may say anything
+  }
+}
+
 export function responseOutcome(body: Buffer): Outcome {
   if (body.length <= MAX_RESPONSE_BYTES) return { status: 'ok', errorType: undefined, body }
   const message = `Response payload size exceeded maximum allowed payload size (${MAX_RESPONSE_BYTES} bytes).`

@@ -9,6 +9,8 @@ export interface InvocationReport {
   readonly status: 'ok' | 'error' | 'timeout'
   /** Set when the platform ended the invocation: `Runtime.ExitError`, `Sandbox.Timedout` … */
   readonly errorType: string | undefined
+  /** What went wrong, in the platform's or the function's own words. */
+  readonly errorMessage: string | undefined
   readonly coldStart: boolean
   /** Time in the handler. */
   readonly durationMs: number

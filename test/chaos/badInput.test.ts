@@ -74,6 +74,16 @@ test('a cloud on a port in use says so', async () => {
   }
 })
 
+test('functions on another machine are not sent to a bucket and a queue of this one', async () => {
+  const variables = { AWS_ENDPOINT_URL_LAMBDA: 'https://lambda.eu-west-1.amazonaws.com' }
+  const { code, err } = await runCommand(['train', 'cartpole'], { cwd: folder(), variables })
+  expect(err).toBe(
+    'error E_USAGE: functions at https://lambda.eu-west-1.amazonaws.com cannot reach S3 and SQS on this machine; set AWS_ENDPOINT_URL_S3 and AWS_ENDPOINT_URL_SQS as well\n',
+  )
+  expect(code).toBe(64)
+  expect(readdirSync(folder())).toEqual([])
+})
+
 test('a disk that fills up under a run ends it with one sentence, and every line there is whole', async (context) => {
   const disk = join(folder(), 'disk')
   mkdirSync(disk)

@@ -33,7 +33,11 @@ test.each(['true', 'false'])(
       })
       expect(summary.reason).toBe('envSteps')
       expect(summary.progress.envSteps).toBeGreaterThanOrEqual(60_000)
-      expect(warnings).toEqual([expect.stringMatching(/^shard \d, lease \d-\d failed: the function ended with .+/)])
+      expect(warnings).toEqual([
+        expect.stringMatching(
+          /^shard \d, lease \d-\d failed: the function ended with Runtime\.ExitError: Error: Runtime exited with error: signal: killed$/,
+        ),
+      ])
       expect(seen.before).toHaveLength(2)
       expect(seen.after).toHaveLength(2)
       expect(seen.after).toContain(seen.before[1])

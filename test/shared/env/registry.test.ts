@@ -121,3 +121,18 @@ test('spaces are checked when envs are made, and must not change between them', 
     /another actionSpace each time it is made: Discrete\(2\), then Discrete\(3\)/,
   )
 })
+
+test('what an env’s constructor throws names the env', () => {
+  class Broken extends Corridor {
+    static override readonly id = 'Broken-v0'
+    constructor() {
+      super({})
+      throw new RangeError('no licence')
+    }
+  }
+  refuses(
+    () => makeVectorEnv(Broken, { numEnvs: 1 }),
+    'E_ENV_CONFIG',
+    /^Broken-v0 could not be made: RangeError: no licence$/,
+  )
+})
