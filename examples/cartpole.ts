@@ -3,7 +3,7 @@ import { experiment, impala } from 'millrace'
 export default experiment({
   env: 'CartPole-v1',
   algorithm: impala({
-    learningRate: { clock: 'envSteps', from: 4e-3, to: 2e-4, over: 400_000 },
+    learningRate: { clock: 'envSteps', from: 5e-3, to: 2.5e-4, over: 200_000 },
     entropyCoef: 0.001,
     valueCoef: 0.25,
     maxGradNorm: 0.5,

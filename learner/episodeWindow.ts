@@ -1,3 +1,6 @@
+/** Episodes over which a mean return is taken. */
+export const EPISODE_WINDOW = 100
+
 /** Mean return of the last episodes, RLlib's and Gymnasium's measure of training. */
 export class EpisodeWindow {
   private readonly returns: Float64Array
@@ -6,7 +9,7 @@ export class EpisodeWindow {
   episodes = 0
 
   /** @param size how many of the last episodes count, 100 by convention */
-  constructor(size = 100) {
+  constructor(size = EPISODE_WINDOW) {
     this.returns = new Float64Array(size)
   }
 

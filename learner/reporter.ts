@@ -49,10 +49,8 @@ export class Reporter {
   }
 
   update(result: UpdateResult): UpdateLine {
-    const { state, observer } = this.parts
-    const { envSteps, trainedSteps, updates, policyVersion, lag, metrics } = result
-    const { episodes } = state.episodes
-    const meanReturn = state.episodes.mean()
+    const { observer } = this.parts
+    const { envSteps, trainedSteps, updates, policyVersion, lag, meanReturn, episodes, metrics } = result
     this.last = {
       atMs: this.elapsedMs(),
       envSteps,
@@ -98,7 +96,6 @@ export class Reporter {
     const dropped: Dropped = { stale: fragments, envSteps, ...sampler.rejected }
     return {
       ...this.last,
-      ...state.clocks,
       atMs: now.atMs,
       stepsPerSecond: ((now.envSteps - from.envSteps) / ms) * 1000,
       updatesPerSecond: ((now.updates - from.updates) / ms) * 1000,

@@ -20,7 +20,7 @@ export class RunState {
     return this.clocks.updates
   }
 
-  /** A fragment arrived: its steps count as sampled, its episodes as finished. */
+  /** A fragment reached the learner: its steps count as sampled, its episodes as finished. */
   sampled(fragment: SampleBatch): void {
     this.clocks.envSteps += fragment.provenance.envSteps
     const returns = fragment.columns['episode_returns']?.data
@@ -32,7 +32,9 @@ export class RunState {
     return this.policyVersion - fragment.provenance.policyVersion
   }
 
+  /** A fragment was too old to be trained on: sampled, and dropped. */
   dropStale(fragment: SampleBatch): void {
+    this.sampled(fragment)
     this.stale.fragments++
     this.stale.envSteps += fragment.provenance.envSteps
     this.acknowledge(fragment)

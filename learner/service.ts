@@ -12,6 +12,7 @@ import type { PlanSetting } from './algorithm.ts'
 import type { Experiment } from './experiment.ts'
 import { Plan } from './flow/index.ts'
 import type { RunObserver, RunSummary, StopReason, UpdateLine } from './observer.ts'
+import { EPISODE_WINDOW } from './episodeWindow.ts'
 import { Publisher } from './publisher.ts'
 import { Reporter } from './reporter.ts'
 import { learner as learnerKey, publisher as publisherKey, rolloutSource, runState } from './resources.ts'
@@ -87,10 +88,12 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
       publisherKey.of(publisher),
       runState.of(state),
     ]
-    const goal = new Goal(experiment, { state, meter })
+    const goal = new Goal(experiment, meter)
     const abort = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
     let reason: StopReason = 'ended'
+    let newest: Uint8Array | undefined
     for await (const update of plan.run(output, { resources, signal: abort })) {
+      newest = update.policy ?? newest
       const reached = goal.reached(reporter.update(update))
       if (!reached) continue
       reason = reached
@@ -99,7 +102,8 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     if (reason === 'ended') reason = signal?.aborted ? 'interrupted' : goal.signal.aborted ? 'seconds' : reason
     goal.close()
     await first
-    const policy = await learner.policy()
+    // Of the update that ended the run: the learner may be one further.
+    const policy = newest ?? (await learner.policy())
     return { summary: reporter.end(reason), policy, spec }
   } finally {
     reporter.close()
@@ -112,13 +116,13 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
 /** When a run is over. */
 class Goal {
   private readonly experiment: Experiment
-  private readonly parts: { readonly state: RunState; readonly meter: CostMeter }
+  private readonly meter: CostMeter
   private readonly abort = new AbortController()
   private readonly timer: NodeJS.Timeout | undefined
 
-  constructor(experiment: Experiment, parts: { readonly state: RunState; readonly meter: CostMeter }) {
+  constructor(experiment: Experiment, meter: CostMeter) {
     this.experiment = experiment
-    this.parts = parts
+    this.meter = meter
     const { seconds } = experiment.stop
     if (seconds !== undefined) this.timer = setTimeout(() => this.abort.abort(), seconds * 1000)
   }
@@ -128,13 +132,12 @@ class Goal {
     return this.abort.signal
   }
 
-  reached({ meanReturn, envSteps }: UpdateLine): StopReason | undefined {
+  reached({ meanReturn, episodes, envSteps }: UpdateLine): StopReason | undefined {
     const { stop, budget } = this.experiment
-    const { state, meter } = this.parts
-    if (stop.meanReturn !== undefined && state.episodes.full && (meanReturn ?? -Infinity) >= stop.meanReturn)
+    if (stop.meanReturn !== undefined && episodes >= EPISODE_WINDOW && (meanReturn ?? -Infinity) >= stop.meanReturn)
       return 'meanReturn'
     if (stop.envSteps !== undefined && envSteps >= stop.envSteps) return 'envSteps'
-    return budget !== undefined && meter.total() >= budget.usd ? 'budget' : undefined
+    return budget !== undefined && this.meter.total() >= budget.usd ? 'budget' : undefined
   }
 
   close(): void {

@@ -50,16 +50,14 @@ export const impala = algorithm({
 
   plan(plan, c, { shards }) {
     const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
-    const fragments = plan
-      .source('rollouts', rolloutSource)
-      .gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
-      .via(countSamples())
+    const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
     const sample = (c.deterministic ? fragments.via(inOrder({ shards })) : fragments)
       .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
       .via(concatBatches({ minSteps: c.trainBatchSteps }))
       .enqueue(batches)
     const learn = plan
       .dequeue(batches)
+      .via(countSamples())
       .via(trainOneStep({ learningRate: c.learningRate, entropyCoef: c.entropyCoef, publishEvery: c.publishEvery }))
       .via(publishPolicy())
     return plan.concurrently([sample, learn], { mode: 'async', output: 1 })

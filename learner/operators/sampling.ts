@@ -3,13 +3,16 @@ import { MillraceError } from '../../shared/errors.ts'
 import { operator } from '../flow/index.ts'
 import { runState } from '../resources.ts'
 
-/** Counts the env steps and the finished episodes of fragments on their way; gives them on unchanged. */
+/**
+ * Counts the env steps and the finished episodes of batches on their way; gives them on unchanged. It stands right before the
+ * training, so that clocks and returns depend on what was trained on and not on how fast the functions were.
+ */
 export const countSamples = operator({
   name: 'countSamples',
   uses: [runState],
-  each: (fragment: SampleBatch, { ctx }) => {
-    ctx.use(runState).sampled(fragment)
-    return fragment
+  each: (fragments: readonly SampleBatch[], { ctx }) => {
+    for (const fragment of fragments) ctx.use(runState).sampled(fragment)
+    return fragments
   },
 })
 

@@ -30,6 +30,8 @@ export const trainOneStep = operator({
     return {
       ...run.clocks,
       policyVersion: run.policyVersion,
+      meanReturn: run.episodes.mean(),
+      episodes: run.episodes.episodes,
       metrics: { ...metrics, learning_rate: rates.learningRate },
       lag,
       provenances: fragments.map((fragment) => fragment.provenance),

@@ -39,6 +39,8 @@ function reporting() {
     return {
       ...state.clocks,
       policyVersion: state.policyVersion,
+      meanReturn: state.episodes.mean(),
+      episodes: state.episodes.episodes,
       metrics: { loss: state.clocks.updates },
       lag: { min: 0, mean: 1, max: 2 },
       provenances: [],

@@ -30,11 +30,11 @@ test('its graph is the paper’s figure', () => {
       end
       n0[("learner<br/>capacity 2, whenFull block")]
       n2["gatherAsync<br/>inFlight 2, reissue before"]
-      n3["countSamples"]
-      n4["dropStale<br/>maxPolicyLag 8"]
-      n5["concatBatches<br/>minSteps 500"]
-      n6["enqueue"]
-      n7["dequeue"]
+      n3["dropStale<br/>maxPolicyLag 8"]
+      n4["concatBatches<br/>minSteps 500"]
+      n5["enqueue"]
+      n6["dequeue"]
+      n7["countSamples"]
       n8["trainOneStep<br/>learningRate 0.0005, entropyCoef 0.01, publishEvery 1"]
       n9["publishPolicy"]
       n10["concurrently<br/>mode async, output [1]"]
@@ -42,12 +42,12 @@ test('its graph is the paper’s figure', () => {
       n2 --> n3
       n3 --> n4
       n4 --> n5
-      n5 --> n6
-      n6 --> n0
-      n0 --> n7
+      n5 --> n0
+      n0 --> n6
+      n6 --> n7
       n7 --> n8
       n8 --> n9
-      n6 --> n10
+      n5 --> n10
       n9 --> n10
     "
   `)

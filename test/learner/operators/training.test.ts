@@ -110,6 +110,8 @@ const updateOf = (policyVersion: number, publishes: boolean): UpdateResult => ({
   trainedSteps: 0,
   updates: policyVersion,
   policyVersion,
+  meanReturn: null,
+  episodes: 0,
   metrics: {},
   lag: { min: 0, mean: 0, max: 0 },
   provenances: [],
