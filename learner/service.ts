@@ -93,7 +93,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     let reason: StopReason = 'ended'
     let newest: Uint8Array | undefined
     for await (const update of plan.run(output, { resources, signal: abort })) {
-      newest = update.policy ?? newest
+      newest = update.policy
       const reached = goal.reached(reporter.update(update))
       if (!reached) continue
       reason = reached

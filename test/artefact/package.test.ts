@@ -16,6 +16,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
 
 // The package as a user gets it: packed, unpacked elsewhere, with its declared dependencies and nothing else of this tree.
+// Needs dist/ as `npm run build` makes it.
 
 const root = packageRoot()
 const project = mkdtempSync(join(tmpdir(), 'millrace-user-'))
@@ -24,7 +25,6 @@ const run = (command: string, args: string[], cwd = project): string =>
   execFileSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
 
 beforeAll(() => {
-  run('npm', ['run', '-s', 'build'], root)
   run('npm', ['pack', '--silent', '--pack-destination', project], root)
   const tarball = readdirSync(project).find((name) => name.endsWith('.tgz')) ?? ''
   mkdirSync(installed, { recursive: true })

@@ -1,0 +1,21 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { packageRoot } from '../../infra/local/packageRoot.ts'
+
+const root = packageRoot()
+const read = (file: string): string => readFileSync(join(root, file), 'utf8')
+const readme = read('README.md')
+
+test('the example in the README is the file that it names', () => {
+  const code = /```ts\n\/\/ examples\/cartpole\.ts\n([^]*?)```/.exec(readme)?.[1]
+  expect(code?.trim()).toBe(read('examples/cartpole.ts').trim())
+})
+
+test('every file that the README links to is there, and the commands it starts with are scripts', () => {
+  const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, file]) => file ?? '')
+  expect(links.length).toBeGreaterThan(5)
+  for (const file of links) expect(existsSync(join(root, file)), file).toBe(true)
+  const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+  for (const [, name] of readme.matchAll(/npm run ([a-z:]+)/g)) expect(Object.keys(scripts)).toContain(name)
+})
