@@ -6,6 +6,8 @@ import { type Manifest, encodeManifest } from '../shared/protocol/manifest.ts'
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
 const HEARTBEAT_EVERY_MS = 2_000
+/** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go. */
+const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32 }
 
 export interface PublisherOptions {
   readonly run: string
@@ -35,6 +37,7 @@ export class Publisher {
   private lastWrite = 0
   private timer: NodeJS.Timeout | undefined
   private failure: unknown
+  private readonly kept: { readonly key: string; readonly bytes: number }[] = []
 
   constructor(store: ObjectStore, clock: Clock, { run, heartbeatMs, consumed, onRequest }: PublisherOptions) {
     this.store = store
@@ -76,6 +79,15 @@ export class Publisher {
       this.offer({ version, key, sha256 })
       await this.write()
     }
+    this.kept.push({ key, bytes: model.byteLength })
+    await this.retire()
+  }
+
+  /** Nobody asks for an old policy: without this a day's run would leave millions in the bucket. */
+  private async retire(): Promise<void> {
+    const bytes = this.kept.reduce((sum, policy) => sum + policy.bytes, 0)
+    if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && bytes <= KEPT.bytes)) return
+    await this.store.delete(this.kept.splice(0, this.kept.length - KEPT.newest).map(({ key }) => key))
   }
 
   /** Tells every function to end. */

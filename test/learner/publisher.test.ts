@@ -173,3 +173,16 @@ test('a bucket that fails rejects the publish; a heartbeat that fails is told by
   await expect(publisher.publish(2, modelOf(2, false))).rejects.toMatchObject({ code: 'E_STORE' })
   await publisher.stop()
 })
+
+test('however long a run is, the bucket holds a bounded number of policies, the newest among them', async () => {
+  const store = memoryStore()
+  const { publisher } = publishing(store)
+  const versions = 1_000
+  for (let version = 0; version < versions; version++) {
+    await publisher.publish(version, modelOf(version % 200, false))
+    const held = [...store.objects.keys()].filter((key) => key.includes('/policies/'))
+    expect(held.length).toBeLessThanOrEqual(256)
+    for (let newest = Math.max(0, version - 31); newest <= version; newest++)
+      expect(held).toContain(keys.policy(RUN, newest))
+  }
+})
