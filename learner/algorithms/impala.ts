@@ -9,36 +9,41 @@ import { rate } from '../settings.ts'
 const count = z.number().int().min(1)
 
 /** Defaults: RLlib's IMPALA where it has one (batch 500, Adam 5e-4, clip 40, value 0.5, entropy 0.01, 2 requests in flight). */
-const ImpalaConfig = z.strictObject({
-  learningRate: rate.default(5e-4),
-  optimizer: z.enum(['adam', 'rmsprop']).default('adam'),
-  epsilon: z.number().positive().default(1e-7),
-  gamma: z.number().min(0).max(1).default(0.99),
-  /** Clips of the importance weights: of the value target, of the trace, of the policy gradient (paper, section 4.1). */
-  rhoBar: z.number().positive().default(1),
-  cBar: z.number().positive().default(1),
-  pgRhoBar: z.number().positive().default(1),
-  entropyCoef: rate.default(0.01),
-  valueCoef: z.number().min(0).default(0.5),
-  maxGradNorm: z.number().positive().default(40),
-  rewardScale: z.number().positive().default(1),
-  /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */
-  reduction: z.enum(['sum', 'mean']).default('mean'),
-  hidden: z.array(count).min(1).default([64, 64]),
-  activation: z.enum(['tanh', 'relu']).default('tanh'),
-  sharedTrunk: z.boolean().default(true),
-  trainBatchSteps: count.default(500),
-  publishEvery: count.default(1),
-  /** Train batches a shard's rollouts may be ahead of the newest policy. */
-  lead: z.number().int().min(0).default(1),
-  /** Older data is dropped and counted. */
-  maxPolicyLag: count.default(8),
-  inFlight: count.default(2),
-  /** Batches in the order (sequence, shard), each stepped with the policy exactly `lead` batches old: a run repeats bit for bit. */
-  deterministic: z.boolean().default(false),
-  engine: z.enum(['onnxruntime', 'tfjs']).default('onnxruntime'),
-  threads: count.default(1),
-})
+const ImpalaConfig = z
+  .strictObject({
+    learningRate: rate.default(5e-4),
+    optimizer: z.enum(['adam', 'rmsprop']).default('adam'),
+    epsilon: z.number().positive().default(1e-7),
+    gamma: z.number().min(0).max(1).default(0.99),
+    /** Clips of the importance weights: of the value target, of the trace, of the policy gradient (paper, section 4.1). */
+    rhoBar: z.number().positive().default(1),
+    cBar: z.number().positive().default(1),
+    pgRhoBar: z.number().positive().default(1),
+    entropyCoef: rate.default(0.01),
+    valueCoef: z.number().min(0).default(0.5),
+    maxGradNorm: z.number().positive().default(40),
+    rewardScale: z.number().positive().default(1),
+    /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */
+    reduction: z.enum(['sum', 'mean']).default('mean'),
+    hidden: z.array(count).min(1).default([64, 64]),
+    activation: z.enum(['tanh', 'relu']).default('tanh'),
+    sharedTrunk: z.boolean().default(true),
+    trainBatchSteps: count.default(500),
+    publishEvery: count.default(1),
+    /** Train batches a shard's rollouts may be ahead of the newest policy. */
+    lead: z.number().int().min(0).default(1),
+    /** Older data is dropped and counted. */
+    maxPolicyLag: count.default(8),
+    inFlight: count.default(2),
+    /** Batches in the order (sequence, shard), each stepped with the policy exactly `lead` batches old: a run repeats bit for bit. */
+    deterministic: z.boolean().default(false),
+    engine: z.enum(['onnxruntime', 'tfjs']).default('onnxruntime'),
+    threads: count.default(1),
+  })
+  .refine((c) => c.maxPolicyLag >= (c.lead + 1) * c.publishEvery, {
+    path: ['maxPolicyLag'],
+    error: 'must be at least (lead + 1) * publishEvery, or what functions make on schedule would be dropped as too old',
+  })
 
 /**
  * IMPALA (Espeholt et al. 2018, arXiv:1802.01561, section 3): actors run ahead of one learner, V-trace corrects for their lag.

@@ -86,3 +86,10 @@ test('settings that cannot work are refused with their name', () => {
   expect(() => impala({ trainBatchStep: 5 } as never)).toThrow("did you mean 'trainBatchSteps'")
   expect(() => impala().withConfig({ lead: -1 })).toThrow('impala.lead')
 })
+
+test('a lead that would make every batch too old is refused, with the reason', () => {
+  expect(() => impala({ lead: 4, publishEvery: 2, maxPolicyLag: 9 })).toThrow(
+    /maxPolicyLag: must be at least \(lead \+ 1\) \* publishEvery/,
+  )
+  expect(() => impala({ lead: 4, publishEvery: 2, maxPolicyLag: 10 })).not.toThrow()
+})
