@@ -1,7 +1,10 @@
 // The learner's process is killed with SIGKILL: it cannot clean up, and yet nothing of it may go on. Needs dist/.
 import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { build } from 'esbuild'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { names } from '../../infra/clouds/names.ts'
+import { packageRoot } from '../../infra/local/packageRoot.ts'
 import { sqsClient } from '../../shared/cloud/index.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { parseMessage } from '../../shared/protocol/message.ts'
@@ -26,11 +29,7 @@ test('functions elsewhere stop by themselves within the heartbeat of a learner t
   const cloud = await elsewhereCloud(folder())
   const sqs = sqsClient({ localEndpoint: cloud.endpoint })
   try {
-    const learner = new URL('learnerWithShortHeartbeat.ts', import.meta.url).pathname
-    const run = startNode(['--import', import.meta.resolve('tsx'), learner], {
-      cwd: folder(),
-      variables: cloud.variables(),
-    })
+    const run = startNode([await bundledLearner()], { cwd: folder(), variables: cloud.variables() })
     await until('the run is under way', () => /update 20\n/.test(run.out()))
     const functions = functionsOf(cloud.running.pid)
     expect(functions).toHaveLength(2)
@@ -53,6 +52,22 @@ test('functions elsewhere stop by themselves within the heartbeat of a learner t
     await cloud.close()
   }
 })
+
+/** The program beside this file as plain JavaScript, within the package so that it finds what is not bundled. */
+async function bundledLearner(): Promise<string> {
+  const outfile = join(packageRoot(), '.millrace/test/learnerWithShortHeartbeat.mjs')
+  await build({
+    entryPoints: [new URL('learnerWithShortHeartbeat.ts', import.meta.url).pathname],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: ['onnxruntime-node', '@tensorflow/*', 'esbuild'],
+    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
+  })
+  return outfile
+}
 
 async function take(sqs: SQSClient, QueueUrl: string): Promise<Message[]> {
   const { Messages = [] } = await sqs.send(new ReceiveMessageCommand({ QueueUrl, MaxNumberOfMessages: 10 }))

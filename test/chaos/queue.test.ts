@@ -98,7 +98,8 @@ async function deadLetters(sqs: SQSClient): Promise<{ body: string; reason: stri
 
 test('no duplicate, corrupt or foreign batch reaches training: each is counted and put away, and the policy is the same bit for bit', async () => {
   const clean = await emulatedRunCloud()
-  const unharmed = await trained(clean).finally(() => clean.close())
+  const unharmed = await trained(clean)
+  await clean.close()
 
   const emulated = await emulatedRunCloud()
   const sqs = sqsClient({ localEndpoint: new URL(emulated.queueUrl).origin })
