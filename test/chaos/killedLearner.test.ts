@@ -64,7 +64,9 @@ async function bundledLearner(): Promise<string> {
     format: 'esm',
     target: 'node20',
     external: ['onnxruntime-node', '@tensorflow/*', 'esbuild'],
-    banner: { js: "import{createRequire as r}from'node:module';const require=r(import.meta.url);" },
+    banner: {
+      js: "import{createRequire as millraceRequire}from'node:module';const require=millraceRequire(import.meta.url);",
+    },
   })
   return outfile
 }
