@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { basename, relative, resolve } from 'node:path'
 import type { Experiment } from '../../learner/experiment.ts'
 import { withOverrides } from '../../learner/experiment.ts'
@@ -149,7 +150,9 @@ async function trainLogged(setting: Setting, context: Context, beside: Beside): 
     const cloud = await parts.openCloud({ serial: options.serial })
     try {
       const observer = observers([logging, display])
-      return await setting.train(experiment, { run, cloud, observer, signal, ...(envCode ? { envCode } : {}) })
+      // Two runs of one second have one name; in a bucket that they share, one would find the other's word to stop.
+      const id = `${run}-${randomUUID().slice(0, 8)}`
+      return await setting.train(experiment, { run: id, cloud, observer, signal, ...(envCode ? { envCode } : {}) })
     } finally {
       // A result must not be lost, nor an error hidden, because something did not close.
       await cloud.close().catch((error: unknown) => host.err.write(`warning: ${report(error).text}`))

@@ -113,7 +113,7 @@ async function removeEmpty(path: string, stop: string, files: FileSystem): Promi
 }
 
 /**
- * A run's name: experiment, moment (UTC), seed. It is also the default name of its folder and the prefix of its objects.
+ * A run's name: experiment, moment (UTC), seed. It is also the default name of its folder and the beginning of its objects' prefix.
  *
  * @param at ms since the epoch
  */
