@@ -28,21 +28,15 @@ export const commands: Commands = {
   },
 
   async graph(options, host) {
-    const [{ graphCommand }, { loadExperiment }, { mermaid, Plan }] = await Promise.all([
+    const [{ graphCommand }, { loadExperiment }, { mermaid }, { planOf }] = await Promise.all([
       import('./commands/graph.ts'),
       import('./loadExperiment.ts'),
       import('../learner/flow/index.ts'),
+      import('../learner/planOf.ts'),
     ])
     return await graphCommand(options, host, {
       load: loadExperiment,
-      async plan({ algorithm, rollouts }) {
-        const plan = new Plan(algorithm.name)
-        algorithm.plan(plan, {
-          shards: rollouts.shards,
-          fragmentSteps: rollouts.envsPerShard * rollouts.fragmentLength,
-        })
-        return plan.graph()
-      },
+      plan: async (experiment) => planOf(experiment).plan.graph(),
       mermaid: async (graph) => mermaid(graph),
     })
   },

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../shared/batch/hash.ts'
 import type { Clock, ObjectStore } from '../shared/cloud/ports.ts'
 import { keys } from '../shared/protocol/keys.ts'
 import { type Manifest, encodeManifest } from '../shared/protocol/manifest.ts'
@@ -68,7 +68,7 @@ export class Publisher {
   async publish(version: number, model: Uint8Array): Promise<void> {
     if (this.failure !== undefined) throw this.failure
     const key = keys.policy(this.run, version)
-    const sha256 = createHash('sha256').update(model).digest('hex')
+    const sha256 = sha256Hex(model)
     this.onRequest(1)
     const stored = this.store.put(key, model)
     if (model.byteLength <= INLINE_BYTES) {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../shared/batch/hash.ts'
 import { CostMeter } from '../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../shared/cost/priceBook.ts'
 import { asDefinition, makeVectorEnv } from '../shared/env/index.ts'
@@ -10,9 +10,9 @@ import type { Lease } from '../shared/protocol/lease.ts'
 import { deriveSeed } from '../shared/random.ts'
 import type { PlanSetting } from './algorithm.ts'
 import type { Experiment } from './experiment.ts'
-import { Plan } from './flow/index.ts'
 import type { RunObserver, RunSummary, StopReason, UpdateLine } from './observer.ts'
 import { EPISODE_WINDOW } from './episodeWindow.ts'
+import { planOf } from './planOf.ts'
 import { Publisher } from './publisher.ts'
 import { Reporter } from './reporter.ts'
 import { learner as learnerKey, publisher as publisherKey, rolloutSource, runState } from './resources.ts'
@@ -52,9 +52,7 @@ export interface TrainResult {
 export async function train(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
   const { run, cloud, observer = {}, signal } = options
   const { algorithm, rollouts, seed } = experiment
-  const setting = planSetting(experiment)
-  const plan = new Plan(algorithm.name)
-  const output = algorithm.plan(plan, setting)
+  const { plan, output, setting } = planOf(experiment)
   const spec = specOf(experiment)
   const env = await envOf(experiment, options)
 
@@ -145,17 +143,6 @@ class Goal {
   }
 }
 
-/** The plan of an experiment, built and not run. @throws MillraceError E_PLAN_PARAMETER */
-export function planOf(experiment: Experiment): Plan {
-  const plan = new Plan(experiment.algorithm.name)
-  experiment.algorithm.plan(plan, planSetting(experiment))
-  return plan
-}
-
-function planSetting({ rollouts }: Experiment): PlanSetting {
-  return { shards: rollouts.shards, fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard }
-}
-
 function specOf({ env, envConfig }: Experiment): PolicySpec {
   const { observationSpace, actionSpace } = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
   return policySpecFor(observationSpace, actionSpace)
@@ -185,7 +172,7 @@ async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: Tr
       { env: id },
     )
   }
-  const sha256 = createHash('sha256').update(envCode).digest('hex')
+  const sha256 = sha256Hex(envCode)
   const key = keys.code(run, sha256)
   await cloud.store.put(key, envCode)
   return { id, config: envConfig, code: { key, sha256 } }

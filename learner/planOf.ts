@@ -1,0 +1,18 @@
+import type { PlanSetting } from './algorithm.ts'
+import type { Experiment } from './experiment.ts'
+import { type Flow, Plan } from './flow/index.ts'
+import type { UpdateResult } from './updateResult.ts'
+
+/** An experiment's plan, what comes out of it, and what it was built for. */
+export interface ExperimentPlan {
+  readonly plan: Plan
+  readonly output: Flow<UpdateResult>
+  readonly setting: PlanSetting
+}
+
+/** The plan of an experiment, built and not run. @throws MillraceError E_PLAN_PARAMETER */
+export function planOf({ algorithm, rollouts }: Experiment): ExperimentPlan {
+  const setting = { shards: rollouts.shards, fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard }
+  const plan = new Plan(algorithm.name)
+  return { plan, output: algorithm.plan(plan, setting), setting }
+}
