@@ -1,5 +1,6 @@
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import { MillraceError, nearestName } from '../shared/errors.ts'
+import { Command, CommanderError } from 'commander'
+import { type MillraceError, nearestName } from '../shared/errors.ts'
+import { defined, keep, oneOf, portNumber, positiveNumber, settings, usage, wholeNumber } from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
 import type { CloudOptions } from './commands/cloud.ts'
@@ -7,9 +8,10 @@ import type { TrainOptions } from './commands/train.ts'
 import { EXIT } from './exitCodes.ts'
 import type { Host } from './host.ts'
 import { report, wantsDebug } from './report.ts'
+import { type StageCommands, addStageCommands } from './stageCommands.ts'
 
 /** The commands behind the command line; each gives back the exit status. */
-export interface Commands {
+export interface Commands extends StageCommands {
   train(options: TrainOptions, host: Host): Promise<number>
   evaluate(options: EvaluateOptions, host: Host): Promise<number>
   graph(options: GraphOptions, host: Host): Promise<number>
@@ -93,7 +95,7 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
 
   command('graph', "print an experiment's dataflow plan")
     .argument('<experiment>', 'experiment file, or the name of an example')
-    .option('--format <format>', GRAPH_FORMATS.join(', '), graphFormat, 'text')
+    .option('--format <format>', GRAPH_FORMATS.join(', '), (text) => oneOf(GRAPH_FORMATS, text), 'text')
     .action(async (file: string, o: { format: GraphOptions['format'] }) => {
       done(await commands.graph({ file, format: o.format }, host))
     })
@@ -105,6 +107,7 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       done(await commands.cloud({ port, ...defined({ folder }) }, host))
     })
 
+  addStageCommands({ host, commands, done, command })
   return program
 }
 
@@ -116,49 +119,6 @@ Examples:
   millrace graph my.ts --format mermaid              the plan as a drawing
 
 Exit status: 0 done; 1 error; 2 a limit came before the goal; 64 wrong command line; 130 Ctrl-C.`
-
-function settings(set: readonly string[], more: readonly string[]): Record<string, string> {
-  const pairs = [...set, ...more].map((text): [string, string] => {
-    const at = text.indexOf('=')
-    if (at > 0) return [text.slice(0, at), text.slice(at + 1)]
-    throw usage(set.includes(text) ? `--set wants key=value, got '${text}'` : `unexpected argument '${text}'`)
-  })
-  return Object.fromEntries(pairs)
-}
-
-function keep(value: string, before: readonly string[]): string[] {
-  return [...before, value]
-}
-
-function integer(text: string, { min, max, what }: { min: number; max: number; what: string }): number {
-  const value = Number(text)
-  if (text.trim() !== '' && Number.isInteger(value) && value >= min && value <= max) return value
-  throw new InvalidArgumentError(`expected ${what}`)
-}
-
-const wholeNumber = (text: string) => integer(text, { min: 0, max: Number.MAX_SAFE_INTEGER, what: 'a whole number' })
-const positiveNumber = (text: string) =>
-  integer(text, { min: 1, max: 1_000_000, what: 'a whole number from 1 to 1,000,000' })
-const portNumber = (text: string) => integer(text, { min: 0, max: 65_535, what: 'a port, 0 to 65535' })
-
-function graphFormat(text: string): GraphOptions['format'] {
-  const format = GRAPH_FORMATS.find((f) => f === text)
-  if (format) return format
-  const near = nearestName(text, GRAPH_FORMATS)
-  throw new InvalidArgumentError(`expected ${GRAPH_FORMATS.join(', ')}${near ? `; did you mean '${near}'?` : ''}`)
-}
-
-/** Leaves out what is undefined, for options whose absence has a meaning. */
-function defined<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>
-  }
-}
-
-function usage(sentence: string, known: readonly string[] = []): MillraceError {
-  const list = known.length > 0 ? `; there are ${known.join(', ')}` : ''
-  return new MillraceError('E_USAGE', `${sentence}${list} (millrace --help)`)
-}
 
 /** Commander's complaint as one sentence, with the nearest known name for a typo. */
 function usageError(error: CommanderError, command: Command): MillraceError {

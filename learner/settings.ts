@@ -1,13 +1,18 @@
 import { z } from 'zod'
-import { MillraceError, nearestName } from '../shared/errors.ts'
+import { type ErrorCode, MillraceError, nearestName } from '../shared/errors.ts'
 
 type Issue = z.core.$ZodIssue
 
 /** Parses settings against a strict schema; every complaint in one sentence, with the nearest known name for a typo. */
-export function parseSettings<S extends z.ZodType>(schema: S, input: unknown, what: string): z.output<S> {
+export function parseSettings<S extends z.ZodType>(
+  schema: S,
+  input: unknown,
+  what: string,
+  code: ErrorCode = 'E_EXPERIMENT',
+): z.output<S> {
   const result = schema.safeParse(input)
   if (result.success) return result.data
-  throw new MillraceError('E_EXPERIMENT', complaints(result.error.issues, schema, what).join('; '))
+  throw new MillraceError(code, complaints(result.error.issues, schema, what).join('; '))
 }
 
 function complaints(issues: readonly Issue[], schema: unknown, what: string): string[] {

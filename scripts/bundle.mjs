@@ -1,7 +1,8 @@
 // Bundles everything that runs into dist/: the command, the library's entry points, and the artefacts that run elsewhere
 // (the Lambda handler, the train worker). Fast enough to run before every command.
 import { build } from 'esbuild'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 
 const common = {
   bundle: true,
@@ -40,9 +41,10 @@ const bench = process.argv.includes('--bench') ? { main: 'bench/main.ts' } : {}
 
 const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)))
 
-await Promise.all([
+const [entries] = await Promise.all([
   build({
     ...common,
+    metafile: true,
     entryPoints: present(library),
     outdir: 'dist',
     splitting: true,
@@ -53,3 +55,8 @@ await Promise.all([
     build({ ...common, entryPoints: { [name]: file }, outdir: 'dist', outExtension: { '.js': '.mjs' } }),
   ),
 ])
+
+// A chunk is named by its content: what an earlier build left would be packed with the package for ever.
+const chunks = 'dist/chunks'
+const current = new Set(Object.keys(entries.metafile.outputs).map((file) => basename(file)))
+for (const name of readdirSync(chunks)) if (!current.has(name)) rmSync(join(chunks, name), { recursive: true })

@@ -37,6 +37,19 @@ export const ERROR_CODES = {
   E_PORT: 'A network port is already in use.',
   E_DISK: 'A file of the run folder could not be written or read.',
   E_FUNCTION: 'A function was declared for the emulated cloud with something that Lambda does not take.',
+  E_SETTINGS:
+    'The settings of the stages (millrace.settings.ts) are missing, broken, or have a field that is not known.',
+  E_STAGE: 'The stage is not deployed, or was deployed by another version of Millrace.',
+  E_CREDENTIALS: 'AWS did not accept the credentials, or there are none.',
+  E_PERMISSION: 'The credentials lack a right that the command needs.',
+  E_QUOTA: 'A quota of the AWS account is too small for what the settings ask for.',
+  E_REGION: 'The region does not have what the settings ask for.',
+  E_DEPLOY: 'SST could not deploy or remove the stage.',
+  E_AWS: 'AWS refused or failed a request.',
+  E_RUN: 'There is no such run, or its record in the bucket cannot be read.',
+  E_LEARNER: 'The learner of a stage failed, or another learner serves the stage.',
+  E_CHECKPOINT: 'A checkpoint cannot be read, or is not of this experiment.',
+  E_EVALUATION: 'A request to the evaluate function does not follow its schema.',
   E_INTERNAL: 'Something that should never happen did; please report it.',
 } as const
 

@@ -59,6 +59,29 @@ export interface Invoker {
   invoke(payload: Uint8Array): Promise<InvokeResult>
 }
 
+/** The machine that a stage's learner runs on: none or one. */
+export interface LearnerGroup {
+  /** How many are asked for, and how many are up. @throws MillraceError E_AWS */
+  size(): Promise<{ readonly desired: number; readonly running: number }>
+  /** Asks for one, or for none. @throws MillraceError E_AWS, E_PERMISSION */
+  set(desired: 0 | 1): Promise<void>
+}
+
+/** How many environments a function may have at once (Lambda's reserved concurrency); 0 stops it. */
+export interface ConcurrencyLimit {
+  /** Undefined while nothing is reserved. @throws MillraceError E_AWS */
+  get(): Promise<number | undefined>
+  /** @throws MillraceError E_QUOTA when the account has not so many left, E_AWS, E_PERMISSION */
+  set(limit: number): Promise<void>
+}
+
+/** One-time alarms in the cloud that set functions and learner to none, unless they are pushed on in time: they need nobody alive. */
+export interface DeadMan {
+  /** @param at ms since the epoch; pushed on by calling again @throws MillraceError E_AWS, E_PERMISSION */
+  arm(at: number): Promise<void>
+  disarm(): Promise<void>
+}
+
 /** Time as the rollout core and the learner see it, so that a test can pass a virtual clock. */
 export interface Clock {
   /** Milliseconds since the epoch. */

@@ -1,10 +1,37 @@
-/** Every object key of a run, in one place. Versions and sequences are padded so that a listing is in order. */
+const ordered = (n: number): string => String(n).padStart(9, '0')
+
+/**
+ * Every object key, in one place. What dies at another time, or is written by another role, lies under another prefix: the bucket's
+ * lifecycle rules and its permissions go by prefix. Versions and sequences are padded so that a listing is in order.
+ *
+ * A run may be learned in several attempts (a spot instance went away): each is a run of its own to the functions, by the name
+ * `attempt` gives it, so that nothing of an earlier one can be taken for it.
+ */
 export const keys = {
   run: (run: string) => `runs/${run}/`,
   manifest: (run: string) => `runs/${run}/manifest.json`,
-  policy: (run: string, version: number) => `runs/${run}/policies/${String(version).padStart(9, '0')}.onnx`,
+  /** What the learner says of a run; polled by whoever follows it. */
+  status: (run: string) => `runs/${run}/status.json`,
+  /** A user's wish that a run end. */
+  stop: (run: string) => `runs/${run}/stop.json`,
+  /** The metrics log in pieces, numbered from 0. */
+  metrics: (run: string, piece: number) => `runs/${run}/metrics/${ordered(piece)}.jsonl`,
+  /** The files of the run folder, by their names there. */
+  result: (run: string, file: string) => `runs/${run}/result/${file}`,
+  checkpoint: (run: string, updates: number) => `checkpoints/${run}/${ordered(updates)}.safetensors`,
+  checkpoints: (run: string) => `checkpoints/${run}/`,
+  policy: (run: string, version: number) => `policies/${run}/${ordered(version)}.onnx`,
   batch: (run: string, shard: number, lease: string, sequence: number) =>
-    `runs/${run}/batches/${shard}/${lease}-${String(sequence).padStart(9, '0')}.safetensors`,
-  code: (run: string, sha256: string) => `runs/${run}/code/${sha256.slice(0, 16)}.mjs`,
-  badBatch: (run: string, id: string) => `runs/${run}/rejected/${id}`,
+    `batches/${run}/${shard}/${lease}-${ordered(sequence)}.safetensors`,
+  /** Modules, named by their hash: the env for functions, the experiment for the learner. */
+  code: (run: string, sha256: string) => `code/${run}/${sha256.slice(0, 16)}.mjs`,
+  badBatch: (run: string, id: string) => `rejected/${run}/${id}`,
+  /** Runs that wait for a stage's learner, or are with it. */
+  request: (run: string) => `stage/requests/${run}.json`,
+  requests: 'stage/requests/',
+  /** Which learner serves the stage. */
+  claim: 'stage/learner.json',
 } as const
+
+/** The name under which functions know the n-th attempt at a run, from 1. */
+export const attemptName = (run: string, attempt: number): string => (attempt === 1 ? run : `${run}.${attempt}`)

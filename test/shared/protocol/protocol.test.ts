@@ -13,7 +13,7 @@ const lease: Lease = {
   shard: 0,
   lease: 'lease-1',
   firstSequence: 0,
-  env: { id: 'CartPole-v1', config: { gravity: 9.8 }, code: { key: 'runs/cartpole-1/code/abab.mjs', sha256 } },
+  env: { id: 'CartPole-v1', config: { gravity: 9.8 }, code: { key: 'code/cartpole-1/abab.mjs', sha256 } },
   policy: { observation: { shape: [4] }, action: { kind: 'discrete', n: 2 }, distribution: 'categorical' },
   numEnvs: 32,
   fragmentLength: 20,
@@ -66,7 +66,7 @@ const leaseEnd: LeaseEndMessage = { kind: 'leaseEnd', format: 1, report }
 const manifest: Manifest = {
   format: 1,
   run: 'cartpole-1',
-  policy: { version: 3, key: 'runs/cartpole-1/policies/000000003.onnx', sha256, inline: 'AAAA' },
+  policy: { version: 3, key: 'policies/cartpole-1/000000003.onnx', sha256, inline: 'AAAA' },
   consumed: [4, 0],
   heartbeatUntil: 1_795_248_000_000,
   stop: false,
@@ -166,19 +166,24 @@ test('a manifest survives its encoding; bytes that are not JSON, or not UTF-8, a
   expect(() => parseMessage('{"kind":')).toThrow(expect.objectContaining({ code: 'E_MESSAGE' }))
 })
 
-test('keys of a run lie under the run, each fragment and version has its own, and they list in order', () => {
+test('what dies at another time lies under another prefix, each fragment and version has its own key, and they list in order', () => {
   const number = fc.nat(999_999_999)
   fc.assert(
     fc.property(number, number, (a, b) => {
       const policies = [a, b].map((version) => keys.policy('r', version))
       const batches = [a, b].map((sequence) => keys.batch('r', 0, 'lease-1', sequence))
-      for (const [first = '', second = ''] of [policies, batches]) {
-        expect(first.startsWith(keys.run('r'))).toBe(true)
+      const checkpoints = [a, b].map((updates) => keys.checkpoint('r', updates))
+      for (const [prefix, [first = '', second = '']] of [
+        ['policies/r/', policies],
+        ['batches/r/', batches],
+        ['checkpoints/r/', checkpoints],
+      ] as const) {
+        expect(first.startsWith(prefix)).toBe(true)
         expect(first < second).toBe(a < b)
         expect(first === second).toBe(a === b)
       }
     }),
   )
-  for (const key of [keys.manifest('r'), keys.code('r', sha256), keys.badBatch('r', 'id')])
+  for (const key of [keys.manifest('r'), keys.status('r'), keys.stop('r'), keys.result('r', 'policy.onnx')])
     expect(key.startsWith(keys.run('r'))).toBe(true)
 })

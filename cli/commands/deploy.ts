@@ -1,0 +1,3 @@
+export interface DeployOptions {
+  readonly stage: string
+}

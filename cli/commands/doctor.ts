@@ -1,0 +1,4 @@
+export interface DoctorOptions {
+  readonly stage: string
+  readonly json: boolean
+}

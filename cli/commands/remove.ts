@@ -1,0 +1,3 @@
+export interface RemoveOptions {
+  readonly stage: string
+}

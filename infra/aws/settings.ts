@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import { parseSettings } from '../../learner/settings.ts'
+
+const count = z.number().int().min(1)
+
+/** Functions on Lambda. */
+const FunctionSettings = z.strictObject({
+  /** Rollout functions at once: the burn cap. 50 at 1,769 MB on arm64 burn at most $4.25 an hour. */
+  concurrency: count.max(10_000).default(50),
+  /** 1,769 MB are about one vCPU. */
+  memoryMb: z.number().int().min(512).max(10_240).default(1769),
+  architecture: z.enum(['arm64', 'x86_64']).default('arm64'),
+  /** The longest lease, and so the longest that a function can run on with nobody there: 60 to 900. */
+  timeoutSeconds: z.number().int().min(60).max(900).default(180),
+  logRetentionDays: z
+    .union([z.literal(1), z.literal(3), z.literal(5), z.literal(7), z.literal(14), z.literal(30), z.literal(90)])
+    .default(7),
+})
+
+const ends = {
+  /** The learner ends itself when no run has asked for it for so long. */
+  idleMinutes: z.number().positive().max(1440).default(10),
+  /** And at the latest after so long. */
+  maxHours: z.number().positive().max(720).default(24),
+}
+
+/** What the learner runs on. */
+const LearnerSettings = z.discriminatedUnion('kind', [
+  /** A machine of the user's own: `millrace learner --stage name`. Costs nothing on AWS. */
+  z.strictObject({ kind: z.literal('anywhere'), ...ends }),
+  /** CPU only, a container on Fargate. */
+  z.strictObject({
+    kind: z.literal('fargate'),
+    vcpu: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8), z.literal(16)]).default(4),
+    memoryGb: z.number().int().min(2).max(120).default(8),
+    /** An image in a registry; built from infra/learner.Dockerfile (with Docker, at deploy time) unless given. */
+    image: z.string().min(1).optional(),
+    ...ends,
+  }),
+  /** A group of none or one GPU machine. */
+  z.strictObject({
+    kind: z.literal('gpu'),
+    instanceTypes: z
+      .array(z.string().regex(/^[a-z0-9-]+\.[a-z0-9]+$/, { error: 'expected an instance type such as g6.xlarge' }))
+      .min(1)
+      .default(['g6.xlarge', 'g5.xlarge', 'g4dn.xlarge']),
+    /** Buys on demand when there is no spot capacity; costs two to three times as much. */
+    onDemandFallback: z.boolean().default(false),
+    engine: z.enum(['onnxruntime-cuda', 'tfjs-node-gpu', 'onnxruntime-cpu']).default('onnxruntime-cuda'),
+    image: z.string().min(1).optional(),
+    diskGb: z.number().int().min(30).max(1000).default(60),
+    ...ends,
+  }),
+])
+
+export const StageSettings = z.strictObject({
+  /** Names every resource, with the stage: 3 to 24 small letters, digits and hyphens. */
+  app: z.string().regex(/^[a-z][a-z0-9-]{1,22}[a-z0-9]$/, {
+    error: 'expected 3 to 24 small letters, digits and hyphens, with a letter first',
+  }),
+  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { error: 'expected a region such as eu-west-1' }),
+  functions: FunctionSettings.prefault({}),
+  learner: LearnerSettings.prefault({ kind: 'anywhere' }),
+  /** Functions end by themselves so long after the learner's last sign of life. */
+  heartbeatSeconds: z.number().min(5).max(120).default(15),
+  /** When everything else is dead, schedules in the account set functions and learner to none after so long. */
+  deadManMinutes: z.number().min(2).max(120).default(15),
+  /** Days after which the bucket deletes by itself what a run left: batches and policies after 1, checkpoints and results as given. */
+  keepDays: z.strictObject({ checkpoints: count.default(14), results: count.default(365) }).prefault({}),
+  /** The second line of defence: AWS mails when the month's bill of this stage passes it. */
+  budget: z.strictObject({ usdPerMonth: z.number().positive(), email: z.email() }).optional(),
+})
+/** What a user writes into millrace.settings.ts. */
+export type StageSettingsInput = z.input<typeof StageSettings>
+/** The same with every default filled in. */
+export type StageSettings = z.output<typeof StageSettings>
+
+/**
+ * Checks the settings of the stages and fills in their defaults. The default export of `millrace.settings.ts`, which both
+ * `sst.config.ts` and the command line read.
+ * @throws MillraceError E_SETTINGS naming the field, what was expected, and the nearest known name of an unknown one
+ */
+export function settings(input: StageSettingsInput): StageSettings {
+  return parseSettings(StageSettings, input, 'settings', 'E_SETTINGS')
+}

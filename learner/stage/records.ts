@@ -1,0 +1,116 @@
+import { z } from 'zod'
+import { Sha256 } from '../../shared/protocol/fields.ts'
+
+const name = z.string().min(1)
+const atMs = z.number().positive()
+const count = z.number().int().min(0)
+const number = z.number()
+
+/** What a user asks of a stage's learner. Written once by the command line, deleted by the learner when the run is over. */
+export const RunRequest = z.strictObject({
+  format: z.literal(1),
+  run: name,
+  /** The experiment's name: that of its file. */
+  experiment: name,
+  /** The command line's version; the learner must be of the same. */
+  millrace: name,
+  requestedAt: atMs,
+  /** The experiment as a module whose imports of `millrace` are left for the learner to resolve. */
+  module: z.strictObject({ key: name, sha256: Sha256 }),
+  /** The env as a self-contained module for functions, where the experiment brings its own. */
+  envCode: z.strictObject({ key: name, sha256: Sha256 }).optional(),
+  /** Overrides by dotted path, as `--set` gives them. */
+  set: z.record(z.string(), z.string()),
+})
+export type RunRequest = z.infer<typeof RunRequest>
+
+/** A user's wish that a run end: at its next clean boundary. */
+export const StopRequest = z.strictObject({ format: z.literal(1), at: atMs, by: name })
+export type StopRequest = z.infer<typeof StopRequest>
+
+/** Which learner serves a stage. Written by conditional puts, so that two can never both think it is theirs. */
+export const LearnerClaim = z.strictObject({
+  format: z.literal(1),
+  /** New for every process. */
+  learner: name,
+  host: name,
+  startedAt: atMs,
+  /** Past it the learner is dead, and another may claim the stage. */
+  heartbeatUntil: atMs,
+  /** The run it is working on. */
+  run: name.optional(),
+})
+export type LearnerClaim = z.infer<typeof LearnerClaim>
+
+const spread = z.strictObject({ min: number, mean: number, max: number })
+
+/** The schema of observer.ts's Progress. */
+export const ProgressRecord = z.strictObject({
+  envSteps: count,
+  trainedSteps: count,
+  updates: count,
+  atMs: number,
+  policyVersion: count,
+  lag: spread,
+  meanReturn: number.nullable(),
+  episodes: count,
+  metrics: z.record(z.string(), number),
+  stepsPerSecond: number,
+  updatesPerSecond: number,
+  learnerIdleShare: number,
+  leasesInFlight: count,
+  queuedFragments: count,
+  costUsd: number,
+  dropped: z.strictObject({ stale: count, duplicate: count, corrupt: count, foreign: count, envSteps: count }),
+})
+
+/** The schema of observer.ts's RunInfo. */
+export const RunInfoRecord = z.strictObject({
+  run: name,
+  env: name,
+  algorithm: name,
+  seed: count,
+  where: name,
+  stop: z.strictObject({ meanReturn: number.optional(), envSteps: number.optional(), seconds: number.optional() }),
+})
+
+/** The schema of observer.ts's RunSummary. */
+export const RunSummaryRecord = z.strictObject({
+  run: name,
+  reason: z.enum(['meanReturn', 'envSteps', 'seconds', 'budget', 'interrupted', 'ended']),
+  progress: ProgressRecord,
+  curve: z.array(z.tuple([number, number])),
+  costByPart: z.record(z.string(), number),
+})
+
+/**
+ * Where a run stands, as its learner says. Rewritten about once a second; whoever follows the run polls it.
+ *
+ * - `waiting`: no learner has taken it yet
+ * - `running`: a learner is at it, if its word (`heartbeatUntil`) still holds; if not, the next learner goes on from the last checkpoint
+ * - `ended`, `failed`: over; the files are under `keys.result`
+ */
+export const RunStatus = z.strictObject({
+  format: z.literal(1),
+  run: name,
+  experiment: name,
+  state: z.enum(['waiting', 'running', 'ended', 'failed']),
+  /** How often a learner has begun it: 1, then one more for every learner that was lost. */
+  attempt: count,
+  at: atMs,
+  requestedAt: atMs,
+  startedAt: atMs.optional(),
+  endedAt: atMs.optional(),
+  learner: z.strictObject({ id: name, host: name }).optional(),
+  heartbeatUntil: atMs.optional(),
+  info: RunInfoRecord.optional(),
+  progress: ProgressRecord.optional(),
+  /** The newest events, numbered from 0 over the whole run, so that a follower shows each once. */
+  events: z.array(z.strictObject({ n: count, at: atMs, level: z.enum(['info', 'warn']), text: z.string() })),
+  /** Pieces of the metrics log that are in the bucket. */
+  metricsPieces: count,
+  checkpoint: z.strictObject({ key: name, updates: count, at: atMs }).optional(),
+  summary: RunSummaryRecord.optional(),
+  error: z.strictObject({ code: name, message: z.string() }).optional(),
+})
+export type RunStatus = z.infer<typeof RunStatus>

@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { MillraceError } from '../errors.ts'
+import { issues } from './fields.ts'
+
+const name = z.string().min(1)
+const seconds = z.number().positive()
+
+/** What a learner runs on. `anywhere`: a machine of the user's own, where `millrace learner` is started by hand. */
+export const LearnerHost = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('gpu'), autoScalingGroup: name, instanceTypes: z.array(name).min(1) }),
+  z.strictObject({ kind: z.literal('fargate'), cluster: name, service: name }),
+  z.strictObject({ kind: z.literal('anywhere') }),
+])
+export type LearnerHost = z.infer<typeof LearnerHost>
+
+/**
+ * A deployed stage as the command line and the learner see it: what was made, what it is called, and its limits. Deploying writes it
+ * into a parameter of the account (`stageParameter`), so that any machine with credentials can find it.
+ */
+export const StageDescription = z.strictObject({
+  format: z.literal(1),
+  app: name,
+  stage: name,
+  region: name,
+  /** The version of Millrace that was deployed; a learner and a command line of another one are refused. */
+  millrace: name,
+  bucket: name,
+  queueUrl: name,
+  deadLetterQueueUrl: name,
+  rolloutFunction: name,
+  evaluateFunction: name,
+  /** Rollout functions at once: the burn cap. Reserved while a run is on. */
+  concurrency: z.number().int().min(1),
+  memoryMb: z.number().int().min(128),
+  /** The rollout function's time-out. A lease is shorter. */
+  timeoutSeconds: seconds,
+  /** How long functions go on without a sign of life of the learner. */
+  heartbeatSeconds: seconds,
+  learner: LearnerHost,
+  /** The learner ends itself when no run has asked for it for so long, and at the latest after `maxHours`. */
+  idleMinutes: z.number().positive(),
+  maxHours: z.number().positive(),
+  /** Schedules that set functions and learner to none unless the learner pushes them on in time. */
+  deadMan: z.strictObject({ group: name, schedules: z.array(name).min(1), afterSeconds: seconds }),
+  logGroups: z.strictObject({ rollout: name, evaluate: name, learner: name.optional() }),
+})
+export type StageDescription = z.infer<typeof StageDescription>
+
+/** Name of the parameter that holds a stage's description. */
+export const stageParameter = (app: string, stage: string): string => `/millrace/${app}/${stage}`
+
+/** @throws MillraceError E_STAGE when it is not a description that this version knows */
+export function parseStage(text: string): StageDescription {
+  let data: unknown
+  try {
+    data = JSON.parse(text)
+  } catch (cause) {
+    throw new MillraceError(
+      'E_STAGE',
+      'the description of the stage is not JSON; deploy the stage again',
+      {},
+      { cause },
+    )
+  }
+  const result = StageDescription.safeParse(data)
+  if (result.success) return result.data
+  throw new MillraceError(
+    'E_STAGE',
+    `the description of the stage does not fit this version of Millrace; deploy the stage again: ${issues(result.error)}`,
+  )
+}
