@@ -1,16 +1,11 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { basename } from 'node:path'
 import { experiment, type Experiment, type ExperimentInput } from '../learner/experiment.ts'
 import { envIds } from '../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../shared/errors.ts'
-import { oneLine } from './display/text.ts'
-import { bundleForHere, shown } from './load/bundle.ts'
+import { shown } from './load/bundle.ts'
 import { findExperimentFile } from './load/findFile.ts'
 import type { LibraryEntries } from './load/libraryEntries.ts'
-import { userPosition } from './load/position.ts'
-import { diskError } from './run/disk.ts'
+import { runFile } from './load/runFile.ts'
 
 export { bundleEnvCode } from './load/bundle.ts'
 
@@ -25,8 +20,7 @@ export interface LoadedExperiment {
 }
 
 /**
- * Loads an experiment from a TypeScript or JavaScript file, without the user compiling anything. The file is bundled in memory,
- * run from a temporary file that is removed at once, and shares this process's copy of Millrace.
+ * Loads an experiment from a TypeScript or JavaScript file, without the user compiling anything (see `runFile`).
  *
  * @param given as the user typed it; see `findExperimentFile`
  * @throws MillraceError E_EXPERIMENT, one sentence with the place in the user's file
@@ -38,7 +32,7 @@ export async function loadExperiment(
   const file = findExperimentFile(given, options.cwd)
   const name = basename(file).replace(/\.[^.]+$/, '')
   const known = new Set(envIds())
-  const exported = await runFile(file, options.entries)
+  const exported = await runFile(file, { code: 'E_EXPERIMENT', entries: options.entries })
   const value: unknown = exported['default']
   if (value === undefined)
     throw new MillraceError('E_EXPERIMENT', `${shown(file)} has no default export; ${missingDefault(exported)}`)
@@ -50,38 +44,6 @@ export async function loadExperiment(
   }
   const checked = checkedExperiment(value, file)
   return { experiment: checked, file, name, ownEnv: typeof checked.env !== 'string' || !known.has(checked.env) }
-}
-
-async function runFile(file: string, entries: LibraryEntries | undefined): Promise<Record<string, unknown>> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-')).catch((error: unknown) => {
-    throw diskError(error, 'write', tmpdir())
-  })
-  const outfile = join(folder, 'experiment.mjs')
-  try {
-    const code = await bundleForHere(file, entries ? { outfile, entries } : { outfile })
-    await writeFile(outfile, code).catch((error: unknown) => {
-      throw diskError(error, 'write', outfile)
-    })
-    try {
-      return (await import(pathToFileURL(outfile).href)) as Record<string, unknown>
-    } catch (error) {
-      throw loadError(error, { file, outfile, code })
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true }).catch(() => {}) // the system clears its temporary folder
-  }
-}
-
-function loadError(
-  error: unknown,
-  { file, outfile, code }: { file: string; outfile: string; code: Uint8Array },
-): MillraceError {
-  const at = userPosition(error, { file: outfile, code })
-  const place = at ? `${shown(at.file)}:${at.line}:${at.column}` : shown(file)
-  if (isMillraceError(error))
-    return new MillraceError(error.code, `${place}: ${error.message}`, error.where, { cause: error })
-  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return new MillraceError('E_EXPERIMENT', `${place} threw while loading: ${oneLine(what)}`, {}, { cause: error })
 }
 
 /** A plain object passes too: `experiment()` fills in what it lacks. */
