@@ -27,7 +27,7 @@ export const ERROR_CODES = {
   E_STORE: 'The object store refused or failed a request.',
   E_STORE_PRECONDITION: 'A conditional write lost against another writer.',
   E_QUEUE: 'The queue refused or failed a request.',
-  E_INVOKE: 'A function could not be invoked.',
+  E_INVOKE: 'A function could not be invoked, or ended with an error.',
   E_ROLLOUT: 'A rollout function ended with an error.',
   E_GRAPH: 'A tensor graph could not be built: an operator, a shape or a type does not fit.',
   E_ENGINE: 'A tensor graph could not be run by the chosen engine.',

@@ -13,13 +13,24 @@ export interface AwsOptions {
   readonly maxSockets?: number
 }
 
-export type ServiceName = 'S3' | 'SQS' | 'LAMBDA'
+/** As the SDK writes a service in the name of its endpoint variable. */
+export type ServiceName = DataService | ControlService
+type DataService = 'S3' | 'SQS' | 'LAMBDA'
+type ControlService =
+  | 'SSM'
+  | 'AUTO_SCALING'
+  | 'ECS'
+  | 'SCHEDULER'
+  | 'CLOUDWATCH_LOGS'
+  | 'STS'
+  | 'SERVICE_QUOTAS'
+  | 'EC2'
 
 /** The SDK's sentence on old Node versions tells a user of Millrace nothing; this is the SDK's own switch for it. */
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
 
 /**
- * What the clients have in common. Endpoints in AWS_ENDPOINT_URL_S3, _SQS, _LAMBDA and AWS_ENDPOINT_URL are read by the SDK itself; they
+ * What the clients have in common. Endpoints in AWS_ENDPOINT_URL_S3, _SQS, _LAMBDA … and AWS_ENDPOINT_URL are read by the SDK itself; they
  * are looked at here only to know a loopback address, where requests go unsigned unless the environment has credentials.
  * `cacheMiddleware` and the null signer are the SDK's documented options; together with checksums only where AWS wants
  * them they take a call from 1.2 to 0.35 ms of CPU.
