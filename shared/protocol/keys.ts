@@ -29,9 +29,16 @@ export const keys = {
   /** Runs that wait for a stage's learner, or are with it. */
   request: (run: string) => `stage/requests/${run}.json`,
   requests: 'stage/requests/',
+  /** One empty object a run, in the order in which they were asked for: a list of runs costs one request. Only the command line uses it. */
+  listed: (run: string, requestedAt: number) =>
+    `stage/runs/${String(Math.floor(requestedAt)).padStart(15, '0')}-${run}`,
+  listedRuns: 'stage/runs/',
   /** Which learner serves the stage. */
   claim: 'stage/learner.json',
 } as const
+
+/** The run that a key under `keys.listedRuns` lists. */
+export const runOfListed = (key: string): string => key.slice(keys.listedRuns.length + 16)
 
 /** The name under which functions know the n-th attempt at a run, from 1. */
 export const attemptName = (run: string, attempt: number): string => (attempt === 1 ? run : `${run}.${attempt}`)
