@@ -11,13 +11,13 @@ import type { Lease } from '../shared/protocol/lease.ts'
 const loaded = new Map<string, EnvSource>()
 
 /**
- * The env a lease names: a built-in by its id, or the user's own from the module that the run put into the bucket. A module is
+ * The env that a lease, or a request to evaluate, names: a built-in by its id, or the user's own from the module that the run put into the bucket. A module is
  * loaded once an execution environment.
  *
  * @throws MillraceError E_ENV_UNKNOWN when the module is missing, altered, or has no env
  */
-export async function envSource(lease: Lease, store: ObjectStore): Promise<EnvSource> {
-  const { id, code } = lease.env
+export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore): Promise<EnvSource> {
+  const { id, code } = env
   if (!code) return id
   const known = loaded.get(code.sha256)
   if (known) return known

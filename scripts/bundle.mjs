@@ -32,6 +32,7 @@ const library = {
 // Self-contained files, each loaded by a process or thread of its own.
 const artefacts = {
   'functions/rollout': 'functions/rollout.ts',
+  'functions/evaluate': 'functions/evaluate.ts',
   'learner/train-worker': 'learner/training/trainWorker.ts',
   'infra/local/bootstrap': 'infra/local/bootstrap.ts',
 }

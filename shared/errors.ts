@@ -49,7 +49,7 @@ export const ERROR_CODES = {
   E_RUN: 'There is no such run, or its record in the bucket cannot be read.',
   E_LEARNER: 'The learner of a stage failed, or another learner serves the stage.',
   E_CHECKPOINT: 'A checkpoint cannot be read, or is not of this experiment.',
-  E_EVALUATION: 'A request to the evaluate function does not follow its schema.',
+  E_EVALUATION: 'A request to the evaluate function does not follow its schema, or took longer than the function may.',
   E_INTERNAL: 'Something that should never happen did; please report it.',
 } as const
 

@@ -1,11 +1,9 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { EnvSource, VectorEnv } from '../../shared/env/index.ts'
-import { makeVectorEnv } from '../../shared/env/index.ts'
+import type { EnvSource } from '../../shared/env/index.ts'
 import { MillraceError, nearestName } from '../../shared/errors.ts'
-import { CategoricalSampler, PolicySession, type PolicySpec } from '../../shared/policy/index.ts'
-import { Random, deriveSeed } from '../../shared/random.ts'
+import { type Episode, playEpisodes } from '../../shared/rollout/index.ts'
 import { count, measure } from '../display/format.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
@@ -21,10 +19,6 @@ export interface EvaluateOptions {
   readonly stochastic: boolean
 }
 
-/** An env without a time limit and a policy that never fails would step for ever. */
-const LONGEST_EPISODE = 1_000_000
-const MOST_ENVS = 256
-
 /**
  * `millrace evaluate`: runs the final policy of a run folder and prints the returns.
  *
@@ -34,31 +28,22 @@ export async function evaluateCommand(options: EvaluateOptions, host: Host): Pro
   const folder = findRunFolder(options.folder, host.cwd)
   const { record, model } = readPolicy(folder)
   const source = await envOf(folder, record)
-  const numEnvs = Math.min(options.episodes, MOST_ENVS)
-  const env = makeVectorEnv(source, { numEnvs, config: record.env.config })
-  env.reset(deriveSeed(options.seed, 'evaluate'))
-  const policy = await PolicySession.load(model, record.spec, env.observations)
-  const stop = new AbortController()
-  const unwatch = host.onSignal(() => stop.abort())
+  let stopped = false
+  const unwatch = host.onSignal(() => (stopped = true))
   let episodes: readonly Episode[]
   try {
-    episodes = await playEpisodes(env, policy, { ...options, spec: record.spec, signal: stop.signal })
+    const { spec, env } = record
+    episodes = await playEpisodes(source, { ...options, model, spec, config: env.config, over: () => stopped })
   } finally {
     unwatch()
-    await policy.release()
   }
-  if (stop.signal.aborted) return EXIT.interrupted
+  if (stopped) return EXIT.interrupted
   const manner = options.stochastic ? 'sampled actions' : 'likeliest actions'
   host.out.write(
     `${record.env.id}, policy version ${count(record.policyVersion)} of ${record.run}, ${manner}, seed ${options.seed}\n`,
   )
   host.out.write(`${resultLine(episodes, host.out.glyphs.plusMinus)}\n`)
   return EXIT.ok
-}
-
-export interface Episode {
-  readonly return: number
-  readonly length: number
 }
 
 /** `mean return 500 ± 0 over 100 episodes, min 500, max 500, mean length 500`; the deviation is the sample's. */
@@ -74,52 +59,6 @@ export function resultLine(episodes: readonly Episode[], plusMinus: string): str
     `max ${measure(Math.max(...returns))}`,
     `mean length ${measure(length)}`,
   ].join(', ')
-}
-
-interface Play {
-  readonly spec: PolicySpec
-  readonly episodes: number
-  readonly seed: number
-  readonly stochastic: boolean
-  readonly signal: AbortSignal
-}
-
-/**
- * Plays episodes, a fixed number in each env: whichever end first would be the short ones, and their mean a biased one.
- *
- * @param env just reset; the policy reads its observations
- * @throws MillraceError E_ENV_STEP when an episode does not end
- */
-export async function playEpisodes(env: VectorEnv, policy: PolicySession, play: Play): Promise<Episode[]> {
-  const { action } = play.spec
-  if (action.kind !== 'discrete')
-    throw new MillraceError('E_POLICY_SPEC', 'only policies over discrete actions can be evaluated')
-  const { numEnvs } = env
-  const sampler = new CategoricalSampler(action.n, new Random(deriveSeed(play.seed, 'evaluate', 'actions')))
-  const actions = new Int32Array(numEnvs)
-  const logProbs = new Float32Array(numEnvs)
-  const wanted = Int32Array.from({ length: numEnvs }, (_, i) => Math.floor((play.episodes + numEnvs - 1 - i) / numEnvs))
-  const episodes: Episode[] = []
-  while (episodes.length < play.episodes && !play.signal.aborted) {
-    await policy.run()
-    if (play.stochastic) sampler.sample(policy.logits, actions, logProbs)
-    else sampler.greedy(policy.logits, actions, logProbs)
-    env.step(actions)
-    for (let i = 0; i < numEnvs; i++) {
-      const length = env.episodeLengths[i] ?? 0
-      if (env.terminated[i] || env.truncated[i]) {
-        if ((wanted[i] ?? 0) <= 0) continue
-        wanted[i] = (wanted[i] ?? 0) - 1
-        episodes.push({ return: env.episodeReturns[i] ?? 0, length })
-      } else if (length >= LONGEST_EPISODE && (wanted[i] ?? 0) > 0) {
-        throw new MillraceError(
-          'E_ENV_STEP',
-          `an episode has not ended after ${count(LONGEST_EPISODE)} steps; does the env have a time limit?`,
-        )
-      }
-    }
-  }
-  return episodes
 }
 
 async function envOf(folder: string, { env }: PolicyRecord): Promise<EnvSource> {

@@ -1,5 +1,7 @@
 export { Collector } from './collector.ts'
 export type { CollectorOptions, CollectorState } from './collector.ts'
+export { playEpisodes } from './episodes.ts'
+export type { Episode, Play } from './episodes.ts'
 export { FragmentSender } from './fragmentSender.ts'
 export { ManifestWatch } from './manifestWatch.ts'
 export { Pace } from './pace.ts'

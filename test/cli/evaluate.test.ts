@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { evaluateCommand, playEpisodes, resultLine } from '../../cli/commands/evaluate.ts'
+import { evaluateCommand, resultLine } from '../../cli/commands/evaluate.ts'
 import { writeResult } from '../../cli/run/records.ts'
 import { createRunFolder } from '../../cli/run/runFolder.ts'
 import { experiment, type Experiment } from '../../learner/experiment.ts'
-import { makeVectorEnv, type Env, type EnvSource } from '../../shared/env/index.ts'
-import { PolicySession, type PolicySpec } from '../../shared/policy/index.ts'
+import type { PolicySpec } from '../../shared/policy/index.ts'
 import { FakeHost } from './fakeHost.ts'
 import { fakeAlgorithm } from './fixtures/library.ts'
 import { summaryAt } from './runs.ts'
@@ -104,43 +103,6 @@ describe('millrace evaluate', () => {
     cpSync(fileURLToPath(import.meta.url), join(folder, 'policy.json'))
     await expect(evaluate()).rejects.toMatchObject({ code: 'E_DISK' })
   })
-})
-
-/** An episode of env i is i + 1 steps long, and i + 1 is its return: short ones end first. */
-function staggered(): EnvSource {
-  let made = 0
-  return {
-    id: 'Staggered-v0',
-    make(): Env {
-      const length = ++made
-      let step = 0
-      return {
-        observationSpace: { kind: 'box', shape: [4], low: -1, high: 1 },
-        actionSpace: { kind: 'discrete', n: 2 },
-        reset(observation) {
-          step = 0
-          observation.fill(0)
-        },
-        step(_action, observation) {
-          observation.fill(0)
-          return { reward: 1, terminated: ++step === length, truncated: false }
-        },
-      }
-    },
-  }
-}
-
-test('every env plays its share of the episodes, so that short ones do not crowd out long ones', async () => {
-  const env = makeVectorEnv(staggered(), { numEnvs: 4 })
-  env.reset(0)
-  const lengths = (episodes: readonly { length: number }[]) => episodes.map((e) => e.length).toSorted((a, b) => a - b)
-  const policy = await PolicySession.load(model, spec, env.observations)
-  const { signal } = new AbortController()
-  const first = lengths(await playEpisodes(env, policy, { spec, episodes: 10, seed: 0, stochastic: false, signal }))
-  await policy.release()
-  expect(first).toHaveLength(10)
-  const perLength = [...new Set(first)].map((length) => first.filter((l) => l === length).length)
-  expect(perLength.toSorted((a, b) => a - b)).toEqual([2, 2, 3, 3])
 })
 
 test('the deviation is the sample deviation, and one episode has none', () => {
