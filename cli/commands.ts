@@ -48,4 +48,9 @@ export const commands: Commands = {
     ])
     return await cloudCommand(options, host, { start: provisionedCloud })
   },
+
+  async init(options, host) {
+    const { initCommand } = await import('./commands/init.ts')
+    return await initCommand(options, host)
+  },
 }

@@ -5,7 +5,10 @@ import { Dock, scriptedAction } from '../envs/dock.ts'
 const EPISODES = 100
 
 /** Plays one episode in each of many envs; makeVectorEnv refuses an action, a reward or an observation that breaks the contract. */
-function play(choose: (distance: number, speed: number) => number, seed: number): { returns: number[]; seen: number[] } {
+function play(
+  choose: (distance: number, speed: number) => number,
+  seed: number,
+): { returns: number[]; seen: number[] } {
   const env = makeVectorEnv(Dock, { numEnvs: EPISODES })
   env.reset(seed)
   const returns: number[] = []
