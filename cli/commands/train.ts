@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto'
-import { basename, relative, resolve } from 'node:path'
+import { basename, resolve } from 'node:path'
 import type { Experiment } from '../../learner/experiment.ts'
 import { withOverrides } from '../../learner/experiment.ts'
 import type { RunObserver, RunSummary } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import { asDefinition } from '../../shared/env/index.ts'
-import type { MillraceError } from '../../shared/errors.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
-import { observers, quietDisplay, type Display } from '../display/display.ts'
-import { liveDisplay } from '../display/liveDisplay.ts'
-import { plainDisplay } from '../display/plainDisplay.ts'
-import { summaryLines } from '../display/summary.ts'
-import { EXIT, runExitCode, signalExitCode, type Signal } from '../exitCodes.ts'
+import { chooseDisplay } from '../display/chooseDisplay.ts'
+import { observers, type Display } from '../display/display.ts'
+import { printSummary } from '../display/summary.ts'
+import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
+import { type Interrupts, watchSignals } from '../interrupts.ts'
 import type { LoadedExperiment } from '../loadExperiment.ts'
 import { report } from '../report.ts'
 import { nodeFiles, type FileSystem } from '../run/disk.ts'
@@ -107,7 +106,7 @@ const STOPPING = 'stopping the functions and writing the run folder; Ctrl-C agai
 async function trainInto(setting: Setting, context: Context): Promise<number> {
   const { experiment, folder, interrupts, loaded, env } = setting
   const { options, host, parts } = context
-  const display = chooseDisplay(options, host)
+  const display = chooseDisplay(host, options)
   interrupts.onInterrupt(() => display.stopping(STOPPING))
   interrupts.onSecond(() => display.close())
   const seen = { updates: 0 }
@@ -118,7 +117,7 @@ async function trainInto(setting: Setting, context: Context): Promise<number> {
     if (envCode) await folder.write(RUN_FILES.envCode, envCode)
     const result = await trainLogged(setting, context, { display, seen, envCode })
     await writeResult(folder, result, { env, experiment, ownEnv: envCode !== undefined })
-    if (!options.quiet) printSummary(result.summary, setting, host)
+    if (!options.quiet) printSummary(result.summary, { goal: experiment.stop.meanReturn, folder: folder.path }, host)
     return interrupts.exitCode() ?? runExitCode(result.summary, experiment.stop.meanReturn)
   } catch (error) {
     if (seen.updates === 0) await folder.discard()
@@ -160,66 +159,5 @@ async function trainLogged(setting: Setting, context: Context, beside: Beside): 
   } finally {
     display.close()
     await log.close()
-  }
-}
-
-function printSummary(summary: RunSummary, { experiment, folder }: Setting, host: Host): void {
-  const { colors, glyphs, isTTY, columns } = host.out
-  const below = relative(host.cwd, folder.path)
-  const lines = summaryLines(summary, {
-    width: isTTY ? columns - 1 : 100,
-    goal: experiment.stop.meanReturn,
-    folder: below.startsWith('..') ? folder.path : below,
-    colors,
-    glyphs,
-  })
-  host.out.write(lines.map((line) => `${line}\n`).join(''))
-}
-
-function chooseDisplay({ quiet }: TrainOptions, host: Host): Display {
-  if (quiet) return quietDisplay((text) => host.err.write(text))
-  return host.out.isTTY ? liveDisplay(host) : plainDisplay(host.out)
-}
-
-interface Interrupts {
-  readonly signal: AbortSignal
-  onInterrupt(listener: () => void): void
-  onSecond(listener: () => void): void
-  /** Stops the run because of an error. */
-  fail(this: void, error: MillraceError): void
-  failure(): MillraceError | undefined
-  /** 130 after Ctrl-C; undefined when no signal came. */
-  exitCode(): number | undefined
-  close(): void
-}
-
-/** The first signal ends a run cleanly, the second ends the process at once. */
-function watchSignals(host: Host): Interrupts {
-  const controller = new AbortController()
-  let first: Signal | undefined
-  let failed: MillraceError | undefined
-  let interrupted = () => {}
-  let second = () => {}
-  const stop = host.onSignal((signal) => {
-    if (first !== undefined) {
-      second()
-      host.exit(signalExitCode(signal))
-      return
-    }
-    first = signal
-    interrupted()
-    controller.abort()
-  })
-  return {
-    signal: controller.signal,
-    onInterrupt: (listener) => (interrupted = listener),
-    onSecond: (listener) => (second = listener),
-    fail(error) {
-      failed = error
-      controller.abort(error)
-    },
-    failure: () => failed,
-    exitCode: () => (first === undefined ? undefined : signalExitCode(first)),
-    close: stop,
   }
 }

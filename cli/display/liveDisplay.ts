@@ -8,11 +8,19 @@ const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
 const REDRAW_MS = 100
 
+export interface LiveOptions {
+  /** The run is elsewhere and may have begun long ago: its time is what its progress says, not that since `onStart`. */
+  readonly elsewhere?: boolean
+}
+
 /**
  * A few lines redrawn in place, at most ten times a second and only from a timer: an observer's call only keeps what it is
  * given, so that showing a run never slows it.
  */
-export function liveDisplay(host: Pick<Host, 'out' | 'now' | 'every'>): Display {
+export function liveDisplay(
+  host: Pick<Host, 'out' | 'now' | 'every'>,
+  { elsewhere = false }: LiveOptions = {},
+): Display {
   const { out } = host
   let state: LiveState | undefined
   let startedAt = host.now()
@@ -38,6 +46,7 @@ export function liveDisplay(host: Pick<Host, 'out' | 'now' | 'every'>): Display 
     draw()
   }
   const onProgress = (progress: Progress) => {
+    if (elsewhere) startedAt = host.now() - progress.atMs
     if (state) state = { ...state, progress, baseline: state.baseline ?? progress.meanReturn ?? undefined }
   }
   return {

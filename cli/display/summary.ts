@@ -1,4 +1,6 @@
+import { relative } from 'node:path'
 import type { RunSummary, StopReason } from '../../learner/observer.ts'
+import type { Host } from '../host.ts'
 import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.ts'
 import { chart } from './chart.ts'
 import { count, duration, measure, rate, usd } from './format.ts'
@@ -34,6 +36,24 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
     ...figures.map(([name, value]) => `  ${colors.dim(name.padEnd(12))} ${oneLine(value)}`),
     `  ${colors.dim('next'.padEnd(12))} millrace evaluate ${quoted(folder)}`,
   ].map((line, i, all) => (i === all.length - 1 ? line : clip(line, width)))
+}
+
+/** Prints the summary of a run whose folder has this absolute path. */
+export function printSummary(
+  summary: RunSummary,
+  { goal, folder }: Pick<SummaryOptions, 'goal' | 'folder'>,
+  { cwd, out }: Pick<Host, 'cwd' | 'out'>,
+): void {
+  const { colors, glyphs, isTTY, columns } = out
+  const width = isTTY ? columns - 1 : 100
+  const lines = summaryLines(summary, { width, goal, folder: fromHere(folder, cwd), colors, glyphs })
+  out.write(lines.map((line) => `${line}\n`).join(''))
+}
+
+/** A path as the user would type it. */
+export function fromHere(path: string, cwd: string): string {
+  const below = relative(cwd, path)
+  return below.startsWith('..') ? path : below
 }
 
 const REASONS: Readonly<Record<Exclude<StopReason, 'meanReturn'>, string>> = {

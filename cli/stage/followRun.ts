@@ -1,0 +1,68 @@
+import type { RunObserver } from '../../learner/observer.ts'
+import { RunStatus } from '../../learner/stage/records.ts'
+import type { Clock } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import { silenceWatch } from './silence.ts'
+import { patiently, type Patience } from './patience.ts'
+import { isOver, parseRecord } from './runRecords.ts'
+import { statusPlayer } from './statusPlayer.ts'
+import type { Stage } from './stage.ts'
+import { waitingRoom } from './waitingRoom.ts'
+
+const POLL_MS = 1000
+/** Nothing happens for minutes while a machine starts. */
+const SLOWEST_POLL_MS = 5000
+const SLOWING = 1.25
+
+export interface Following {
+  readonly stage: Stage
+  readonly clock: Clock
+  /** Ends the following; the run goes on. */
+  readonly signal: AbortSignal
+  readonly observer: Required<Pick<RunObserver, 'onStart' | 'onProgress' | 'onEvent' | 'onEnd'>>
+}
+
+/**
+ * Follows a run by its status in the bucket and plays it to an observer as if the run were here: onStart once, each event once. Says
+ * when no learner comes, when one falls silent and when another goes on. Asks again for a learner that went away before it took the run.
+ *
+ * @returns the status of a run that is over; undefined when aborted
+ * @throws MillraceError E_RUN when the record is gone or does not fit; E_CREDENTIALS, E_PERMISSION; others when AWS fails for minutes
+ */
+export async function followRun(run: string, following: Following): Promise<RunStatus | undefined> {
+  const { stage, clock, signal, observer } = following
+  const note = (level: 'info' | 'warn', text: string) => observer.onEvent({ level, text })
+  const patience: Patience = { clock, signal, note }
+  const player = statusPlayer(observer)
+  const silence = silenceWatch(stage.description, note)
+  const waiting = waitingRoom(run, stage, { clock, note })
+  const key = keys.status(run)
+  let etag: string | undefined
+  let status: RunStatus | undefined
+  let pollMs = POLL_MS
+  while (!signal.aborted) {
+    const read = await patiently(
+      () => stage.store.get(key, { signal, ...(etag !== undefined && { ifNoneMatch: etag }) }),
+      patience,
+    )
+    if (!read || signal.aborted) return undefined
+    if (read.kind === 'absent')
+      throw new MillraceError('E_RUN', `the record of run '${run}' is no longer in the bucket`)
+    if (read.kind === 'found') {
+      etag = read.etag
+      status = parseRecord(RunStatus, read.body, key)
+      player.play(status)
+      if (isOver(status)) return status
+    }
+    if (status?.state === 'running') {
+      pollMs = POLL_MS
+      silence.look(status, { changed: read.kind === 'found', now: clock.now() })
+    } else {
+      pollMs = Math.min(SLOWEST_POLL_MS, pollMs * SLOWING)
+      await patiently(() => waiting.look(), patience)
+    }
+    await clock.sleep(pollMs, signal)
+  }
+  return undefined
+}

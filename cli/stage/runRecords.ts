@@ -1,0 +1,63 @@
+import type { z } from 'zod'
+import { LearnerClaim, RunStatus } from '../../learner/stage/records.ts'
+import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import { issues } from '../../shared/protocol/fields.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+
+export interface Found<T> {
+  readonly value: T
+  readonly etag: string
+}
+
+/** @throws MillraceError E_RUN when a record of a stage does not fit its schema */
+export function parseRecord<S extends z.ZodType>(schema: S, body: Uint8Array, key: string): z.output<S> {
+  let data: unknown
+  try {
+    data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+  } catch (cause) {
+    throw new MillraceError('E_RUN', `the record ${key} is not JSON`, {}, { cause })
+  }
+  const result = schema.safeParse(data)
+  if (result.success) return result.data
+  throw new MillraceError('E_RUN', `the record ${key} does not fit this version of Millrace: ${issues(result.error)}`)
+}
+
+export const encodeRecord = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
+
+/** @throws MillraceError E_RUN, and as the store does */
+export async function readRecord<S extends z.ZodType>(
+  store: ObjectStore,
+  key: string,
+  schema: S,
+): Promise<Found<z.output<S>> | undefined> {
+  const read = await store.get(key)
+  if (read.kind !== 'found') return undefined
+  return { value: parseRecord(schema, read.body, key), etag: read.etag }
+}
+
+export const readStatus = (store: ObjectStore, run: string): Promise<Found<RunStatus> | undefined> =>
+  readRecord(store, keys.status(run), RunStatus)
+
+/** The claim of a learner whose word still holds. */
+export async function livingLearner(store: ObjectStore, now: number): Promise<LearnerClaim | undefined> {
+  const claim = (await readRecord(store, keys.claim, LearnerClaim))?.value
+  return claim !== undefined && claim.heartbeatUntil > now ? claim : undefined
+}
+
+/** Writes an object unless it is there already. @returns whether it was written */
+export async function putIfAbsent(store: ObjectStore, key: string, value: unknown): Promise<boolean> {
+  try {
+    await store.put(key, encodeRecord(value), { ifAbsent: true })
+    return true
+  } catch (error) {
+    if (isMillraceError(error, 'E_STORE_PRECONDITION')) return false
+    throw error
+  }
+}
+
+export const isOver = ({ state }: Pick<RunStatus, 'state'>): boolean => state === 'ended' || state === 'failed'
+
+/** Did its learner fall silent? */
+export const isLost = ({ state, heartbeatUntil }: RunStatus, now: number): boolean =>
+  state === 'running' && heartbeatUntil !== undefined && heartbeatUntil <= now

@@ -1,0 +1,35 @@
+import type { RunStatus } from '../../learner/stage/records.ts'
+import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { MillraceError, nearestName } from '../../shared/errors.ts'
+import { keys, runOfListed } from '../../shared/protocol/keys.ts'
+import { type Found, readStatus } from './runRecords.ts'
+
+/** Every run that was ever asked for and that the bucket still knows, newest first. */
+export async function listRuns(store: ObjectStore): Promise<readonly string[]> {
+  return (await store.list(keys.listedRuns)).map(runOfListed).reverse()
+}
+
+/** Runs that wait for the learner or are with it, the oldest first. */
+export async function requestedRuns(store: ObjectStore): Promise<readonly string[]> {
+  const known = new Set((await store.list(keys.requests)).map(runOfRequest))
+  const inOrder = [...(await listRuns(store))].reverse().filter((run) => known.delete(run))
+  return [...inOrder, ...known]
+}
+
+const runOfRequest = (key: string): string => key.slice(keys.requests.length).replace(/\.json$/, '')
+
+/** The statuses of runs, in their order; one that the bucket has dropped is left out. */
+export async function readStatuses(store: ObjectStore, runs: readonly string[]): Promise<RunStatus[]> {
+  const found = await Promise.all(runs.map((run) => readStatus(store, run)))
+  return found.flatMap((status) => (status === undefined ? [] : [status.value]))
+}
+
+/** @throws MillraceError E_RUN, with the nearest name, when the stage has no such run */
+export async function findRun(store: ObjectStore, run: string): Promise<Found<RunStatus>> {
+  const found = await readStatus(store, run)
+  if (found !== undefined) return found
+  const known = await listRuns(store)
+  const near = nearestName(run, known)
+  const hint = near ? `did you mean '${near}'?` : known[0] ? `the newest is '${known[0]}'` : 'the stage has no runs yet'
+  throw new MillraceError('E_RUN', `there is no run '${run}' on this stage; ${hint}`)
+}

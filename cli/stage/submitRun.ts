@@ -1,0 +1,67 @@
+import type { RunRequest, RunStatus } from '../../learner/stage/records.ts'
+import { sha256Hex } from '../../shared/batch/hash.ts'
+import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import { encodeRecord, putIfAbsent } from './runRecords.ts'
+
+export interface Submission {
+  readonly run: string
+  readonly experiment: string
+  readonly millrace: string
+  readonly requestedAt: number
+  /** The experiment for the learner. */
+  readonly module: Uint8Array
+  /** The env for functions, where it is the user's own. */
+  readonly envCode?: Uint8Array | undefined
+  readonly set: Readonly<Record<string, string>>
+}
+
+/**
+ * Puts a run before a stage's learner. The request comes last: a learner may take it the moment it is there.
+ *
+ * @throws MillraceError E_RUN when a run of this name exists; and as the store does
+ */
+export async function submitRun(store: ObjectStore, submission: Submission): Promise<void> {
+  const { run, experiment, millrace, requestedAt, set } = submission
+  const upload = async (code: Uint8Array) => {
+    const sha256 = sha256Hex(code)
+    const key = keys.code(run, sha256)
+    await store.put(key, code)
+    return { key, sha256 }
+  }
+  const status: RunStatus = {
+    format: 1,
+    run,
+    experiment,
+    state: 'waiting',
+    attempt: 0,
+    at: requestedAt,
+    requestedAt,
+    events: [],
+    metricsPieces: 0,
+  }
+  const [module, envCode] = await Promise.all([
+    upload(submission.module),
+    submission.envCode && upload(submission.envCode),
+  ])
+  const request: RunRequest = {
+    format: 1,
+    run,
+    experiment,
+    millrace,
+    requestedAt,
+    module,
+    ...(envCode && { envCode }),
+    set: { ...set },
+  }
+  if (!(await putIfAbsent(store, keys.status(run), status)))
+    throw new MillraceError('E_RUN', `there is a run '${run}' on this stage already`)
+  await store.put(keys.listed(run, requestedAt), encodeRecord({}))
+  await putIfAbsent(store, keys.request(run), request)
+}
+
+/** Takes a run back that no learner can be had for: as if it had never been asked for. */
+export async function withdrawRun(store: ObjectStore, { run, requestedAt }: Submission): Promise<void> {
+  await store.delete([keys.request(run), keys.status(run), keys.listed(run, requestedAt)])
+}
