@@ -1,3 +1,19 @@
+import { type Experiment, withOverrides } from '../../learner/experiment.ts'
+import type { Clock } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { EXIT } from '../exitCodes.ts'
+import type { Host } from '../host.ts'
+import { type Interrupts, watchSignals } from '../interrupts.ts'
+import type { LoadedExperiment } from '../loadExperiment.ts'
+import type { FileSystem } from '../run/disk.ts'
+import { runName } from '../run/runFolder.ts'
+import { checkOut } from '../stage/bringRun.ts'
+import { comeBack, followToEnd } from '../stage/followToEnd.ts'
+import { type OpenStage, type Stage, checkVersion } from '../stage/stage.ts'
+import { type Submission, submitRun, withdrawRun } from '../stage/submitRun.ts'
+import { wakeLearner } from '../stage/wakeLearner.ts'
+
 export interface RunOptions {
   /** As the user typed it. */
   readonly file: string
@@ -9,4 +25,88 @@ export interface RunOptions {
   /** Do not follow the run: say how to, and end. */
   readonly detach: boolean
   readonly quiet: boolean
+}
+
+/** What the command needs beside the host. */
+export interface RunParts {
+  readonly openStage: OpenStage
+  load(file: string, options: { readonly cwd: string }): Promise<LoadedExperiment>
+  /** Builds the experiment's env and plan, so that what is wrong with them is seen here and not minutes later on a machine. */
+  check(experiment: Experiment): Promise<void>
+  bundleForLearner(file: string): Promise<Uint8Array>
+  bundleEnvCode(file: string): Promise<Uint8Array>
+  readonly clock: Clock
+  /** This Millrace's own. */
+  readonly version: string
+  /** Eight characters that no other run has. */
+  suffix(): string
+  readonly files?: FileSystem
+}
+
+/**
+ * `millrace run`: puts an experiment before a stage's learner, wakes it, and follows the run.
+ *
+ * @returns the exit status, as train's; 0 with `detach`
+ * @throws MillraceError of whatever went wrong. What is wrong with experiment, settings or folder is seen before anything is uploaded
+ */
+export async function runCommand(options: RunOptions, host: Host, parts: RunParts): Promise<number> {
+  const interrupts = watchSignals(host)
+  try {
+    const opening = parts.openStage(options.stage, { cwd: host.cwd })
+    opening.catch(() => {}) // reported where it is awaited; a broken experiment is reported first
+    await checkOut(options.out, host.cwd)
+    const loaded = await parts.load(options.file, { cwd: host.cwd })
+    const set = { ...options.set, ...(options.seed === undefined ? {} : { seed: String(options.seed) }) }
+    const experiment = Object.keys(set).length > 0 ? withOverrides(loaded.experiment, set) : loaded.experiment
+    await parts.check(experiment)
+    const stage = await opening
+    checkVersion(stage.description, parts.version)
+    checkShards(experiment, stage.description)
+    const [module, envCode] = await Promise.all([
+      parts.bundleForLearner(loaded.file),
+      loaded.ownEnv ? parts.bundleEnvCode(loaded.file) : undefined,
+    ])
+    if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted
+    const requestedAt = parts.clock.now()
+    const run = `${runName(loaded.name, requestedAt, experiment.seed)}-${parts.suffix()}`
+    const submission = { run, experiment: loaded.name, millrace: parts.version, requestedAt, module, envCode, set }
+    return await pursue(submission, stage, { options, host, parts, interrupts })
+  } finally {
+    interrupts.close()
+  }
+}
+
+interface Context {
+  readonly options: RunOptions
+  readonly host: Host
+  readonly parts: RunParts
+  readonly interrupts: Interrupts
+}
+
+async function pursue(submission: Submission, stage: Stage, context: Context): Promise<number> {
+  const { host, parts, interrupts } = context
+  const { detach, quiet, out } = context.options
+  const { run } = submission
+  await submitRun(stage.store, submission)
+  let woken: string
+  try {
+    woken = await wakeLearner(stage, parts.clock.now())
+  } catch (error) {
+    await withdrawRun(stage.store, submission)
+    throw error
+  }
+  if (quiet && detach) host.out.write(`${run}\n`)
+  if (!quiet) host.out.write(`run ${run} on stage ${stage.description.stage}\n${woken}\n`)
+  if (!detach) return await followToEnd(run, host, { stage, interrupts, quiet, out, ...parts })
+  if (!quiet) comeBack(run, host, stage)
+  return EXIT.ok
+}
+
+/** @throws MillraceError E_EXPERIMENT */
+function checkShards({ rollouts }: Experiment, { stage, concurrency }: StageDescription): void {
+  if (rollouts.shards <= concurrency) return
+  throw new MillraceError(
+    'E_EXPERIMENT',
+    `rollouts.shards is ${rollouts.shards}, but stage ${stage} runs at most ${concurrency} functions at once; set fewer shards, or a larger functions.concurrency in millrace.settings.ts and deploy`,
+  )
 }

@@ -1,7 +1,164 @@
+import type { RunStatus, StopRequest } from '../../learner/stage/records.ts'
+import type { Clock } from '../../shared/cloud/ports.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import { EXIT } from '../exitCodes.ts'
+import type { Host } from '../host.ts'
+import { watchSignals } from '../interrupts.ts'
+import { endRun, stopFunctions } from '../stage/endRun.ts'
+import { findRun, requestedRuns } from '../stage/runs.ts'
+import { isOver, livingLearner, putIfAbsent, readStatus } from '../stage/runRecords.ts'
+import type { OpenStage, Stage } from '../stage/stage.ts'
+
 export interface StopOptions {
   readonly stage: string
   /** Which run; all of the stage without it. */
   readonly run?: string
   /** Do not wait for the learner: stop functions and learner in the cloud at once. */
   readonly now: boolean
+}
+
+export interface StopParts {
+  readonly openStage: OpenStage
+  readonly clock: Clock
+  /** Who asks, for the record. */
+  readonly by: string
+}
+
+/** A learner ends a run at its next clean boundary and writes its result: seconds. */
+const PATIENCE_MS = 60_000
+const POLL_MS = 1000
+
+/**
+ * `millrace stop`: ends runs of a stage. The learner is asked; where none lives, or with `now`, it is done in its place. Says what it
+ * did, line by line; what is stopped already stays so.
+ *
+ * @throws MillraceError E_RUN for a run that does not exist, E_PERMISSION, E_AWS and as the store does
+ */
+export async function stopCommand(options: StopOptions, host: Host, parts: StopParts): Promise<number> {
+  const interrupts = watchSignals(host)
+  try {
+    const stage = await parts.openStage(options.stage, { cwd: host.cwd })
+    const { clock } = parts
+    const { signal } = interrupts
+    const say = (text: string) => void host.out.write(`${text}\n`)
+    const stopping: Stopping = { stage, clock, signal, say, by: parts.by, now: options.now }
+    const runs =
+      options.run === undefined
+        ? await requestedRuns(stage.store)
+        : [(await findRun(stage.store, options.run)).value.run]
+    if (runs.length === 0) say(`no run is waiting or running on stage ${options.stage}`)
+    const forced = await stopRuns(runs, stopping)
+    if (signal.aborted) {
+      say('not waiting for it any longer; the learner was told and still ends it')
+      return interrupts.exitCode() ?? EXIT.interrupted
+    }
+    await quieten(stopping, forced || options.now)
+    return EXIT.ok
+  } finally {
+    interrupts.close()
+  }
+}
+
+interface Stopping extends Pick<StopParts, 'clock' | 'by'> {
+  readonly stage: Stage
+  readonly signal: AbortSignal
+  readonly now: boolean
+  say(this: void, text: string): void
+}
+
+/** @returns whether a run was ended in its learner's place */
+async function stopRuns(runs: readonly string[], stopping: Stopping): Promise<boolean> {
+  const asked: string[] = []
+  let forced = false
+  for (const run of runs) {
+    const way = await begin(run, stopping)
+    if (way === 'asked') asked.push(run)
+    if (way === 'forced') forced = true
+  }
+  const deadline = stopping.clock.now() + PATIENCE_MS
+  for (const run of asked) {
+    if (await ended(run, deadline, stopping)) continue
+    if (stopping.signal.aborted) return forced
+    stopping.say(`the learner has not ended run ${run} within ${PATIENCE_MS / 1000} s; ending it in its place`)
+    await force(run, stopping)
+    forced = true
+  }
+  return forced
+}
+
+/** The first step for a run: it is over, taken back, with the learner to end, or ended by force. */
+async function begin(run: string, stopping: Stopping): Promise<'over' | 'asked' | 'forced'> {
+  const { stage, clock, by, now, say } = stopping
+  const { store } = stage
+  const status = (await readStatus(store, run))?.value
+  if (status && isOver(status)) {
+    await stopFunctions(store, status)
+    await store.delete([keys.request(run)])
+    say(`run ${run} is over already (${status.state})`)
+    return 'over'
+  }
+  const wish: StopRequest = { format: 1, at: clock.now(), by }
+  await putIfAbsent(store, keys.stop(run), wish)
+  if (status?.state !== 'running') {
+    const after = await endRun(store, run, { now: clock.now(), only: 'waiting' })
+    if (!after || isOver(after)) {
+      say(`took run ${run} back: no learner had begun it`)
+      return 'over'
+    }
+  }
+  const living = now ? undefined : await livingLearner(store, clock.now())
+  if (living) {
+    say(`asked the learner on ${living.host} to end run ${run}`)
+    return 'asked'
+  }
+  if (!now) say(`no learner is up; ending run ${run} in its place`)
+  await force(run, stopping)
+  return 'forced'
+}
+
+async function force(run: string, { stage: { store }, clock, say }: Stopping): Promise<void> {
+  const status = (await readStatus(store, run))?.value
+  if (status && (await stopFunctions(store, status)) === 'told')
+    say(`told the functions of run ${run} to stop: each ends with its fragment`)
+  await endRun(store, run, { now: clock.now() })
+  say(`run ${run} ended`)
+}
+
+/** Waits for the learner to end a run, and sees to it that its functions were told. */
+async function ended(run: string, deadline: number, { stage, clock, signal, say }: Stopping): Promise<boolean> {
+  for (; !signal.aborted; await clock.sleep(POLL_MS, signal)) {
+    const status: RunStatus | undefined = (await readStatus(stage.store, run))?.value
+    if (!status || isOver(status)) {
+      if (status) await stopFunctions(stage.store, status)
+      const updates = status?.summary?.progress.updates
+      say(
+        `run ${run} ended${updates === undefined ? '' : ` after ${updates} updates`}; its functions were told to stop`,
+      )
+      return true
+    }
+    if (clock.now() >= deadline) return false
+  }
+  return false
+}
+
+/** With nothing left to do, no function may start and no learner need wait. */
+async function quieten({ stage, clock, say }: Stopping, forced: boolean): Promise<void> {
+  const { store, group, concurrency, description } = stage
+  const left = await requestedRuns(store)
+  if (left.length > 0) {
+    say(`${left.length === 1 ? `run ${left[0]} still waits` : `${left.length} runs still wait`} for the learner`)
+    return
+  }
+  if (forced) {
+    await concurrency.set(0)
+    say('functions: none can start until the next run')
+  }
+  if (description.learner.kind !== 'anywhere') {
+    const { desired } = await group.size()
+    if (desired > 0) await group.set(0)
+    say(desired > 0 ? 'learner: its machine was told to end' : 'learner: no machine is asked for')
+    return
+  }
+  const living = await livingLearner(store, clock.now())
+  if (living) say(`the learner on ${living.host} idles; Ctrl-C there ends it`)
 }

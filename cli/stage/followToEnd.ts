@@ -1,0 +1,89 @@
+import type { RunStatus } from '../../learner/stage/records.ts'
+import type { Clock } from '../../shared/cloud/ports.ts'
+import { ERROR_CODES, MillraceError, type ErrorCode } from '../../shared/errors.ts'
+import { chooseDisplay } from '../display/chooseDisplay.ts'
+import { observers } from '../display/display.ts'
+import { fromHere, printSummary } from '../display/summary.ts'
+import { EXIT, runExitCode } from '../exitCodes.ts'
+import type { Host } from '../host.ts'
+import type { Interrupts } from '../interrupts.ts'
+import type { FileSystem } from '../run/disk.ts'
+import { type Brought, bringRun } from './bringRun.ts'
+import { followRun } from './followRun.ts'
+import { type Stage, typed } from './stage.ts'
+
+export interface Pursuit {
+  readonly stage: Stage
+  readonly clock: Clock
+  readonly interrupts: Interrupts
+  readonly out?: string | undefined
+  readonly quiet: boolean
+  readonly files?: FileSystem | undefined
+}
+
+/**
+ * Follows a run until it is over, brings its folder and prints its summary, as `train` does. Ctrl-C ends the following only.
+ *
+ * @returns the exit status, see exitCodes.ts
+ * @throws MillraceError what the run failed with; and as followRun and bringRun do
+ */
+export async function followToEnd(run: string, host: Host, pursuit: Pursuit): Promise<number> {
+  const { stage, clock, interrupts, quiet, out, files } = pursuit
+  const display = chooseDisplay(host, { quiet, elsewhere: true })
+  interrupts.onSecond(() => display.close())
+  const { signal } = interrupts
+  let status: RunStatus | undefined
+  let brought: Brought | undefined
+  try {
+    const observer = observers([display])
+    try {
+      status = await followRun(run, { stage, clock, signal, observer })
+    } finally {
+      display.close()
+    }
+    const note = (level: 'info' | 'warn', text: string) => observer.onEvent({ level, text })
+    if (status)
+      brought = await bringRun(status, { stage, cwd: host.cwd, out, files, patience: { clock, signal, note } })
+  } catch (error) {
+    if (!quiet) comeBack(run, host, stage, status)
+    throw error
+  }
+  if (!status || signal.aborted) {
+    if (!quiet) comeBack(run, host, stage, status)
+    return interrupts.exitCode() ?? EXIT.interrupted
+  }
+  return conclude(status, brought, { host, quiet })
+}
+
+/** How to follow a run again, and how to end it; or, where it is over, how to bring what it left. */
+export function comeBack(run: string, { out }: Host, { description }: Stage, over?: RunStatus): void {
+  if (over) {
+    out.write(`the run is over; what it left comes with  ${typed.follow(description, run)}\n`)
+    return
+  }
+  out.write('the run goes on without this command\n')
+  out.write(`  follow it  ${typed.follow(description, run)}\n`)
+  out.write(`  stop it    ${typed.stop(description, run)}\n`)
+}
+
+function conclude(
+  { run, state, summary, info, error }: RunStatus,
+  brought: Brought | undefined,
+  { host, quiet }: { readonly host: Host; readonly quiet: boolean },
+): number {
+  const left =
+    brought && !quiet ? () => host.out.write(`what it left is in ${fromHere(brought.path, host.cwd)}\n`) : () => {}
+  if (state === 'failed') {
+    left()
+    const known = error && Object.hasOwn(ERROR_CODES, error.code) ? (error.code as ErrorCode) : 'E_LEARNER'
+    throw new MillraceError(known, error?.message ?? 'the run failed, and its learner gave no reason', { run })
+  }
+  const goal = info?.stop.meanReturn
+  if (!summary || !brought?.policy) {
+    if (!quiet) host.out.write(`run ${run} was stopped before it had a policy\n`)
+    left()
+    return EXIT.interrupted
+  }
+  if (!quiet) printSummary(summary, { goal, folder: brought.path }, host)
+  return runExitCode(summary, goal)
+}
