@@ -2,7 +2,10 @@ import { join } from 'node:path'
 import { systemClock } from '../../shared/cloud/clock.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { lambdaFront } from './cloudLambda.ts'
+import type { ControlPlane } from './control/index.ts'
+import { logGroupOf } from './environmentProcess.ts'
 import type { Faults } from './faults.ts'
+import type { AnyFront } from './front.ts'
 import { isLambdaPath, type LambdaOptions, lambdaService, type LambdaService } from './lambda.ts'
 import { S3 } from './s3.ts'
 import { DiskMirror } from './s3Disk.ts'
@@ -10,6 +13,7 @@ import { s3Front } from './s3Http.ts'
 import { startServer } from './server.ts'
 import { Sqs } from './sqs.ts'
 import { isSqs, sqsFront } from './sqsHttp.ts'
+import { MillraceError } from '../../shared/errors.ts'
 
 export interface LocalCloudOptions {
   /** Where S3's objects are kept; without it they live in memory only. */
@@ -24,6 +28,8 @@ export interface LocalCloudOptions {
   /** 'md5' as plain S3 has them; 'opaque' is cheaper, and still one of its own for every write. */
   readonly etags?: 'md5' | 'opaque'
   readonly lambda?: LambdaOptions
+  /** With the control plane around them (parameters, groups, schedules, logs, quotas), and the logs of functions kept. */
+  readonly control?: boolean
 }
 
 export interface LocalCloud extends AsyncDisposable {
@@ -33,12 +39,14 @@ export interface LocalCloud extends AsyncDisposable {
   readonly sqs: Sqs
   /** Made at its first use, so that a cloud of S3 and SQS needs no runtime on disk. @throws MillraceError E_FUNCTION */
   readonly lambda: LambdaService
+  /** Everything a stage is managed by. @throws MillraceError E_USAGE when it was not asked for */
+  readonly control: ControlPlane
   /** Ends functions and connections, and resolves when S3 is on disk. @throws MillraceError E_DISK when it could not be kept */
   close(): Promise<void>
 }
 
 /**
- * S3, SQS and Lambda on loopback, in this process, for unmodified AWS clients. Any credentials do.
+ * S3, SQS and Lambda on loopback, in this process, for unmodified AWS clients; with `control`, also what manages them. Any credentials do.
  *
  * @throws MillraceError E_PORT when the port is taken, E_DISK when the folder cannot be used
  */
@@ -49,19 +57,32 @@ export async function localCloud(options: LocalCloudOptions = {}): Promise<Local
   mirror?.restore(s3)
   const sqs = new Sqs({ clock })
   let started: LambdaService | undefined
-  const lambda = () => (started ??= lambdaService({ ...(options.clock && { clock }), ...options.lambda }))
+  // Loaded only where it is asked for: `millrace train` starts without it.
+  const control = options.control
+    ? new (await import('./control/index.ts')).ControlPlane({ clock, reserve: (name, n) => lambda().reserve(name, n) })
+    : undefined
+  const deliver = (arn: string, body: string) => void sqs.queue(arn.slice(arn.lastIndexOf(':') + 1)).send({ body })
+  const lambda = () =>
+    (started ??= lambdaService({
+      ...(options.clock && { clock }),
+      deliver,
+      ...options.lambda,
+      ...(control && keepLogs(control, options.lambda)),
+    }))
 
   const fronts = { s3: s3Front(s3), sqs: sqsFront(sqs), lambda: lambdaFront(lambda) }
   const server = await startServer(
-    (request) => {
+    (request): AnyFront => {
       if (isSqs(request)) return fronts.sqs
-      return isLambdaPath(request.url ?? '') ? fronts.lambda : fronts.s3
+      if (isLambdaPath(request.url ?? '')) return fronts.lambda
+      return control?.front(request) ?? fronts.s3
     },
-    { host, port, clock, faults },
+    { host, port, clock, faults: control ? (request) => control.refusal(request) ?? faults?.(request) : faults },
   )
   let closed: Promise<void> | undefined
   const close = () =>
     (closed ??= (async () => {
+      await control?.close() // first: a learner that is told to end still has its bucket
       await started?.close()
       sqs.close()
       await server.close()
@@ -74,7 +95,21 @@ export async function localCloud(options: LocalCloudOptions = {}): Promise<Local
     get lambda() {
       return lambda()
     },
+    get control() {
+      if (control !== undefined) return control
+      throw new MillraceError('E_USAGE', 'this emulated cloud has no control plane; start it with control: true')
+    },
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** What functions write goes to the log groups that Lambda would give them. */
+function keepLogs({ logs }: ControlPlane, { onLog }: LambdaOptions = {}): Pick<LambdaOptions, 'onLog'> {
+  return {
+    onLog(event) {
+      logs.write(logGroupOf(event.functionName), event.logStream, event.text)
+      onLog?.(event)
+    },
   }
 }

@@ -5,8 +5,9 @@ import type { LambdaService } from './lambda.ts'
 /** Lambda behind the common server: it routes and answers by itself, what is left is to say what is asked, for faults. */
 export function lambdaFront(lambda: () => LambdaService): Front<{ operation: string; name: string }> {
   return {
-    service: 'lambda',
+    service: () => 'lambda',
     route(request) {
+      if (request.url?.includes('/account-settings')) return { operation: 'GetAccountSettings', name: '' }
       const [name = '', action] =
         decodeURIComponent(request.url ?? '')
           .split('/functions/')[1]

@@ -2,7 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
 import { type MemoryWatch, peakMemoryMb } from './environmentMemory.ts'
-import { environmentVariables, heapFlags } from './environmentProcess.ts'
+import { environmentVariables, heapFlags, logStreamOf } from './environmentProcess.ts'
 import type { Reaper } from './environmentReaper.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 import { LogTail, startLine } from './lambdaLog.ts'
@@ -34,6 +34,7 @@ export interface Init {
  */
 export class Environment {
   readonly id = randomBytes(16).toString('hex')
+  readonly logStream = logStreamOf(this.id)
   readonly fn: LambdaFunction
   readonly ready: Promise<Init>
   readonly gone: Promise<void>
@@ -74,7 +75,7 @@ export class Environment {
     this.#startedAt = startedAt
     this.#child = spawn(process.execPath, [...heapFlags(options.fn.memoryMb), options.bootstrap], {
       cwd: options.fn.taskRoot,
-      env: environmentVariables(options.fn, address, this.id),
+      env: environmentVariables(options.fn, address, this.logStream),
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true, // a group of its own: a Ctrl-C at the terminal is for the learner, and what it starts dies with it
     })

@@ -6,13 +6,19 @@ import type { LambdaFunction } from './lambdaFunction.ts'
  */
 export const heapFlags = (memoryMb: number): string[] => [`--max-old-space-size=${Math.floor(memoryMb * 0.9)}`]
 
+/** Where Lambda keeps what a function writes. */
+export const logGroupOf = (functionName: string): string => `/aws/lambda/${functionName}`
+
+/** The stream of one environment in it, from today on. */
+export const logStreamOf = (environmentId: string): string =>
+  `${new Date().toISOString().slice(0, 10).replaceAll('-', '/')}/[$LATEST]${environmentId}`
+
 /**
  * Everything an environment sees: what Lambda sets, then the function's own variables. Nothing else comes from this process:
  * a function that only works because of the developer's shell would fail on Lambda. NODE_OPTIONS is passed when the
  * function declares it.
  */
-export function environmentVariables(fn: LambdaFunction, runtimeApi: string, id: string): NodeJS.ProcessEnv {
-  const day = new Date().toISOString().slice(0, 10).replaceAll('-', '/')
+export function environmentVariables(fn: LambdaFunction, runtimeApi: string, logStream: string): NodeJS.ProcessEnv {
   const inherited: NodeJS.ProcessEnv = {}
   for (const name of ['PATH', 'TMPDIR', 'LD_LIBRARY_PATH']) {
     const value = process.env[name]
@@ -33,8 +39,8 @@ export function environmentVariables(fn: LambdaFunction, runtimeApi: string, id:
     AWS_LAMBDA_FUNCTION_NAME: fn.name,
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(fn.memoryMb),
-    AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${fn.name}`,
-    AWS_LAMBDA_LOG_STREAM_NAME: `${day}/[$LATEST]${id}`,
+    AWS_LAMBDA_LOG_GROUP_NAME: logGroupOf(fn.name),
+    AWS_LAMBDA_LOG_STREAM_NAME: logStream,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
   }
 }

@@ -1,9 +1,23 @@
+/** As IAM writes them before the colon of an action. */
+export type ServiceName =
+  | 's3'
+  | 'sqs'
+  | 'lambda'
+  | 'ssm'
+  | 'autoscaling'
+  | 'ecs'
+  | 'scheduler'
+  | 'logs'
+  | 'sts'
+  | 'servicequotas'
+  | 'ec2'
+
 /** A request on its way to a service, as a fault hook sees it. */
 export interface FaultRequest {
-  readonly service: 's3' | 'sqs' | 'lambda'
+  readonly service: ServiceName
   /** `PutObject`, `ReceiveMessage`, `Invoke` … */
   readonly operation: string
-  /** `bucket/key` for S3, the function's name for Lambda; '' for SQS, whose queue is named in the body. */
+  /** `bucket/key` for S3, the name for a function and a schedule; '' where the body names it. */
   readonly resource: string
 }
 

@@ -1,5 +1,6 @@
-/** The emulated cloud: S3, SQS and Lambda in one process on loopback, for unmodified AWS clients. */
+/** The emulated cloud: S3, SQS and Lambda in one process on loopback, for unmodified AWS clients; and what manages them. */
 export { localCloud, type LocalCloud, type LocalCloudOptions } from './cloud.ts'
+export type { Account, ControlPlane, GroupOptions, MachineCommand } from './control/index.ts'
 export type { FaultAction, FaultRequest, Faults } from './faults.ts'
 export type { LambdaOptions, LambdaService, LogEvent } from './lambda.ts'
 export type { FunctionOptions } from './lambdaFunction.ts'

@@ -8,7 +8,7 @@ import { AwsError } from './awsError.ts'
 import { HungUp } from './http.ts'
 import { backgroundClock } from '../../shared/cloud/clock.ts'
 import { EventQueue } from './lambdaEvents.ts'
-import { type FunctionOptions, type LambdaFunction, declareFunction } from './lambdaFunction.ts'
+import { type FunctionOptions, type LambdaFunction, declareFunction, findFunction } from './lambdaFunction.ts'
 import { type Fault, type FaultPoint, FunctionInvoker } from './lambdaInvoke.ts'
 import { ConcurrencyLimits } from './lambdaLimits.ts'
 import { EnvironmentPool } from './lambdaPool.ts'
@@ -21,6 +21,8 @@ import type { Service } from './service.ts'
 export interface LogEvent {
   readonly functionName: string
   readonly environmentId: string
+  /** The environment's log stream, as Lambda names it. */
+  readonly logStream: string
   /** Undefined while no invocation ran in the environment yet. */
   readonly requestId: string | undefined
   readonly text: string
@@ -45,6 +47,8 @@ export interface LambdaOptions {
   readonly onLog?: (event: LogEvent) => void
   /** Every execution, once it ended: what a cost ledger adds up. */
   readonly onInvocation?: (report: InvocationReport) => void
+  /** Takes the record of an asynchronous event that failed for good to its destination, the ARN of a queue. */
+  readonly deliver?: (destinationArn: string, record: string) => void
   /** Faults on demand, asked once for every attempt. */
   readonly faults?: (point: FaultPoint) => Fault | undefined
 }
@@ -53,6 +57,8 @@ export interface LambdaService {
   readonly handle: Service
   /** Declares a function, or replaces one of the same name. @throws MillraceError E_FUNCTION */
   create(options: FunctionOptions): void
+  /** Sets a function's reserved concurrency, as the API does. @throws AwsError */
+  reserve(functionName: string, concurrency: number): void
   /** What a function used so far, or all together. */
   usage(functionName?: string): Readonly<Usage>
   /** Processes now, idle ones included. */
@@ -63,8 +69,9 @@ export interface LambdaService {
   close(): Promise<void>
 }
 
-/** True for a path of the Lambda API, with or without a query: `/2015-03-31/functions/…` and its other versions. */
-export const isLambdaPath = (path: string): boolean => /^\/\d{4}-\d\d-\d\d\/functions([/?]|$)/.test(path)
+/** True for a path of the Lambda API, with or without a query: `/2015-03-31/functions/…`, its other versions, and account-settings. */
+export const isLambdaPath = (path: string): boolean =>
+  /^\/\d{4}-\d\d-\d\d\/(functions|account-settings)([/?]|$)/.test(path)
 
 /** How long an environment has between SIGTERM and SIGKILL when the emulation closes. */
 const CLOSE_GRACE_MS = 300
@@ -101,13 +108,13 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
     closing: close.signal,
     onLog:
       onLog &&
-      ((chunk, { fn, id, requestId }) =>
-        onLog({ functionName: fn.name, environmentId: id, requestId, text: chunk.toString() })),
+      ((chunk, { fn, id, logStream, requestId }) =>
+        onLog({ functionName: fn.name, environmentId: id, logStream, requestId, text: chunk.toString() })),
   })
   const { faults, onInvocation } = options
   const shared = { usage, clock, closing: close.signal }
   const invoker = new FunctionInvoker({ ...shared, pool, limits, faults, onInvocation })
-  const events = new EventQueue({ ...shared, invoker })
+  const events = new EventQueue({ ...shared, invoker, deliver: options.deliver })
   const context = { functions, limits, invoker, events, now: () => clock.now() }
 
   return {
@@ -120,6 +127,7 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
       }
     },
     create: (declared) => void functions.set(declared.name, declareFunction(declared, region, clock.now())),
+    reserve: (functionName, concurrency) => limits.reserve(findFunction(functions, functionName), concurrency),
     usage: (functionName) => usage.read(functionName),
     get environments() {
       return pool.size

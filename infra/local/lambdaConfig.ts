@@ -1,5 +1,5 @@
 import { AwsError } from './awsError.ts'
-import { DEFAULT_EVENT_AGE_MS, DEFAULT_RETRIES, type LambdaFunction } from './lambdaFunction.ts'
+import { DEFAULT_EVENT_AGE_MS, DEFAULT_RETRIES, type LambdaFunction, isQueueArn } from './lambdaFunction.ts'
 
 /** What GetFunction answers; its `Configuration` is also what GetFunctionConfiguration and ListFunctions show. */
 export function functionView(fn: LambdaFunction) {
@@ -51,7 +51,10 @@ export function eventConfigView(fn: LambdaFunction) {
     LastModified: fn.eventConfig.lastModifiedMs / 1000,
     MaximumRetryAttempts: fn.eventConfig.retries,
     MaximumEventAgeInSeconds: Math.ceil(fn.eventConfig.maximumEventAgeMs / 1000),
-    DestinationConfig: { OnSuccess: {}, OnFailure: {} },
+    DestinationConfig: {
+      OnSuccess: {},
+      OnFailure: fn.eventConfig.onFailure === undefined ? {} : { Destination: fn.eventConfig.onFailure },
+    },
   }
 }
 
@@ -68,8 +71,19 @@ export function putEventConfig(
     retries: retries ?? before?.retries ?? DEFAULT_RETRIES,
     maximumEventAgeMs:
       ageSeconds === undefined ? (before?.maximumEventAgeMs ?? DEFAULT_EVENT_AGE_MS) : ageSeconds * 1000,
+    onFailure: content['DestinationConfig'] === undefined ? before?.onFailure : failureDestination(content),
     lastModifiedMs: nowMs,
   }
+}
+
+/** @throws AwsError InvalidParameterValueException for anything but a queue */
+function failureDestination(content: Record<string, unknown>): string | undefined {
+  const config = content['DestinationConfig'] as { OnFailure?: { Destination?: unknown } } | null
+  const destination = config?.OnFailure?.Destination
+  if (destination === undefined) return undefined
+  if (typeof destination === 'string' && isQueueArn(destination)) return destination
+  const message = `The provided destination config is invalid: ${JSON.stringify(destination)} is not the ARN of an SQS queue`
+  throw new AwsError(400, 'InvalidParameterValueException', message)
 }
 
 export function deleteEventConfig(fn: LambdaFunction): void {

@@ -1,6 +1,8 @@
 import type { Clock } from '../../shared/cloud/ports.ts'
+import { type Failure, type FailureCondition, failureRecord } from './lambdaDestination.ts'
 import { DEFAULT_EVENT_AGE_MS, DEFAULT_RETRIES } from './lambdaFunction.ts'
 import type { Attempt, Fault, FunctionInvoker } from './lambdaInvoke.ts'
+import type { Outcome } from './lambdaOutcome.ts'
 import type { UsageCounter } from './lambdaUsage.ts'
 
 /** Lambda waits one minute before the first retry of a failed event and two before the second. */
@@ -12,6 +14,8 @@ export interface EventQueueOptions {
   readonly invoker: FunctionInvoker
   readonly usage: UsageCounter
   readonly clock: Clock
+  /** Sends the record of an event that failed for good to a destination. May throw; then the record is lost, as on Lambda. */
+  readonly deliver: ((destinationArn: string, record: string) => void) | undefined
   /** Aborted when the emulation closes: all waiting ends. */
   readonly closing: AbortSignal
 }
@@ -45,27 +49,53 @@ export class EventQueue {
     const { clock, usage, closing } = this.#options
     const acceptedAt = clock.now()
     let throttles = 0
+    let invocations = 0
+    let outcome: Outcome | undefined
     let fault = firstFault
     for (let attempt = 0; !closing.aborted;) {
-      const result = event.fn.reservedConcurrency === 0 ? 'stopped' : await this.#try({ ...event, attempt }, fault)
-      if (result === 'ok') return
+      const stopped = event.fn.reservedConcurrency === 0
+      const tried = stopped ? undefined : await this.#try({ ...event, attempt }, fault)
+      if (tried?.status === 'ok') return
+      if (tried !== undefined) {
+        outcome = tried
+        invocations++
+      }
       const { retries = DEFAULT_RETRIES, maximumEventAgeMs = DEFAULT_EVENT_AGE_MS } = event.fn.eventConfig ?? {}
-      const waitMs = result === 'throttled' ? throttleWait(throttles++) : (RETRY_WAIT_MS[attempt++] ?? 0)
-      const hopeless =
-        result === 'stopped' || attempt > retries || clock.now() + waitMs - acceptedAt > maximumEventAgeMs
-      if (hopeless) return usage.eventDropped(event.fn.name)
+      const waitMs = tried === undefined ? throttleWait(throttles++) : (RETRY_WAIT_MS[attempt++] ?? 0)
+      const tooOld = clock.now() + waitMs - acceptedAt > maximumEventAgeMs
+      const hopeless: FailureCondition | undefined = stopped
+        ? 'ZeroReservedConcurrency'
+        : attempt > retries
+          ? 'RetriesExhausted'
+          : tooOld
+            ? 'EventAgeExceeded'
+            : undefined
+      if (hopeless !== undefined) {
+        usage.eventDropped(event.fn.name)
+        return this.#tell(event, { condition: hopeless, invocations, outcome, nowMs: clock.now() })
+      }
       await clock.sleep(waitMs, closing)
       fault = undefined
     }
   }
 
-  async #try(attempt: Attempt, fault: Exclude<Fault, 'throttle'> | undefined): Promise<'ok' | 'failed' | 'throttled'> {
+  #tell(event: Attempt, failure: Failure): void {
+    const destination = event.fn.eventConfig?.onFailure
+    if (destination === undefined) return
+    try {
+      this.#options.deliver?.(destination, failureRecord(event, failure))
+    } catch {
+      // a queue that is gone, or a record too large for it
+    }
+  }
+
+  /** Undefined when there was no room, or the platform failed: both go back to the queue. */
+  async #try(attempt: Attempt, fault: Exclude<Fault, 'throttle'> | undefined): Promise<Outcome | undefined> {
     const { invoker } = this.#options
     try {
-      const { outcome } = await invoker.run(attempt, attempt.attempt === 0 ? fault : invoker.fault(attempt))
-      return outcome.status === 'ok' ? 'ok' : 'failed'
+      return (await invoker.run(attempt, attempt.attempt === 0 ? fault : invoker.fault(attempt))).outcome
     } catch {
-      return 'throttled' // no room, or the platform failed: both go back to the queue
+      return undefined
     }
   }
 }

@@ -22,12 +22,16 @@ export interface FunctionOptions {
   readonly retries?: number
   /** An asynchronous event older than this is dropped: 1 to 21,600,000 (six hours, Lambda's default). */
   readonly maximumEventAgeMs?: number
+  /** ARN of the SQS queue that is told of asynchronous events that failed for good. */
+  readonly onFailure?: string
 }
 
 /** How asynchronous events of a function are retried and dropped. */
 export interface EventConfig {
   retries: number
   maximumEventAgeMs: number
+  /** ARN of a queue. */
+  onFailure: string | undefined
   lastModifiedMs: number
 }
 
@@ -53,6 +57,9 @@ export interface LambdaFunction {
 export const DEFAULT_RETRIES = 2
 export const DEFAULT_EVENT_AGE_MS = 6 * 3_600_000
 
+/** The one kind of destination there is here. */
+export const isQueueArn = (text: string): boolean => /^arn:aws:sqs:[a-z0-9-]+:\d{12}:[\w-]{1,80}$/.test(text)
+
 /** @throws MillraceError E_FUNCTION naming the field that Lambda would refuse */
 export function declareFunction(options: FunctionOptions, region: string, nowMs: number): LambdaFunction {
   const { name, file, exportName = 'handler', memoryMb, timeoutMs } = options
@@ -64,12 +71,13 @@ export function declareFunction(options: FunctionOptions, region: string, nowMs:
   if (!/^[\w$]+$/.test(exportName)) refuse('exportName', 'to be a name', exportName)
   inRange('memoryMb', memoryMb, [128, 10_240])
   inRange('timeoutMs', timeoutMs, [1, 900_000])
-  const { reservedConcurrency, retries, maximumEventAgeMs } = options
+  const { reservedConcurrency, retries, maximumEventAgeMs, onFailure } = options
   if (reservedConcurrency !== undefined)
     inRange('reservedConcurrency', reservedConcurrency, [0, Number.MAX_SAFE_INTEGER])
   if (retries !== undefined) inRange('retries', retries, [0, 2])
   if (maximumEventAgeMs !== undefined) inRange('maximumEventAgeMs', maximumEventAgeMs, [1, DEFAULT_EVENT_AGE_MS])
-  const eventConfigured = retries !== undefined || maximumEventAgeMs !== undefined
+  if (onFailure !== undefined && !isQueueArn(onFailure)) refuse('onFailure', 'to be the ARN of an SQS queue', onFailure)
+  const eventConfigured = onFailure !== undefined || retries !== undefined || maximumEventAgeMs !== undefined
   return {
     name,
     arn: `arn:aws:lambda:${region}:000000000000:function:${name}`,
@@ -86,6 +94,7 @@ export function declareFunction(options: FunctionOptions, region: string, nowMs:
       ? {
           retries: retries ?? DEFAULT_RETRIES,
           maximumEventAgeMs: maximumEventAgeMs ?? DEFAULT_EVENT_AGE_MS,
+          onFailure,
           lastModifiedMs: nowMs,
         }
       : undefined,

@@ -34,6 +34,11 @@ export class ConcurrencyLimits {
     return running >= this.unreserved() ? throttled('ConcurrentInvocationLimitExceeded') : undefined
   }
 
+  /** Of the whole account. */
+  get account(): number {
+    return this.#limits.accountConcurrency
+  }
+
   /** What is left to functions without a reservation, `except` counted as one of them. */
   unreserved(except?: LambdaFunction): number {
     let left = this.#limits.accountConcurrency

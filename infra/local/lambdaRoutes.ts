@@ -26,8 +26,9 @@ export interface RouteContext {
   readonly now: () => number
 }
 
-/** The part of the Lambda API that exists here: `/{api version}/functions[/{name}[/{what}]]`. @throws AwsError */
+/** The part of the Lambda API that exists here: `/{api version}/functions[/{name}[/{what}]]` and account-settings. @throws AwsError */
 export async function route(context: RouteContext, request: IncomingMessage, url: URL): Promise<Answer> {
+  if (ACCOUNT_SETTINGS.test(url.pathname)) return { status: 200, body: accountView(context) }
   const [, reference, what = ''] =
     /^\/\d{4}-\d\d-\d\d\/functions(?:\/([^/]+)(?:\/([\w-]+))?)?\/?$/.exec(url.pathname) ?? []
   if (reference === undefined) return { status: 200, body: listView([...context.functions.values()], url.searchParams) }
@@ -64,6 +65,22 @@ export async function route(context: RouteContext, request: IncomingMessage, url
         'UnknownOperationException',
         `The emulated Lambda does not have ${request.method} ${url.pathname}`,
       )
+  }
+}
+
+const ACCOUNT_SETTINGS = /^\/\d{4}-\d\d-\d\d\/account-settings\/?$/
+
+/** What GetAccountSettings answers; sizes in bytes are AWS's own. */
+function accountView({ functions, limits }: RouteContext): object {
+  return {
+    AccountLimit: {
+      TotalCodeSize: 80_530_636_800,
+      CodeSizeUnzipped: 262_144_000,
+      CodeSizeZipped: 52_428_800,
+      ConcurrentExecutions: limits.account,
+      UnreservedConcurrentExecutions: limits.unreserved(),
+    },
+    AccountUsage: { TotalCodeSize: 0, FunctionCount: functions.size },
   }
 }
 

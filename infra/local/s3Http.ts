@@ -15,7 +15,7 @@ export function s3Front(s3: S3): Front<S3Call> {
     Object.entries({ ...bucketOperations(s3), ...objectOperations(s3, new Multipart(s3)) }),
   )
   return {
-    service: 's3',
+    service: () => 's3',
     route: routeS3,
     resource: (call) => (call.key === '' ? call.bucket : `${call.bucket}/${call.key}`),
     serve(call, request, response) {

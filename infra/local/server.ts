@@ -4,7 +4,7 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
 import type { Faults } from './faults.ts'
-import type { Front } from './front.ts'
+import type { AnyFront } from './front.ts'
 import { HungUp } from './http.ts'
 
 /** Clients keep their connections for as long as a run has a pause in it. */
@@ -21,10 +21,7 @@ export interface ServerOptions {
 }
 
 /** Which service a request is for. */
-export type Pick = (request: IncomingMessage) => Front<Call>
-interface Call {
-  readonly operation: string
-}
+export type Pick = (request: IncomingMessage) => AnyFront
 
 /** One HTTP server before all services. @throws MillraceError E_PORT when the port is taken */
 export async function startServer(
@@ -58,11 +55,12 @@ interface Exchange {
 }
 
 /** Every request of every service passes here, and a fault strikes here or nowhere. It never rejects. */
-async function answer(front: Front<Call>, { request, response, options, closing }: Exchange): Promise<void> {
+async function answer(front: AnyFront, { request, response, options, closing }: Exchange): Promise<void> {
   try {
-    const call = front.route(request)
+    const routed = front.route(request)
+    const call = routed instanceof Promise ? await routed : routed
     const fault = options.faults?.({
-      service: front.service,
+      service: front.service(call),
       operation: call.operation,
       resource: front.resource(call),
     })

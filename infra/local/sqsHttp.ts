@@ -18,7 +18,7 @@ export function sqsFront(sqs: Sqs): Front<SqsCall> {
     Object.entries({ ...queueOperations(sqs), ...messageOperations(sqs) }),
   )
   return {
-    service: 'sqs',
+    service: () => 'sqs',
     route: (request) => ({ operation: String(request.headers['x-amz-target']).slice('AmazonSQS.'.length) }),
     resource: () => '',
     async serve({ operation }, request, response) {
