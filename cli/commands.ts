@@ -1,7 +1,10 @@
 import type { Commands } from './program.ts'
+import { stageUse } from './stage/commands.ts'
 
 /** The real commands with the real world behind them, each imported when it is asked for. */
 export const commands: Commands = {
+  ...stageUse,
+
   async train(options, host) {
     const service = import('../learner/service.ts') // the heaviest import: it loads while the experiment is bundled
     service.catch(() => {}) // reported where it is awaited
@@ -22,9 +25,16 @@ export const commands: Commands = {
     })
   },
 
-  async evaluate(options, host) {
-    const { evaluateCommand } = await import('./commands/evaluate.ts')
-    return await evaluateCommand(options, host)
+  async evaluate({ stage, ...options }, host) {
+    if (stage === undefined) return await (await import('./commands/evaluate.ts')).evaluateCommand(options, host)
+    const [{ evaluateStageCommand }, { openStage }, { invokeSync }, { packageManifest }] = await Promise.all([
+      import('./commands/evaluateStage.ts'),
+      import('./stage/openStage.ts'),
+      import('../shared/cloud/control/index.ts'),
+      import('./load/libraryEntries.ts'),
+    ])
+    const parts = { openStage, invoke: invokeSync, version: packageManifest().version }
+    return await evaluateStageCommand({ ...options, stage }, host, parts)
   },
 
   async graph(options, host) {
@@ -52,5 +62,40 @@ export const commands: Commands = {
   async init(options, host) {
     const { initCommand } = await import('./commands/init.ts')
     return await initCommand(options, host)
+  },
+
+  async deploy(options, host) {
+    const [{ deployCommand }, { findProject, loadSettings }, { awsPreflightPorts }, { runSst }, { findStage }, own] =
+      await Promise.all([
+        import('./commands/deploy.ts'),
+        import('./loadSettings.ts'),
+        import('./preflight/awsPorts.ts'),
+        import('./project/sst.ts'),
+        import('../shared/cloud/control/index.ts'),
+        import('./load/libraryEntries.ts').then(({ packageManifest }) => packageManifest()),
+      ])
+    const versions = { millrace: own.version, sst: own.devDependencies['sst'] ?? '' }
+    const parts = { findProject, loadSettings, preflightPorts: awsPreflightPorts, runSst, findStage, versions }
+    return await deployCommand(options, host, parts)
+  },
+
+  async remove(options, host) {
+    const [
+      { removeCommand },
+      { findProject, loadSettings },
+      { openStage },
+      { runSst },
+      { listStages },
+      { systemClock },
+    ] = await Promise.all([
+      import('./commands/remove.ts'),
+      import('./loadSettings.ts'),
+      import('./stage/openStage.ts'),
+      import('./project/sst.ts'),
+      import('../shared/cloud/control/index.ts'),
+      import('../shared/cloud/clock.ts'),
+    ])
+    const parts = { findProject, loadSettings, openStage, runSst, listStages, clock: systemClock }
+    return await removeCommand(options, host, parts)
   },
 }

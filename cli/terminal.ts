@@ -30,6 +30,10 @@ export interface Glyphs {
   readonly floor: string
   readonly dot: string
   readonly plusMinus: string
+  /** Of a checklist. */
+  readonly passed: string
+  readonly failed: string
+  readonly skipped: string
 }
 
 export const unicodeGlyphs: Glyphs = {
@@ -43,6 +47,9 @@ export const unicodeGlyphs: Glyphs = {
   floor: '─',
   dot: '·',
   plusMinus: '±',
+  passed: '✓',
+  failed: '✗',
+  skipped: '○',
 }
 
 export const asciiGlyphs: Glyphs = {
@@ -56,6 +63,9 @@ export const asciiGlyphs: Glyphs = {
   floor: '-',
   dot: '-',
   plusMinus: '+/-',
+  passed: 'ok',
+  failed: 'FAILED',
+  skipped: '-',
 }
 
 /** Environment variables. */

@@ -1,3 +1,88 @@
+import type { StageSettings } from '../../infra/aws/settings.ts'
+import { type AwsOptions, isLoopback } from '../../shared/cloud/index.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { EXIT } from '../exitCodes.ts'
+import type { Host } from '../host.ts'
+import type { PreflightPlace } from '../preflight/awsPorts.ts'
+import type { Finding } from '../preflight/finding.ts'
+import type { PreflightPorts } from '../preflight/ports.ts'
+import { preflight, type Versions } from '../preflight/preflight.ts'
+import type { RunSst } from '../project/sst.ts'
+import { stageCostLines } from '../project/stageCost.ts'
+import { report } from '../report.ts'
+import { checkVersion } from '../stage/stage.ts'
+
 export interface DeployOptions {
   readonly stage: string
+}
+
+/** What the command needs beside the host. */
+export interface DeployParts {
+  /** The project's folder. @throws MillraceError E_SETTINGS */
+  findProject(cwd: string): string
+  loadSettings(cwd: string): Promise<StageSettings>
+  preflightPorts(place: PreflightPlace, options: AwsOptions): PreflightPorts
+  readonly runSst: RunSst
+  findStage(app: string, stage: string, options: AwsOptions): Promise<StageDescription>
+  readonly versions: Versions
+}
+
+/**
+ * `millrace deploy`: makes or updates a stage with SST, after a look at everything that would make that fail half-way.
+ *
+ * @returns 1 when something is missing: one sentence each on stderr
+ * @throws MillraceError E_SETTINGS; E_DEPLOY when SST fails; E_STAGE when what was deployed cannot be read
+ */
+export async function deployCommand({ stage }: DeployOptions, host: Host, parts: DeployParts): Promise<number> {
+  const folder = parts.findProject(host.cwd)
+  const settings = await parts.loadSettings(host.cwd)
+  const { app, region } = settings
+  refuseEmulated(stage, host)
+  const say = (text: string) => void host.out.write(`${text}\n`)
+  say(`stage ${stage} of ${app}, in ${region}`)
+  const options: AwsOptions = { region }
+  const findings = await preflight(settings, parts.preflightPorts({ app, stage, folder }, options), parts.versions)
+  for (const finding of findings) tell(finding, host)
+  if (findings.some(({ kind }) => kind === 'missing')) return EXIT.error
+  say('')
+  const status = await parts.runSst(['deploy', '--stage', stage], folder, host)
+  if (status !== EXIT.ok) return status
+  const description = await parts.findStage(app, stage, options)
+  checkVersion(description, parts.versions.millrace)
+  say('')
+  for (const line of deployedLines(description, settings)) say(line)
+  return EXIT.ok
+}
+
+/** SST would fail there after a minute, with a sentence that helps nobody. @throws MillraceError E_DEPLOY */
+export function refuseEmulated(stage: string, { env }: Host): void {
+  const endpoint = env['AWS_ENDPOINT_URL']
+  if (!endpoint || !isLoopback(endpoint)) return
+  throw new MillraceError(
+    'E_DEPLOY',
+    `AWS_ENDPOINT_URL is ${endpoint}, an emulated cloud, where SST makes and removes nothing: millrace cloud --stage ${stage} has the stage there; unset AWS_ENDPOINT_URL for AWS`,
+  )
+}
+
+function tell(finding: Finding, { out, err }: Host): void {
+  const { colors, glyphs } = out
+  if (finding.kind === 'ok') out.write(`${colors.green(glyphs.passed)} ${finding.check.padEnd(22)} ${finding.saw}\n`)
+  else if (finding.kind === 'unknown')
+    out.write(`${colors.yellow(glyphs.skipped)} ${finding.check.padEnd(22)} not looked at: ${finding.why}\n`)
+  else err.write(report(finding.problem, { colors: err.colors }).text)
+}
+
+function deployedLines({ stage, bucket, learner }: StageDescription, settings: StageSettings): readonly string[] {
+  return [
+    `stage ${stage} is there; everything of its runs goes to the bucket ${bucket}`,
+    ...stageCostLines(settings).map((line) => `  ${line}`),
+    'next:',
+    ...(learner.kind === 'anywhere'
+      ? [`  millrace learner --stage ${stage}                on the machine that is to learn`]
+      : []),
+    `  millrace doctor --stage ${stage}                 checks it once, item by item`,
+    `  millrace run <experiment> --stage ${stage}`,
+    `  millrace remove --stage ${stage}                 when you are done with it`,
+  ]
 }
