@@ -35,6 +35,12 @@ export function oneOf<T extends string>(known: readonly T[], text: string): T {
   throw new InvalidArgumentError(`expected ${known.join(', ')}${near ? `; did you mean '${near}'?` : ''}`)
 }
 
+/** SST's own rule for a stage's name. */
+export function stageName(text: string): string {
+  if (/^[a-z0-9][a-z0-9-]{0,23}$/.test(text)) return text
+  throw new InvalidArgumentError('expected 1 to 24 small letters, digits and hyphens')
+}
+
 /** Leaves out what is undefined, for options whose absence has a meaning. */
 export function defined<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {

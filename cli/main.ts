@@ -8,7 +8,8 @@ const host = processHost()
 const { version } = packageManifest()
 
 const [command, file] = args
-if (command === 'train' && file !== undefined && !args.includes('--quiet') && !args.includes('--help')) {
+const loads = (command === 'train' || command === 'run') && file !== undefined && !file.startsWith('-')
+if (loads && !args.includes('--quiet') && !args.includes('--help')) {
   host.out.write(`millrace ${version}: loading ${file}\n`)
 }
 

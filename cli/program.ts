@@ -1,6 +1,16 @@
 import { Command, CommanderError } from 'commander'
 import { type MillraceError, nearestName } from '../shared/errors.ts'
-import { defined, keep, oneOf, portNumber, positiveNumber, settings, usage, wholeNumber } from './arguments.ts'
+import {
+  defined,
+  keep,
+  oneOf,
+  portNumber,
+  positiveNumber,
+  settings,
+  stageName,
+  usage,
+  wholeNumber,
+} from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
 import type { CloudOptions } from './commands/cloud.ts'
@@ -84,13 +94,15 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       },
     )
 
-  command('evaluate', 'run the policy of a run folder in its environment')
-    .argument('<run folder>', 'a folder that millrace train made')
+  command('evaluate', 'run the policy of a run in its environment')
+    .argument('<run folder>', 'a folder that train or run made; with --stage, a run of that stage')
+    .option('--stage <name>', 'play on the functions of this stage, with the policy in its bucket', stageName)
     .option('--episodes <n>', 'how many fresh episodes', positiveNumber, 100)
     .option('--seed <n>', 'seed of the episodes', wholeNumber, 0)
     .option('--stochastic', 'sample actions instead of taking the likeliest', false)
-    .action(async (folder: string, o: { episodes: number; seed: number; stochastic: boolean }) => {
-      done(await commands.evaluate({ folder, episodes: o.episodes, seed: o.seed, stochastic: o.stochastic }, host))
+    .action(async (folder: string, o: Omit<EvaluateOptions, 'folder'>) => {
+      const { episodes, seed, stochastic, stage } = o
+      done(await commands.evaluate({ folder, episodes, seed, stochastic, ...defined({ stage }) }, host))
     })
 
   command('graph', "print an experiment's dataflow plan")

@@ -9,7 +9,7 @@ import type { RunOptions } from './commands/run.ts'
 import type { StatusOptions } from './commands/status.ts'
 import type { StopOptions } from './commands/stop.ts'
 import type { Host } from './host.ts'
-import { defined, keep, oneOf, settings, wholeNumber } from './arguments.ts'
+import { defined, keep, oneOf, settings, stageName, wholeNumber } from './arguments.ts'
 
 /** The commands around a deployed stage; each gives back the exit status. */
 export interface StageCommands {
@@ -102,12 +102,6 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
     .action(async (options: LearnerOptions) => {
       done(await commands.learner(options, host))
     })
-}
-
-/** SST's own rule for a stage's name. */
-function stageName(text: string): string {
-  if (/^[a-z0-9][a-z0-9-]{0,23}$/.test(text)) return text
-  throw new InvalidArgumentError('expected 1 to 24 small letters, digits and hyphens')
 }
 
 const UNITS_MS = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const

@@ -11,8 +11,9 @@ import { RUN_FILES } from '../run/runFolder.ts'
 import { readPolicy, type PolicyRecord } from '../run/records.ts'
 
 export interface EvaluateOptions {
-  /** As the user typed it. */
+  /** As the user typed it: a run folder, or with `stage` a run of that stage. */
   readonly folder: string
+  readonly stage?: string
   readonly episodes: number
   readonly seed: number
   /** Sample actions instead of taking the likeliest. */
@@ -38,12 +39,23 @@ export async function evaluateCommand(options: EvaluateOptions, host: Host): Pro
     unwatch()
   }
   if (stopped) return EXIT.interrupted
-  const manner = options.stochastic ? 'sampled actions' : 'likeliest actions'
-  host.out.write(
-    `${record.env.id}, policy version ${count(record.policyVersion)} of ${record.run}, ${manner}, seed ${options.seed}\n`,
-  )
-  host.out.write(`${resultLine(episodes, host.out.glyphs.plusMinus)}\n`)
+  printEpisodes(episodes, { record, options, host })
   return EXIT.ok
+}
+
+/** Prints what was played with which policy, and how it went. */
+export function printEpisodes(
+  episodes: readonly Episode[],
+  {
+    record,
+    options: { stochastic, seed },
+    host: { out },
+  }: { readonly record: PolicyRecord; readonly options: EvaluateOptions; readonly host: Host },
+): void {
+  const manner = stochastic ? 'sampled actions' : 'likeliest actions'
+  const { env, policyVersion, run } = record
+  out.write(`${env.id}, policy version ${count(policyVersion)} of ${run}, ${manner}, seed ${seed}\n`)
+  out.write(`${resultLine(episodes, out.glyphs.plusMinus)}\n`)
 }
 
 /** `mean return 500 ± 0 over 100 episodes, min 500, max 500, mean length 500`; the deviation is the sample's. */

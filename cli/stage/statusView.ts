@@ -1,0 +1,109 @@
+import type { LearnerClaim, RunStatus } from '../../learner/stage/records.ts'
+import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { count, duration, measure, rate, usd } from '../display/format.ts'
+import { oneLine } from '../display/text.ts'
+import type { Colors } from '../terminal.ts'
+import { isLost, isOver } from './runRecords.ts'
+import { typed } from './stage.ts'
+import { table } from './table.ts'
+
+/** What a stage is at, as far as one look tells. */
+export interface StageView {
+  readonly description: StageDescription
+  /** The newest, newest first. */
+  readonly runs: readonly RunStatus[]
+  /** Older ones that are not among them. */
+  readonly older: number
+  readonly learner: LearnerClaim | undefined
+  readonly group: { readonly desired: number; readonly running: number }
+  readonly deadLetters: number | undefined
+  readonly now: number
+}
+
+export type StateWord = 'waiting' | 'running' | 'lost' | 'goal reached' | 'stopped' | 'ended' | 'failed'
+
+/** A run's state in a word or two. `lost`: its learner fell silent, and the next one goes on with it. */
+export function stateWord(status: RunStatus, now: number): StateWord {
+  if (isLost(status, now)) return 'lost'
+  if (status.state !== 'ended') return status.state
+  if (status.summary?.reason === 'meanReturn') return 'goal reached'
+  return !status.summary || status.summary.reason === 'interrupted' ? 'stopped' : 'ended'
+}
+
+/** A stage's runs as a table, with its learner below. */
+export function stageLines(view: StageView, colors: Colors): string[] {
+  const { runs, older, now, deadLetters, description } = view
+  const rows = runs.map((status) => {
+    const progress = progressOf(status)
+    return [
+      status.run,
+      stateWord(status, now),
+      progress ? count(progress.envSteps) : '-',
+      measure(progress?.meanReturn),
+      progress ? usd(progress.costUsd) : '-',
+      duration(Math.max(0, now - status.requestedAt)),
+    ]
+  })
+  const [head = '', ...body] = table(
+    [['run', 'state', 'env steps', 'mean return', 'cost', 'age'], ...rows],
+    [2, 3, 4, 5],
+  )
+  return [
+    ...(rows.length > 0 ? [colors.dim(head), ...body] : [`no runs on stage ${description.stage} yet`]),
+    ...(older > 0 ? [colors.dim(`and ${count(older)} older`)] : []),
+    '',
+    learnerLine(view),
+    ...(deadLetters ? [colors.yellow(`${count(deadLetters)} messages in the dead-letter queue`)] : []),
+  ]
+}
+
+export function learnerLine({ learner, group, description, runs, now }: StageView): string {
+  const waiting = runs.some(({ state }) => state === 'waiting')
+  if (learner) {
+    const at = learner.run === undefined ? 'idle' : `working on ${learner.run}`
+    return `learner: up on ${learner.host} for ${duration(Math.max(0, now - learner.startedAt))}, ${at}`
+  }
+  if (description.learner.kind === 'anywhere')
+    return `learner: none${waiting ? `; start one: ${typed.learner(description)}` : ''}`
+  if (group.desired === 0)
+    return `learner: none, and none asked for${waiting ? '; following the run asks for one' : ''}`
+  return `learner: asked for one, ${group.running === 0 ? 'no machine is up yet' : 'a machine is up'}`
+}
+
+/** One run in full. */
+export function runLines(
+  status: RunStatus,
+  { description, now }: Pick<StageView, 'description' | 'now'>,
+  colors: Colors,
+) {
+  const { run, experiment, info, attempt, learner, checkpoint, error, events, requestedAt, endedAt, summary } = status
+  const progress = progressOf(status)
+  const goal = info?.stop.meanReturn
+  const ago = (at: number) => `${duration(Math.max(0, now - at))} ago`
+  const facts: (readonly [string, string | undefined])[] = [
+    ['state', stateWord(status, now) + (attempt > 1 ? `, attempt ${attempt}` : '')],
+    ['experiment', info ? `${experiment}: ${info.algorithm} on ${info.env}, seed ${info.seed}` : experiment],
+    ['asked for', `${new Date(requestedAt).toISOString()}, ${ago(requestedAt)}`],
+    ['ended', endedAt === undefined ? undefined : ago(endedAt)],
+    ['learner', learner && learner.host],
+    ['mean return', progress && `${measure(progress.meanReturn)}${goal === undefined ? '' : ` of ${measure(goal)}`}`],
+    ['env steps', progress && `${count(progress.envSteps)} in ${duration(progress.atMs)}`],
+    ['updates', progress && `${count(progress.updates)} (${rate(progress.updatesPerSecond)}/s)`],
+    ['leases', progress && !isOver(status) ? count(progress.leasesInFlight) : undefined],
+    ['cost on AWS', progress && usd(progress.costUsd)],
+    ['checkpoint', checkpoint && `update ${count(checkpoint.updates)}, ${ago(checkpoint.at)}`],
+    ['stopped by', summary && summary.reason],
+    ['error', error && `${error.code}: ${oneLine(error.message)}`],
+    [isOver(status) ? 'bring it' : 'follow it', typed.follow(description, run)],
+    ['stop it', isOver(status) ? undefined : typed.stop(description, run)],
+  ]
+  const lines = facts.flatMap(([name, value]) => (value ? [`  ${colors.dim(name.padEnd(12))} ${value}`] : []))
+  const newest = events.slice(-10)
+  const told = newest.map(({ at, level, text }) => {
+    const line = `  ${ago(at).padStart(12)}  ${oneLine(text)}`
+    return level === 'warn' ? colors.yellow(line) : line
+  })
+  return [run, ...lines, ...(told.length > 0 ? [colors.dim('newest events'), ...told] : [])]
+}
+
+const progressOf = ({ summary, progress }: RunStatus) => summary?.progress ?? progress
