@@ -19,6 +19,21 @@ export class EpisodeWindow {
     this.episodes++
   }
 
+  /** Returns of the last episodes, oldest first, as many as the window holds at most. */
+  last(): Float64Array {
+    const { length } = this.returns
+    const held = Math.min(this.episodes, length)
+    return Float64Array.from({ length: held }, (_, i) => this.returns[(this.next - held + i + length) % length] ?? 0)
+  }
+
+  /** Goes on from what `last` gave after so many episodes. */
+  restore(last: ArrayLike<number>, episodes: number): void {
+    this.next = 0
+    this.episodes = 0
+    for (let i = 0; i < last.length; i++) this.add(last[i] ?? 0)
+    this.episodes = episodes
+  }
+
   /** True once the mean is over a full window: a goal counts only then. */
   get full(): boolean {
     return this.episodes >= this.returns.length

@@ -24,22 +24,46 @@ export interface ReporterParts {
   readonly learner: Learner
   readonly meter: CostMeter
   readonly observer: RunObserver
+  /** Of the earlier attempts at the run. */
+  readonly before?: ReporterSnapshot | undefined
+}
+
+/** A point of the curve, with the update it belongs to. */
+type CurvePoint = { readonly update: number; readonly point: readonly [number, number] }
+
+/** What of the report outlives its learner. */
+export interface ReporterSnapshot {
+  readonly elapsedMs: number
+  readonly curve: readonly CurvePoint[]
+  /** Every so manieth update has a point. */
+  readonly curveStride: number
 }
 
 /** Turns what a run knows of itself into lines, progress and a summary for its observers. It only observes. */
 export class Reporter {
   private readonly parts: ReporterParts
-  private readonly startedAt = performance.now()
+  private readonly startedAt: number
   private readonly marks: Mark[] = []
-  private curve: { readonly update: number; readonly point: readonly [number, number] }[] = []
-  private curveStride = 1
+  private curve: CurvePoint[]
+  private curveStride: number
   private last: UpdateLine
   private timer: NodeJS.Timeout | undefined
 
   constructor(parts: ReporterParts) {
+    const { state, before } = parts
     this.parts = parts
-    const lag = { min: 0, mean: 0, max: 0 }
-    this.last = { ...parts.state.clocks, atMs: 0, policyVersion: 0, lag, meanReturn: null, episodes: 0, metrics: {} }
+    this.startedAt = performance.now() - (before?.elapsedMs ?? 0)
+    this.curve = [...(before?.curve ?? [])]
+    this.curveStride = before?.curveStride ?? 1
+    this.last = {
+      ...state.clocks,
+      atMs: before?.elapsedMs ?? 0,
+      policyVersion: state.policyVersion,
+      lag: { min: 0, mean: 0, max: 0 },
+      meanReturn: state.episodes.mean(),
+      episodes: state.episodes.episodes,
+      metrics: {},
+    }
   }
 
   start(): void {
@@ -74,6 +98,12 @@ export class Reporter {
     const summary = { run: this.parts.run, reason, progress, curve, costByPart: this.parts.meter.byPart() }
     this.parts.observer.onEnd?.(summary)
     return summary
+  }
+
+  /** What a later attempt goes on from, up to this update. */
+  save(update: number): ReporterSnapshot {
+    const curve = this.curve.filter((kept) => kept.update <= update)
+    return { elapsedMs: this.elapsedMs(), curve, curveStride: this.curveStride }
   }
 
   /** Stops reporting after a failure. */

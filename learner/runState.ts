@@ -2,17 +2,47 @@ import type { SampleBatch } from '../shared/batch/sampleBatch.ts'
 import type { Clocks } from './clocks.ts'
 import { EpisodeWindow } from './episodeWindow.ts'
 
+/** What of a run's state outlives its learner. */
+export interface RunStateSnapshot {
+  readonly clocks: Clocks
+  readonly stale: { readonly fragments: number; readonly envSteps: number }
+  readonly episodes: number
+  /** Returns of the last episodes, oldest first. */
+  readonly lastReturns: ArrayLike<number>
+}
+
 /** What a run knows of itself: its three clocks, its last episodes, and what was dropped. Operators write it, reporting reads it. */
 export class RunState {
   readonly episodes = new EpisodeWindow()
   readonly clocks: { -readonly [K in keyof Clocks]: Clocks[K] } = { envSteps: 0, trainedSteps: 0, updates: 0 }
   /** Fragments and env steps dropped as too old. */
   readonly stale = { fragments: 0, envSteps: 0 }
+  /** Called at every update, when nothing of the next one has begun: the learner and these clocks agree. */
+  onTrained: () => void = () => undefined
   private readonly acknowledge: (fragment: SampleBatch) => void
+  private began = 0
 
   /** @param acknowledge called once for every fragment that was trained on or dropped for good */
   constructor(acknowledge: (fragment: SampleBatch) => void) {
     this.acknowledge = acknowledge
+  }
+
+  /** Updates that were done before this attempt at the run began: its first policy version. */
+  get baseVersion(): number {
+    return this.began
+  }
+
+  save(): RunStateSnapshot {
+    const { clocks, stale, episodes } = this
+    return { clocks: { ...clocks }, stale: { ...stale }, episodes: episodes.episodes, lastReturns: episodes.last() }
+  }
+
+  /** Goes on from an earlier attempt. */
+  restore({ clocks, stale, episodes, lastReturns }: RunStateSnapshot): void {
+    Object.assign(this.clocks, clocks)
+    Object.assign(this.stale, stale)
+    this.episodes.restore(lastReturns, episodes)
+    this.began = clocks.updates
   }
 
   /** The newest policy version: the number of updates. */
@@ -47,5 +77,6 @@ export class RunState {
       this.clocks.trainedSteps += fragment.provenance.envSteps
       this.acknowledge(fragment)
     }
+    this.onTrained()
   }
 }

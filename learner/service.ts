@@ -8,7 +8,8 @@ import { policySpecFor } from '../shared/policy/index.ts'
 import { keys } from '../shared/protocol/keys.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 import { deriveSeed } from '../shared/random.ts'
-import type { PlanSetting } from './algorithm.ts'
+import { checkpointOf, experimentHash } from './checkpoint.ts'
+import { type CheckpointSetting, Checkpointer } from './checkpointer.ts'
 import type { Experiment } from './experiment.ts'
 import type { RunObserver, RunSummary, StopReason, UpdateLine } from './observer.ts'
 import { EPISODE_WINDOW } from './episodeWindow.ts'
@@ -19,9 +20,7 @@ import { learner as learnerKey, publisher as publisherKey, rolloutSource, runSta
 import { Sampler } from './rollouts/sampler.ts'
 import type { RunCloud } from './runCloud.ts'
 import { RunState } from './runState.ts'
-import { InlineLearner } from './training/inlineLearner.ts'
-import type { Learner } from './training/learner.ts'
-import { ThreadLearner } from './training/threadLearner.ts'
+import { type EngineName, makeLearner } from './training/makeLearner.ts'
 
 /** A function that waits for a newer policy goes on with the old one after this long, so that a lost fragment cannot stop a run. */
 const PATIENCE_MS = 2_000
@@ -33,8 +32,16 @@ export interface TrainOptions {
   readonly observer?: RunObserver
   /** Ends the run at a clean boundary. */
   readonly signal?: AbortSignal
-  /** The experiment as a self-contained module, for functions that need a user's own env. */
-  readonly envCode?: Uint8Array
+  /** The experiment as a self-contained module, for functions that need a user's own env; or where it is in the bucket. */
+  readonly envCode?: Uint8Array | NonNullable<Lease['env']['code']>
+  /** Saves the run every so often, and when the signal ends it. */
+  readonly checkpoint?: CheckpointSetting | undefined
+  /** A checkpoint of this experiment, to go on from. Give the run another name than that of the attempt it is of. */
+  readonly resume?: Uint8Array | undefined
+  /** The how manieth attempt at the run this is, from 1: each samples from seeds of its own. */
+  readonly attempt?: number
+  /** What runs the train graph, unless the experiment asks for something else. */
+  readonly engine?: EngineName | undefined
 }
 
 export interface TrainResult {
@@ -47,29 +54,59 @@ export interface TrainResult {
 /**
  * Runs an experiment to its end: experiment → plan → updates, until its goal or a limit is reached or the signal aborts.
  *
- * @throws MillraceError what made the run impossible or ended it; functions were told to stop by then
+ * With `resume` it goes on from a checkpoint: clocks, returns, weights, optimizer, time and cost. What the attempt before it had
+ * sampled and not trained on is lost, so that a run that was interrupted is not the run that was not, in deterministic mode neither.
+ *
+ * @throws MillraceError E_CHECKPOINT when `resume` cannot be read or is of another experiment; else what made the run impossible or
+ *   ended it, functions being told to stop by then
  */
 export async function train(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
-  const { run, cloud, observer = {}, signal } = options
+  const { run, cloud, observer = {}, signal, attempt = 1 } = options
   const { algorithm, rollouts, seed } = experiment
   const { plan, output, setting } = planOf(experiment)
+  const before = options.resume && checkpointOf(experiment, options.resume)
   const spec = specOf(experiment)
   const env = await envOf(experiment, options)
 
-  const meter = new CostMeter(US_EAST_1, { memoryMb: cloud.memoryMb, now: () => cloud.clock.now() })
+  const meter = new CostMeter(US_EAST_1, {
+    memoryMb: cloud.memoryMb,
+    now: () => cloud.clock.now(),
+    before: before?.costByPart,
+  })
   const onEvent = (text: string): void => observer.onEvent?.({ level: 'warn', text })
-  const pacing = { ...algorithm.pacing(setting), patienceMs: PATIENCE_MS }
-  const sampler = new Sampler({ run, cloud, rollouts, env, policy: spec, seed, pacing, meter, onEvent })
+  const baseVersion = before?.state.clocks.updates ?? 0
+  const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
+  const rolloutSeed = attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt)
+  const sampler = new Sampler({ run, cloud, rollouts, env, policy: spec, seed: rolloutSeed, pacing, meter, onEvent })
   cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
   const state = new RunState((fragment) => sampler.consumed(fragment))
-  const learner = makeLearner(experiment, { setting, spec, cloud })
+  if (before) state.restore(before.state)
+  const learner = makeLearner(experiment, {
+    setting,
+    policy: spec,
+    trainWorker: cloud.trainWorker,
+    engine: options.engine,
+    state: before?.train,
+  })
   const publisher = new Publisher(cloud.store, cloud.clock, {
     run,
     heartbeatMs: cloud.heartbeatMs,
     consumed: () => sampler.consumedUpTo,
     onRequest: (s3Put) => meter.request({ s3Put }),
   })
-  const reporter = new Reporter({ run, state, sampler, learner, meter, observer })
+  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, before: before?.report })
+  const saver =
+    options.checkpoint &&
+    new Checkpointer(options.checkpoint, {
+      run,
+      experiment: experimentHash(experiment),
+      state,
+      learner,
+      meter,
+      reporter,
+      clock: cloud.clock,
+      onEvent,
+    })
   observer.onStart?.({ run, env: env.id, algorithm: algorithm.name, seed, where: cloud.where, stop: experiment.stop })
 
   try {
@@ -78,7 +115,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     // Functions start while the learner does: they wait for their first policy.
     const first = learner
       .policy()
-      .then((model) => publisher.publish(0, model))
+      .then((model) => publisher.publish(baseVersion, model))
       .catch((error: unknown) => sampler.source.fail(error))
     const resources = [
       rolloutSource.of(sampler.source),
@@ -86,7 +123,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
       publisherKey.of(publisher),
       runState.of(state),
     ]
-    const goal = new Goal(experiment, meter)
+    const goal = new Goal(experiment, { meter, elapsedMs: before?.report.elapsedMs ?? 0 })
     const abort = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
     let reason: StopReason = 'ended'
     let newest: Uint8Array | undefined
@@ -100,11 +137,13 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     if (reason === 'ended') reason = signal?.aborted ? 'interrupted' : goal.signal.aborted ? 'seconds' : reason
     goal.close()
     await first
+    if (reason === 'interrupted') await saver?.last()
     // Of the update that ended the run: the learner may be one further.
     const policy = newest ?? (await learner.policy())
     return { summary: reporter.end(reason), policy, spec }
   } finally {
     reporter.close()
+    await saver?.close()
     // What fails here would hide why the run ended; functions then end by the heartbeat.
     await publisher.stop().catch((error: unknown) => onEvent(`functions could not be told to stop: ${String(error)}`))
     await learner.close()
@@ -118,11 +157,13 @@ class Goal {
   private readonly abort = new AbortController()
   private readonly timer: NodeJS.Timeout | undefined
 
-  constructor(experiment: Experiment, meter: CostMeter) {
+  /** @param elapsedMs of earlier attempts */
+  constructor(experiment: Experiment, { meter, elapsedMs }: { readonly meter: CostMeter; readonly elapsedMs: number }) {
     this.experiment = experiment
     this.meter = meter
     const { seconds } = experiment.stop
-    if (seconds !== undefined) this.timer = setTimeout(() => this.abort.abort(), seconds * 1000)
+    if (seconds === undefined) return
+    this.timer = setTimeout(() => this.abort.abort(), Math.max(0, seconds * 1000 - elapsedMs))
   }
 
   /** Aborts when the time is up. */
@@ -148,19 +189,6 @@ function specOf({ env, envConfig }: Experiment): PolicySpec {
   return policySpecFor(observationSpace, actionSpace)
 }
 
-function makeLearner(
-  { algorithm, rollouts, seed }: Experiment,
-  {
-    setting,
-    spec: policy,
-    cloud,
-  }: { readonly setting: PlanSetting; readonly spec: PolicySpec; readonly cloud: RunCloud },
-): Learner {
-  const B = algorithm.fragmentsPerUpdate(setting) * rollouts.envsPerShard
-  const core = { spec: algorithm.learner(), policy, T: rollouts.fragmentLength, B, seed: deriveSeed(seed, 'weights') }
-  return cloud.trainWorker === undefined ? new InlineLearner(core) : new ThreadLearner(cloud.trainWorker, core)
-}
-
 /** How functions come by the env: a built-in by its id, a user's own as a module in the bucket. */
 async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: TrainOptions): Promise<Lease['env']> {
   const { id } = asDefinition(env)
@@ -172,6 +200,7 @@ async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: Tr
       { env: id },
     )
   }
+  if (!(envCode instanceof Uint8Array)) return { id, config: envConfig, code: envCode }
   const sha256 = sha256Hex(envCode)
   const key = keys.code(run, sha256)
   await cloud.store.put(key, envCode)

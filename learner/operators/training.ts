@@ -24,7 +24,7 @@ export const trainOneStep = operator({
     const { learningRate, entropyCoef, publishEvery } = params
     const rates = { learningRate: valueAt(learningRate, run.clocks), entropyCoef: valueAt(entropyCoef, run.clocks) }
     const lag = spread(fragments.map((fragment) => run.lagOf(fragment)))
-    const wantPolicy = (run.clocks.updates + 1) % publishEvery === 0
+    const wantPolicy = (run.clocks.updates + 1 - run.baseVersion) % publishEvery === 0
     const { metrics, policy } = await ctx.use(learner).train(fragments, { rates, wantPolicy })
     run.trained(fragments)
     return {

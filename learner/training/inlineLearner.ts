@@ -1,5 +1,6 @@
 import { concatFragments, trainInputs } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import type { TrainState } from '../tensor/index.ts'
 import type { Learner, Rates, Trained } from './learner.ts'
 import { TrainCore, type TrainSetting } from './trainCore.ts'
 
@@ -7,6 +8,7 @@ import { TrainCore, type TrainSetting } from './trainCore.ts'
 export class InlineLearner implements Learner {
   private readonly core: TrainCore
   private trained = false
+  private last: Promise<unknown> = Promise.resolve()
   busyMs = 0
 
   constructor(setting: TrainSetting) {
@@ -23,9 +25,16 @@ export class InlineLearner implements Learner {
   ): Promise<Trained> {
     const from = performance.now()
     this.trained = true
-    const result = await this.core.train(trainInputs(concatFragments(fragments)), options.rates, options.wantPolicy)
+    const training = this.core.train(trainInputs(concatFragments(fragments)), options.rates, options.wantPolicy)
+    this.last = training.catch(() => undefined)
+    const result = await training
     this.busyMs += performance.now() - from
     return result
+  }
+
+  async save(): Promise<TrainState> {
+    await this.last
+    return await this.core.save()
   }
 
   async close(): Promise<void> {

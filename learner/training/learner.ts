@@ -1,4 +1,5 @@
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import type { TrainState } from '../tensor/index.ts'
 
 /** Values that change from update to update and are inputs of the train graph. */
 export interface Rates {
@@ -25,6 +26,8 @@ export interface Learner {
     fragments: readonly SampleBatch[],
     options: { readonly rates: Rates; readonly wantPolicy: boolean },
   ): Promise<Trained>
+  /** A copy of weights and optimizer, as the updates asked for before this call leave them. */
+  save(): Promise<TrainState>
   /** Time spent in train steps so far, ms. */
   readonly busyMs: number
   close(): Promise<void>

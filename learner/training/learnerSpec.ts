@@ -15,5 +15,7 @@ export interface LearnerSpec {
   readonly rewardScale: number
   readonly reduction: 'sum' | 'mean'
   readonly engine: 'onnxruntime' | 'tfjs'
+  /** What onnxruntime runs on; `cpu` if not given. */
+  readonly provider?: 'cpu' | 'cuda'
   readonly threads: number
 }

@@ -1,4 +1,5 @@
 import type { Column } from '../../shared/batch/sampleBatch.ts'
+import type { TrainState } from '../tensor/index.ts'
 import type { Rates } from './learner.ts'
 
 /** What the learner's thread is asked. */
@@ -13,6 +14,7 @@ export type TrainRequest =
       readonly wantPolicy: boolean
     }
   | { readonly kind: 'policy'; readonly id: number }
+  | { readonly kind: 'save'; readonly id: number }
   | { readonly kind: 'close'; readonly id: number }
 
 /** What it answers, by the id of the request; the initial policy comes unasked, as 0. */
@@ -23,6 +25,8 @@ export type TrainResponse =
       readonly metrics: Readonly<Record<string, number>>
       readonly policy: Uint8Array | undefined
       readonly memory: ArrayBuffer | undefined
+      /** Of a `save`. */
+      readonly state?: TrainState
       /** Time the request took in the worker, ms. */
       readonly busyMs: number
     }

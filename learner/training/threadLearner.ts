@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { type TrainInputs, concatFragments, trainInputs } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
+import type { TrainState } from '../tensor/index.ts'
 import type { Learner, Rates, Trained } from './learner.ts'
 import type { TrainRequest, TrainResponse } from './messages.ts'
 import { Slab } from './slab.ts'
@@ -53,6 +54,12 @@ export class ThreadLearner implements Learner {
     this.busyMs += done.busyMs
     if (done.memory) this.spare.push(done.memory)
     return done
+  }
+
+  async save(): Promise<TrainState> {
+    const { state } = await this.ask({ kind: 'save' })
+    if (!state) throw new MillraceError('E_INTERNAL', 'the train worker gave no state')
+    return state
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import { type ImpalaTrainStep, impalaTrainStep } from '../losses/index.ts'
 import {
   type Engine,
   type HostTensor,
+  type TrainState,
   type Trainer,
   createTrainer,
   onnxRuntimeEngine,
@@ -24,6 +25,8 @@ export interface TrainSetting {
   readonly B: number
   /** Of the initial weights. */
   readonly seed: number
+  /** Weights and optimizer of an earlier training, to go on from; without it they are drawn from `seed`. */
+  readonly state?: TrainState
 }
 
 /** One update's numbers and, where it was asked for, the new policy. */
@@ -34,13 +37,13 @@ export interface CoreTrained {
 
 /** The train graph with its state, in whatever thread it is made. The initial policy is there before the engine is. */
 export class TrainCore {
-  /** The policy with the initial weights, as ONNX. */
+  /** The policy with the weights it begins with, as ONNX. */
   readonly initialPolicy: Uint8Array<ArrayBuffer>
   private readonly step: ImpalaTrainStep
   private readonly trainer: Promise<Trainer>
 
-  /** @throws MillraceError E_GRAPH, E_POLICY_SPEC when the spaces do not fit the network */
-  constructor({ spec, policy, T, B, seed }: TrainSetting) {
+  /** @throws MillraceError E_GRAPH, E_POLICY_SPEC when the spaces do not fit the network, E_CHECKPOINT when `state` does not */
+  constructor({ spec, policy, T, B, seed, state: earlier }: TrainSetting) {
     if (policy.action.kind !== 'discrete') {
       throw new MillraceError(
         'E_POLICY_SPEC',
@@ -62,7 +65,8 @@ export class TrainCore {
       optimizer: { kind: optimizer.kind, epsilon: optimizer.epsilon },
       publishValue: false,
     })
-    const state = this.step.initialState(seededUniform(seed))
+    if (earlier) checkState(earlier, this.step)
+    const state = earlier ?? this.step.initialState(seededUniform(seed))
     this.initialPolicy = this.step.policy.withWeights(state.weights)
     this.trainer = createTrainer(engineOf(spec), this.step, state)
     // Whoever trains first sees the failure; until then it must not count as unhandled.
@@ -85,9 +89,25 @@ export class TrainCore {
     return this.step.policy.withWeights((await this.trainer).weights)
   }
 
+  /** A copy of weights and optimizer as the last finished update left them. */
+  async save(): Promise<TrainState> {
+    return (await this.trainer).save()
+  }
+
   async close(): Promise<void> {
     await (await this.trainer).dispose()
   }
+}
+
+function checkState({ weights, slots }: TrainState, { layout, slots: names }: ImpalaTrainStep): void {
+  const given = Object.keys(slots)
+  const named = names.length === given.length && names.every((name) => given.includes(name))
+  const sized = [weights, ...Object.values(slots)].every(({ length }) => length === layout.size)
+  if (named && sized) return
+  throw new MillraceError(
+    'E_CHECKPOINT',
+    `the checkpoint has ${weights.length} weights and optimizer state ${given.join(', ') || 'of none'}; the experiment has ${layout.size} and ${names.join(', ') || 'none'}`,
+  )
 }
 
 const BATCH_INPUTS = [
@@ -111,6 +131,6 @@ function hostTensor(name: string, column: Column | undefined): HostTensor {
   return { dtype: DTYPES[dtype], shape, data } as HostTensor
 }
 
-function engineOf({ engine, threads }: LearnerSpec): Engine {
-  return engine === 'tfjs' ? tfjsEngine() : onnxRuntimeEngine({ threads })
+function engineOf({ engine, provider = 'cpu', threads }: LearnerSpec): Engine {
+  return engine === 'tfjs' ? tfjsEngine() : onnxRuntimeEngine({ threads, provider })
 }

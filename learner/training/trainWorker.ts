@@ -9,11 +9,16 @@ const port = parentPort
 if (!port) throw new MillraceError('E_INTERNAL', 'the train worker was not started as a worker thread')
 
 const send = (response: TrainResponse): void => {
-  const gifts = response.kind === 'done' ? [response.policy?.buffer as ArrayBuffer | undefined, response.memory] : []
+  const gifts = response.kind === 'done' ? giftsOf(response) : []
   port.postMessage(
     response,
     gifts.filter((buffer) => buffer !== undefined),
   )
+}
+
+function giftsOf({ policy, memory, state }: Extract<TrainResponse, { kind: 'done' }>) {
+  const vectors = state ? [state.weights, ...Object.values(state.slots)] : []
+  return [policy?.buffer as ArrayBuffer | undefined, memory, ...vectors.map(({ buffer }) => buffer as ArrayBuffer)]
 }
 
 const fail = (id: number, error: unknown): void => {
@@ -29,6 +34,11 @@ async function serve(core: TrainCore, request: TrainRequest): Promise<void> {
     send({ kind: 'done', id, metrics: {}, policy: undefined, memory: undefined, busyMs: 0 })
     // Ending by itself: a worker that is terminated inside the engine takes the process with it.
     port?.close()
+    return
+  }
+  if (request.kind === 'save') {
+    const state = await core.save()
+    send({ kind: 'done', id, metrics: {}, policy: undefined, memory: undefined, state, busyMs: 0 })
     return
   }
   const done =

@@ -1,23 +1,35 @@
 import type { LeaseReport } from '../protocol/lease.ts'
 import type { PriceBook } from './priceBook.ts'
 
+const PARTS = ['functions', 's3', 'sqs', 'learner'] as const
+type CostByPart = Record<(typeof PARTS)[number], number>
+
+interface CostMeterOptions {
+  readonly memoryMb: number
+  /** ms since the epoch */
+  readonly now: () => number
+  /** USD by part of earlier attempts at the run. */
+  readonly before?: Readonly<Record<string, number>> | undefined
+}
+
 /** What a run would cost on AWS at list prices: functions, requests and the learner's own hours. Only adds up; it bounds nothing. */
 export class CostMeter {
   private readonly prices: PriceBook
   private readonly memoryGb: number
   private readonly clock: () => number
   private readonly startedAt: number
+  private readonly before: Readonly<Record<string, number>>
   private readonly running = new Map<string, number>()
   private functionMs = 0
   private invocations = 0
   private requests = { s3Put: 0, s3Get: 0, sqs: 0 }
 
-  /** @param now ms since the epoch */
-  constructor(prices: PriceBook, { memoryMb, now }: { readonly memoryMb: number; readonly now: () => number }) {
+  constructor(prices: PriceBook, { memoryMb, now, before = {} }: CostMeterOptions) {
     this.prices = prices
     this.memoryGb = memoryMb / 1024
     this.clock = now
     this.startedAt = now()
+    this.before = before
   }
 
   leaseStarted(lease: string): void {
@@ -42,18 +54,20 @@ export class CostMeter {
   }
 
   /** USD by part; a running lease counts for the time it has run. */
-  byPart(): Record<'functions' | 's3' | 'sqs' | 'learner', number> {
+  byPart(): CostByPart {
     const now = this.clock()
     let ms = this.functionMs
     for (const startedAt of this.running.values()) ms += now - startedAt
     const { prices, requests } = this
-    return {
+    const parts: CostByPart = {
       functions:
         (ms / 1000) * this.memoryGb * prices.functionGbSecond.usd + this.invocations * prices.functionRequest.usd,
       s3: requests.s3Put * prices.s3Write.usd + requests.s3Get * prices.s3Read.usd,
       sqs: requests.sqs * prices.sqsRequest.usd,
       learner: ((now - this.startedAt) / 3_600_000) * prices.learnerHour.usd,
     }
+    for (const part of PARTS) parts[part] += this.before[part] ?? 0
+    return parts
   }
 
   total(): number {

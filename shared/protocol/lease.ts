@@ -13,8 +13,8 @@ const json = z.record(z.string(), z.json())
  * How far a rollout function may run ahead of the learner. It is what bounds policy lag at its source. `perVersion` is the
  * number of fragments of this shard that go into one policy version on average.
  *
- * - `exact`: the fragment with sequence number n is stepped with policy version `publishEvery * max(0, floor(n / perVersion) - lead)` and no
- *   other; the function waits until that version is out. The data then depend on nothing but seeds: lead 0 is a
+ * - `exact`: the fragment with sequence number n is stepped with policy version
+ *   `baseVersion + publishEvery * max(0, floor(n / perVersion) - lead)` and no other; the function waits until that version is out. The data then depend on nothing but seeds: lead 0 is a
  *   synchronous plan, lead 1 overlaps stepping with learning at a constant lag of one.
  * - `newest`: the newest version known when the fragment starts. A window bounds what is sent and not yet consumed, as the
  *   manifest tells it, to `perVersion * (lead + 1)` fragments, rounded up. After `patienceMs` without a change the function
@@ -26,6 +26,8 @@ export const Pacing = z.strictObject({
   lead: z.number().int().min(0),
   /** Versions are update counts; only every so manieth is published. 1 unless told. */
   publishEvery: z.number().int().min(1).optional(),
+  /** The run's first version: of one that goes on from a checkpoint, the updates done before it. 0 unless told. */
+  baseVersion: z.number().int().min(0).optional(),
   patienceMs: z.number().positive(),
 })
 export type Pacing = z.infer<typeof Pacing>

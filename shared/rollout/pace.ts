@@ -20,9 +20,9 @@ export class Pace {
 
   /** The policy version for the fragment with this sequence number, or undefined while it has to wait. */
   version(sequence: number, { policy, consumed }: Pick<Manifest, 'policy' | 'consumed'>): number | undefined {
-    const { mode, perVersion, lead, publishEvery = 1 } = this.pacing
+    const { mode, perVersion, lead, publishEvery = 1, baseVersion = 0 } = this.pacing
     if (mode === 'exact') {
-      const wanted = publishEvery * Math.max(0, Math.floor(sequence / perVersion + ROUNDING) - lead)
+      const wanted = baseVersion + publishEvery * Math.max(0, Math.floor(sequence / perVersion + ROUNDING) - lead)
       return policy.version >= wanted ? wanted : undefined
     }
     const done = consumed[this.shard] ?? 0

@@ -124,6 +124,23 @@ test.each(learners)(
 )
 
 test.each(learners)(
+  '%s goes on from what another one saved, bit for bit; the copy is of the moment it was asked for',
+  async (_name, make) => {
+    const learner = make()
+    const train = async (one: Learner, batch: number) =>
+      Buffer.from((await one.train(batches[batch]!, { rates, wantPolicy: true })).policy!)
+    const first = await train(learner, 0)
+    const [state, second] = await Promise.all([learner.save(), train(learner, 1)])
+    expect([state.step, state.weights.length]).toEqual([1, state.slots['mean']?.length])
+    const resumed = make({ state })
+    expect(first.equals(Buffer.from(await resumed.policy()))).toBe(true)
+    expect(second.equals(await train(resumed, 1))).toBe(true)
+    expect(await resumed.save()).toEqual(await learner.save())
+    await Promise.all([learner.close(), resumed.close()])
+  },
+)
+
+test.each(learners)(
   '%s leaves fragments as they were, and gives a policy only where it was asked for one',
   async (_name, make) => {
     const learner = make()

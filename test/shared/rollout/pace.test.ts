@@ -6,24 +6,25 @@ import { Pace } from '../../../shared/rollout/pace.ts'
 const policy = (version: number): Manifest['policy'] => ({ version, key: 'k', sha256: 'a'.repeat(64) })
 const positive = (max: number) => fc.integer({ min: 1, max })
 
-test('exact: fragment n is stepped with version publishEvery * max(0, floor(n / perVersion) - lead), or not yet, whatever else happened', () => {
+test('exact: fragment n is stepped with version baseVersion + publishEvery * max(0, floor(n / perVersion) - lead), or not yet, whatever else happened', () => {
   fc.assert(
     fc.property(
       positive(40),
       positive(64),
       fc.nat(3),
-      positive(5),
+      fc.record({ publishEvery: positive(5), baseVersion: fc.nat(1000) }),
       fc.array(
         fc.record({ sequence: fc.nat(100_000), version: fc.nat(5000), consumed: fc.nat(5000), insist: fc.boolean() }),
       ),
-      (fragments, shards, lead, publishEvery, looks) => {
+      (fragments, shards, lead, { publishEvery, baseVersion }, looks) => {
         const pace = new Pace({
           shard: 0,
-          pacing: { mode: 'exact', perVersion: fragments / shards, lead, publishEvery, patienceMs: 1 },
+          pacing: { mode: 'exact', perVersion: fragments / shards, lead, publishEvery, baseVersion, patienceMs: 1 },
         })
         for (const { sequence, version, consumed, insist } of looks) {
           // In integers, so that the expectation does not share the division's rounding.
           const wanted =
+            baseVersion +
             publishEvery * Math.max(0, Number((BigInt(sequence) * BigInt(shards)) / BigInt(fragments)) - lead)
           const got = pace.version(sequence, { policy: policy(version), consumed: [consumed] })
           expect(got).toBe(version >= wanted ? wanted : undefined)
@@ -32,7 +33,12 @@ test('exact: fragment n is stepped with version publishEvery * max(0, floor(n / 
         expect(pace.patienceMs).toBe(Number.POSITIVE_INFINITY)
       },
     ),
-    { numRuns: 300, examples: [[7, 3, 0, 1, [{ sequence: 35, version: 15, consumed: 0, insist: false }]]] },
+    {
+      numRuns: 300,
+      examples: [
+        [7, 3, 0, { publishEvery: 1, baseVersion: 0 }, [{ sequence: 35, version: 15, consumed: 0, insist: false }]],
+      ],
+    },
   )
 })
 

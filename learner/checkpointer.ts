@@ -1,0 +1,84 @@
+import type { Clock } from '../shared/cloud/ports.ts'
+import type { CostMeter } from '../shared/cost/costMeter.ts'
+import { encodeCheckpoint } from './checkpoint.ts'
+import type { Reporter } from './reporter.ts'
+import type { RunState } from './runState.ts'
+import type { Learner } from './training/learner.ts'
+
+/** How often a run is saved, and where its checkpoints go. */
+export interface CheckpointSetting {
+  readonly everyMs: number
+  /** One at a time. A failure is told as an event; the next one is tried when it is due. */
+  save(checkpoint: Uint8Array, updates: number): Promise<void>
+}
+
+export interface CheckpointerParts {
+  readonly run: string
+  /** See `experimentHash`. */
+  readonly experiment: string
+  readonly state: RunState
+  readonly learner: Learner
+  readonly meter: CostMeter
+  readonly reporter: Reporter
+  readonly clock: Clock
+  readonly onEvent: (text: string) => void
+}
+
+/**
+ * Saves a run while it goes on. Right after an update the clocks are copied and the learner is asked for a copy of its state, both
+ * before anything of the next update: the copies agree, and training waits for no more than them.
+ */
+export class Checkpointer {
+  private readonly setting: CheckpointSetting
+  private readonly parts: CheckpointerParts
+  private saving: Promise<void> | undefined
+  private lastMs: number
+  private savedAt: number
+
+  constructor(setting: CheckpointSetting, parts: CheckpointerParts) {
+    this.setting = setting
+    this.parts = parts
+    this.lastMs = parts.clock.now()
+    this.savedAt = parts.state.clocks.updates
+    parts.state.onTrained = () => this.due()
+  }
+
+  /** Saves what the run came to, once nothing of it runs any more. */
+  async last(): Promise<void> {
+    this.parts.state.onTrained = () => undefined
+    await this.saving
+    await this.save()
+  }
+
+  /** Waits for a save that is under way. */
+  async close(): Promise<void> {
+    this.parts.state.onTrained = () => undefined
+    await this.saving
+  }
+
+  private due(): void {
+    const now = this.parts.clock.now()
+    if (this.saving || now - this.lastMs < this.setting.everyMs) return
+    this.lastMs = now
+    this.saving = this.save().finally(() => {
+      this.saving = undefined
+    })
+  }
+
+  private async save(): Promise<void> {
+    const { run, experiment, state, learner, meter, reporter, onEvent } = this.parts
+    const snapshot = state.save()
+    const { updates } = snapshot.clocks
+    if (updates === this.savedAt) return
+    try {
+      const train = await learner.save() // asked for in the same moment as the snapshot above
+      const report = reporter.save(updates)
+      const costByPart = meter.byPart()
+      const bytes = encodeCheckpoint({ run, experiment, train, state: snapshot, report, costByPart })
+      await this.setting.save(bytes, updates)
+      this.savedAt = updates
+    } catch (error) {
+      onEvent(`no checkpoint at update ${updates}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+}
