@@ -52,11 +52,26 @@ export const commands: Commands = {
   },
 
   async cloud(options, host) {
-    const [{ cloudCommand }, { provisionedCloud }] = await Promise.all([
-      import('./commands/cloud.ts'),
-      import('../infra/clouds/provision.ts'),
-    ])
-    return await cloudCommand(options, host, { start: provisionedCloud })
+    const [{ cloudCommand }, { provisionedCloud, stageCloud }, { findProject, loadSettings }, { settings }] =
+      await Promise.all([
+        import('./commands/cloud.ts'),
+        import('../infra/clouds/provision.ts'),
+        import('./loadSettings.ts'),
+        import('../infra/aws/settings.ts'),
+      ])
+    const hasProject = (cwd: string): boolean => {
+      try {
+        return findProject(cwd) !== ''
+      } catch {
+        return false // a stage can be had without one
+      }
+    }
+    return await cloudCommand(options, host, {
+      start: (where) => provisionedCloud({ ...where, control: true }),
+      startStage: stageCloud,
+      settings: async (cwd) => (hasProject(cwd) ? await loadSettings(cwd) : undefined),
+      defaults: (app) => settings({ app, region: 'us-east-1' }),
+    })
   },
 
   async init(options, host) {

@@ -13,7 +13,7 @@ import {
 } from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
-import type { CloudOptions } from './commands/cloud.ts'
+import { CLOUD_LEARNERS, type CloudOptions } from './commands/cloud.ts'
 import type { TrainOptions } from './commands/train.ts'
 import { EXIT } from './exitCodes.ts'
 import type { Host } from './host.ts'
@@ -112,11 +112,18 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       done(await commands.graph({ file, format: o.format }, host))
     })
 
-  command('cloud', 'run the emulated cloud (S3, SQS, Lambda) by itself, until Ctrl-C')
+  command('cloud', 'run the emulated cloud by itself, until Ctrl-C; with --stage, in the place of AWS')
     .option('--port <n>', 'port on 127.0.0.1; 0 is any that is free', portNumber, 4566)
     .option('--folder <folder>', 'keep the objects there; by default they are in memory only')
-    .action(async ({ port, folder }: { port: number; folder?: string }) => {
-      done(await commands.cloud({ port, ...defined({ folder }) }, host))
+    .option('--stage <name>', 'with a stage in it, as if it were deployed there', stageName)
+    .option('--app <name>', "the stage's app; by default that of millrace.settings.ts, or millrace")
+    .option(
+      '--learner <how>',
+      `of the stage: ${CLOUD_LEARNERS.join(' (started when asked for), ')} (started by hand)`,
+      (text) => oneOf(CLOUD_LEARNERS, text),
+    )
+    .action(async ({ port, folder, stage, app, learner }: CloudOptions) => {
+      done(await commands.cloud({ port, ...defined({ folder, stage, app, learner }) }, host))
     })
 
   addStageCommands({ host, commands, done, command })

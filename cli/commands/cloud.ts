@@ -1,32 +1,52 @@
 import { resolve } from 'node:path'
+import type { StageSettings } from '../../infra/aws/settings.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
+
+export const CLOUD_LEARNERS = ['group', 'none'] as const
 
 export interface CloudOptions {
   readonly port: number
   readonly folder?: string
+  /** A stage to have in it, as if it were deployed. */
+  readonly stage?: string
+  /** The stage's app, where no project names it. */
+  readonly app?: string
+  /** 'group': its learner starts when it is asked for, as on AWS; 'none': `millrace learner` is started by hand. */
+  readonly learner?: (typeof CLOUD_LEARNERS)[number]
+}
+
+interface Started {
+  readonly endpoint: string
+  close(): Promise<void>
 }
 
 export interface CloudParts {
   /** Starts the emulated cloud; rejects with E_PORT or E_DISK. */
-  start(options: {
+  start(options: { readonly port: number; readonly folder?: string }): Promise<Started>
+  /** The same with a stage in it. */
+  startStage(options: {
     readonly port: number
     readonly folder?: string
-  }): Promise<{ readonly endpoint: string; close(): Promise<void> }>
+    readonly stage: string
+    readonly settings: StageSettings
+    readonly learner?: 'anywhere'
+  }): Promise<Started>
+  /** The settings of the project around a folder; undefined where there is no project. @throws MillraceError E_SETTINGS */
+  settings(cwd: string): Promise<StageSettings | undefined>
+  /** Settings with every default, of an app without a project. @throws MillraceError E_SETTINGS */
+  defaults(app: string): StageSettings
 }
 
 /** `millrace cloud`: the emulated cloud by itself, until Ctrl-C, for any AWS client. */
-export async function cloudCommand({ port, folder }: CloudOptions, host: Host, parts: CloudParts): Promise<number> {
+export async function cloudCommand(options: CloudOptions, host: Host, parts: CloudParts): Promise<number> {
   let unwatch = () => {}
   const ended = new Promise<void>((done) => (unwatch = host.onSignal(() => done())))
   try {
-    const cloud = await parts.start({ port, ...(folder === undefined ? {} : { folder: resolve(host.cwd, folder) }) })
+    const { cloud, lines } = await startCloud(options, host, parts)
     try {
-      host.out.write(
-        cloudLines(cloud.endpoint, folder)
-          .map((line) => `${line}\n`)
-          .join(''),
-      )
+      host.out.write(lines.map((line) => `${line}\n`).join(''))
       await ended
     } finally {
       await cloud.close()
@@ -37,15 +57,44 @@ export async function cloudCommand({ port, folder }: CloudOptions, host: Host, p
   return EXIT.ok
 }
 
-function cloudLines(endpoint: string, folder: string | undefined): string[] {
+async function startCloud(options: CloudOptions, host: Host, parts: CloudParts) {
+  const { port, folder, stage, app, learner } = options
+  const where = { port, ...(folder !== undefined && { folder: resolve(host.cwd, folder) }) }
+  if (stage === undefined) {
+    if (app !== undefined || learner !== undefined)
+      throw new MillraceError('E_USAGE', `--${app === undefined ? 'learner' : 'app'} needs --stage, whose part it is`)
+    const cloud = await parts.start(where)
+    const more = ['With these set, millrace train runs its functions, bucket and queue there.']
+    return { cloud, lines: [...cloudLines(cloud.endpoint, { folder, region: 'us-east-1' }), ...more] }
+  }
+  const project = await parts.settings(host.cwd)
+  const defaults = parts.defaults(app ?? 'millrace')
+  const settings = app === undefined ? (project ?? defaults) : { ...(project ?? defaults), app: defaults.app }
+  const byHand = learner === 'none'
+  const cloud = await parts.startStage({ ...where, stage, settings, ...(byHand && { learner: 'anywhere' as const }) })
+  const { app: name, region } = settings
+  return { cloud, lines: [...cloudLines(cloud.endpoint, { folder, region }), ...stageLines(name, stage, byHand)] }
+}
+
+function cloudLines(endpoint: string, { folder, region }: { folder: string | undefined; region: string }): string[] {
   return [
     `emulated cloud at ${endpoint}: S3, SQS and Lambda, ${folder === undefined ? 'in memory' : `objects in ${folder}`}; Ctrl-C ends it`,
     '',
     'For any AWS client:',
     `  export AWS_ENDPOINT_URL=${endpoint}`,
-    '  export AWS_REGION=us-east-1',
+    `  export AWS_REGION=${region}`,
     '  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local',
     '',
-    'With these set, millrace train runs its functions, bucket and queue there.',
+  ]
+}
+
+function stageLines(app: string, stage: string, byHand: boolean): string[] {
+  const learner = byHand ? 'its learner is started by hand' : 'its learner starts when a run asks for it'
+  return [
+    `Stage ${stage} of ${app} is there as if it were deployed; ${learner}. With these set, in another terminal:`,
+    ...(byHand ? [`  millrace learner --stage ${stage}`] : []),
+    `  millrace run cartpole --stage ${stage}`,
+    `  millrace status --stage ${stage}`,
+    `  millrace stop --stage ${stage}`,
   ]
 }

@@ -2,10 +2,9 @@ import { join } from 'node:path'
 import { type LocalCloud, type LocalCloudOptions, localCloud } from '../local/cloud.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { ROLLOUT_MEMORY_MB, names } from './names.ts'
+import { createQueues } from './queues.ts'
+import type { ProvisionedStage, StageOptions } from './stage.ts'
 
-/** Messages a learner took and did not delete come back after this long. */
-const VISIBILITY_SECONDS = 60
-const MAX_RECEIVES = 5
 /** Lambda's own limit. */
 const FUNCTION_TIMEOUT_MS = 900_000
 
@@ -16,14 +15,7 @@ const FUNCTION_TIMEOUT_MS = 900_000
 export async function provisionedCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
   const cloud = await localCloud(options)
   if (!cloud.s3.hasBucket(names.bucket)) cloud.s3.createBucket(names.bucket)
-  cloud.sqs.createQueue(names.deadLetterQueue)
-  cloud.sqs.createQueue(names.queue, {
-    VisibilityTimeout: String(VISIBILITY_SECONDS),
-    RedrivePolicy: JSON.stringify({
-      deadLetterTargetArn: `arn:aws:sqs:us-east-1:000000000000:${names.deadLetterQueue}`,
-      maxReceiveCount: MAX_RECEIVES,
-    }),
-  })
+  createQueues(cloud, names)
   cloud.lambda.create({
     name: names.rolloutFunction,
     file: join(packageRoot(), 'dist/functions/rollout.mjs'),
@@ -37,6 +29,20 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
     },
   })
   return cloud
+}
+
+/** The same with a stage in it, as deployed: for `millrace cloud --stage`. @throws MillraceError E_SETTINGS, and as `localCloud` */
+export async function stageCloud(
+  options: StageOptions & Omit<LocalCloudOptions, 'control'> = {},
+): Promise<LocalCloud & { readonly provisioned: ProvisionedStage }> {
+  const cloud = await provisionedCloud({ ...options, control: true })
+  try {
+    const { provisionStage } = await import('./stage.ts')
+    return Object.assign(cloud, { provisioned: provisionStage(cloud, options) })
+  } catch (error) {
+    await cloud.close()
+    throw error
+  }
 }
 
 /** Where a service is: AWS's own variables say, else the emulated cloud. */

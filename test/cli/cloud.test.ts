@@ -1,10 +1,25 @@
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { expect, test } from 'vitest'
-import { cloudCommand } from '../../cli/commands/cloud.ts'
+import { afterAll, expect, test } from 'vitest'
+import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
+import { type CloudParts, cloudCommand } from '../../cli/commands/cloud.ts'
+import { settings } from '../../infra/aws/settings.ts'
+import { stageCloud } from '../../infra/clouds/provision.ts'
 import { localCloud } from '../../infra/local/index.ts'
+import { StageDescription } from '../../shared/protocol/stage.ts'
+import { buildBootstrap } from '../infra/local/lambda/support.ts'
 import { FakeHost } from './fakeHost.ts'
+
+const bootstrap = buildBootstrap()
+afterAll(() => bootstrap.remove())
+
+const PARTS: CloudParts = {
+  start: localCloud,
+  startStage: (options) => stageCloud({ ...options, lambda: { bootstrap: bootstrap.file } }),
+  settings: async () => undefined,
+  defaults: (app) => settings({ app, region: 'us-east-1' }),
+}
 
 /** A host that tells when something was printed. */
 function listening(): { host: FakeHost; printed: Promise<string> } {
@@ -21,7 +36,7 @@ function listening(): { host: FakeHost; printed: Promise<string> } {
 
 test('serves any AWS client that takes the variables it prints, until Ctrl-C, and leaves the port free', async () => {
   const { host, printed } = listening()
-  const ended = cloudCommand({ port: 0 }, host, { start: localCloud })
+  const ended = cloudCommand({ port: 0 }, host, PARTS)
   const text = await printed
   const variable = (name: string) => new RegExp(`${name}=(\\S+)`).exec(text)?.[1] ?? ''
   const client = new S3Client({
@@ -48,7 +63,44 @@ test('a port in use is one sentence', async () => {
   await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve))
   const { port } = taken.address() as AddressInfo
   const host = new FakeHost('/')
-  await expect(cloudCommand({ port }, host, { start: localCloud })).rejects.toMatchObject({ code: 'E_PORT' })
+  await expect(cloudCommand({ port }, host, PARTS)).rejects.toMatchObject({ code: 'E_PORT' })
   expect(host.openHandles).toBe(0)
   await new Promise((resolve) => taken.close(resolve))
+})
+
+test('with a stage, its description is where a client with the printed variables looks for it', async () => {
+  const { host, printed } = listening()
+  const project = settings({ app: 'rivers', region: 'eu-west-1', functions: { concurrency: 7 } })
+  const parts = { ...PARTS, settings: async () => project }
+  const ended = cloudCommand({ port: 0, stage: 'demo', learner: 'none' }, host, parts)
+  const text = await printed
+  const variable = (name: string) => new RegExp(`${name}=(\\S+)`).exec(text)?.[1] ?? ''
+  expect(text).toContain('millrace learner --stage demo')
+  expect(variable('AWS_REGION')).toBe('eu-west-1')
+  const client = new SSMClient({
+    endpoint: variable('AWS_ENDPOINT_URL'),
+    region: variable('AWS_REGION'),
+    credentials: { accessKeyId: variable('AWS_ACCESS_KEY_ID'), secretAccessKey: variable('AWS_SECRET_ACCESS_KEY') },
+    maxAttempts: 1,
+  })
+  const { Parameter } = await client.send(new GetParameterCommand({ Name: '/millrace/rivers/demo' }))
+  const description = StageDescription.parse(JSON.parse(Parameter?.Value ?? ''))
+  expect(description).toMatchObject({
+    app: 'rivers',
+    region: 'eu-west-1',
+    concurrency: 7,
+    learner: { kind: 'anywhere' },
+  })
+  client.destroy()
+  host.signal('SIGINT')
+  expect(await ended).toBe(0)
+  expect(host.openHandles).toBe(0)
+})
+
+test('an app has to be named as one can be deployed, and needs a stage', async () => {
+  const host = new FakeHost('/')
+  const run = (options: { app: string; stage?: string }) => cloudCommand({ port: 0, ...options }, host, PARTS)
+  await expect(run({ app: 'rivers' })).rejects.toMatchObject({ code: 'E_USAGE' })
+  await expect(run({ app: 'My App', stage: 'demo' })).rejects.toMatchObject({ code: 'E_SETTINGS' })
+  expect(host.openHandles).toBe(0)
 })

@@ -1,0 +1,188 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LearnerHost, StageDescription } from '../../shared/protocol/stage.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import { type StageNames, stageNames } from '../aws/names.ts'
+import { type StageSettings, type StageSettingsInput, settings } from '../aws/settings.ts'
+import type { LocalCloud } from '../local/cloud.ts'
+import type { MachineCommand } from '../local/control/index.ts'
+import type { MachineGroup } from '../local/control/machineGroup.ts'
+import { packageRoot } from '../local/packageRoot.ts'
+import { ACCOUNT } from '../local/sqsWire.ts'
+import { createQueues } from './queues.ts'
+
+export interface StageOptions {
+  /** 'demo' unless told. */
+  readonly stage?: string
+  /** As in millrace.settings.ts; without it an app called 'millrace' with every default. */
+  readonly settings?: StageSettings
+  /** What the learner runs on: what the settings say, but a group even where they say 'anywhere'. */
+  readonly learner?: LearnerHost['kind']
+  /** What a machine of the group runs instead of `millrace learner`. */
+  readonly command?: MachineCommand
+  /** More variables for the learner's process. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** For tests, which cannot wait for minutes. */
+  readonly heartbeatSeconds?: number
+  readonly deadManSeconds?: number
+  readonly idleMinutes?: number
+}
+
+export interface ProvisionedStage {
+  readonly description: StageDescription
+  readonly names: StageNames
+  /** The learner's, where it has one. */
+  readonly group: MachineGroup | undefined
+}
+
+const DEFAULTS: StageSettingsInput = { app: 'millrace', region: 'us-east-1' }
+/** An event that could not start by then belongs to a lease that nobody waits for any more. */
+const EVENT_AGE_MS = 60_000
+
+/** Makes in an emulated cloud what deploying makes on AWS: everything that a stage's description names, and the description. */
+export function provisionStage(cloud: LocalCloud, options: StageOptions = {}): ProvisionedStage {
+  const { stage = 'demo', settings: chosen = settings(DEFAULTS) } = options
+  const names = stageNames({ app: chosen.app, stage, region: chosen.region })
+  const bucket = names.prefix
+  if (!cloud.s3.hasBucket(bucket)) cloud.s3.createBucket(bucket)
+  createQueues(cloud, names)
+  createFunctions(cloud, { names, settings: chosen })
+  for (const group of Object.values(names.logGroups)) cloud.control.logs.create(group)
+  const { learner, group } = createLearner(cloud, { names, settings: chosen, options })
+  createSchedules(cloud, { names, learner })
+  const url = (queue: string) => `${cloud.endpoint}/${ACCOUNT}/${queue}`
+  const description: StageDescription = {
+    format: 1,
+    app: chosen.app,
+    stage,
+    region: chosen.region,
+    millrace: installedVersion(),
+    bucket,
+    queueUrl: url(names.queue),
+    deadLetterQueueUrl: url(names.deadLetterQueue),
+    rolloutFunction: names.rolloutFunction,
+    evaluateFunction: names.evaluateFunction,
+    concurrency: chosen.functions.concurrency,
+    memoryMb: chosen.functions.memoryMb,
+    timeoutSeconds: chosen.functions.timeoutSeconds,
+    heartbeatSeconds: options.heartbeatSeconds ?? chosen.heartbeatSeconds,
+    learner,
+    idleMinutes: options.idleMinutes ?? chosen.learner.idleMinutes,
+    maxHours: chosen.learner.maxHours,
+    deadMan: {
+      group: names.scheduleGroup,
+      schedules: schedulesOf(names, learner),
+      afterSeconds: options.deadManSeconds ?? chosen.deadManMinutes * 60,
+    },
+    logGroups: {
+      rollout: names.logGroups.rollout,
+      evaluate: names.logGroups.evaluate,
+      learner: names.logGroups.learner,
+    },
+  }
+  cloud.control.parameters.put(names.parameter, JSON.stringify(description))
+  // A bucket that was kept in a folder may hold requests; on AWS their group would still be at one.
+  if (cloud.s3.list(bucket, { prefix: keys.requests, maxKeys: 1 }).objects.length > 0) group?.set(1)
+  return { description, names, group }
+}
+
+interface Parts {
+  readonly names: StageNames
+  readonly settings: StageSettings
+}
+
+/** What a process in this cloud has to know of it, and the credentials that nobody checks. */
+const cloudVariables = (cloud: LocalCloud, region: string) => ({
+  AWS_ENDPOINT_URL: cloud.endpoint,
+  AWS_REGION: region,
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+})
+
+function createFunctions(cloud: LocalCloud, { names, settings: { functions, region } }: Parts): void {
+  const { memoryMb, timeoutSeconds, concurrency } = functions
+  const file = (name: string) => join(packageRoot(), `dist/functions/${name}.mjs`)
+  const environment = cloudVariables(cloud, region)
+  cloud.lambda.create({
+    name: names.rolloutFunction,
+    file: file('rollout'),
+    memoryMb,
+    timeoutMs: timeoutSeconds * 1000,
+    reservedConcurrency: concurrency,
+    retries: 0,
+    maximumEventAgeMs: EVENT_AGE_MS,
+    onFailure: `arn:aws:sqs:us-east-1:${ACCOUNT}:${names.deadLetterQueue}`,
+    environment,
+  })
+  if (!existsSync(file('evaluate'))) return
+  cloud.lambda.create({
+    name: names.evaluateFunction,
+    file: file('evaluate'),
+    memoryMb,
+    timeoutMs: 900_000,
+    environment,
+  })
+}
+
+function createLearner(cloud: LocalCloud, { names, settings: chosen, options }: Parts & { options: StageOptions }) {
+  const { control } = cloud
+  const kind = options.learner ?? (chosen.learner.kind === 'anywhere' ? 'gpu' : chosen.learner.kind)
+  const command: MachineCommand = options.command ?? {
+    file: process.execPath,
+    args: [join(packageRoot(), 'dist/cli/main.js'), 'learner', '--parameter', names.parameter],
+    environment: { ...cloudVariables(cloud, chosen.region), ...options.environment },
+    cwd: tmpdir(),
+  }
+  const logGroup = names.logGroups.learner
+  if (kind === 'anywhere') return { learner: { kind } as const, group: undefined }
+  if (kind === 'fargate') {
+    const learner: LearnerHost = { kind, cluster: names.cluster, service: names.learner }
+    return { learner, group: control.createService({ name: `${names.cluster}/${names.learner}`, command, logGroup }) }
+  }
+  const instanceTypes = chosen.learner.kind === 'gpu' ? chosen.learner.instanceTypes : ['emulated']
+  const learner: LearnerHost = { kind, autoScalingGroup: names.learner, instanceTypes }
+  return { learner, group: control.createAutoScalingGroup({ name: names.learner, command, logGroup }) }
+}
+
+function schedulesOf({ schedules }: StageNames, learner: LearnerHost): string[] {
+  return learner.kind === 'anywhere' ? [schedules.functions] : [schedules.functions, schedules.learner]
+}
+
+/** The dead-man, disarmed as it is deployed. */
+function createSchedules(
+  { control }: LocalCloud,
+  { names, learner }: { names: StageNames; learner: LearnerHost },
+): void {
+  control.schedules.createGroup(names.scheduleGroup)
+  const create = (Name: string, call: string, input: object) =>
+    control.schedules.create({
+      Name,
+      GroupName: names.scheduleGroup,
+      ScheduleExpression: 'at(2030-01-01T00:00:00)',
+      ScheduleExpressionTimezone: 'UTC',
+      State: 'DISABLED',
+      ActionAfterCompletion: 'NONE',
+      FlexibleTimeWindow: { Mode: 'OFF' },
+      Target: {
+        Arn: `arn:aws:scheduler:::aws-sdk:${call}`,
+        RoleArn: `arn:aws:iam::${ACCOUNT}:role/${names.roles.scheduler}`,
+        Input: JSON.stringify(input),
+      },
+    })
+  const { functions, learner: ofLearner } = names.schedules
+  const stop = { FunctionName: names.rolloutFunction, ReservedConcurrentExecutions: 0 }
+  create(functions, 'lambda:putFunctionConcurrency', stop)
+  if (learner.kind === 'gpu') {
+    const none = { AutoScalingGroupName: learner.autoScalingGroup, DesiredCapacity: 0 }
+    create(ofLearner, 'autoscaling:setDesiredCapacity', none)
+  } else if (learner.kind === 'fargate') {
+    const none = { Cluster: learner.cluster, Service: learner.service, DesiredCount: 0 }
+    create(ofLearner, 'ecs:updateService', none)
+  }
+}
+
+function installedVersion(): string {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }
+  return version
+}
