@@ -18,7 +18,7 @@ export default defineConfig({
           ...inTurn(0),
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/learning/**', 'test/chaos/**', 'test/artefact/**'],
+          exclude: ['test/learning/**', 'test/chaos/**', 'test/artefact/**', 'test/deploy/**'],
           testTimeout: 20_000,
         },
       },
@@ -29,8 +29,12 @@ export default defineConfig({
       },
       {
         resolve,
+        test: { ...inTurn(3), name: 'deploy', include: ['test/deploy/**/*.test.ts'], testTimeout: 120_000 },
+      },
+      {
+        resolve,
         test: {
-          ...inTurn(3),
+          ...inTurn(4),
           name: 'learning',
           include: ['test/learning/**/*.test.ts'],
           testTimeout: 600_000,

@@ -74,6 +74,7 @@ export const StageSettings = z.strictObject({
 export type StageSettingsInput = z.input<typeof StageSettings>
 /** The same with every default filled in. */
 export type StageSettings = z.output<typeof StageSettings>
+export type LearnerKind = StageSettings['learner']['kind']
 
 /**
  * Checks the settings of the stages and fills in their defaults. The default export of `millrace.settings.ts`, which both

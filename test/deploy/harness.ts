@@ -1,0 +1,157 @@
+import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
+import { execFile } from 'node:child_process'
+import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { StageSettingsInput } from '../../infra/aws/settings.ts'
+import { localCloud } from '../../infra/local/cloud.ts'
+import { packageRoot } from '../../infra/local/packageRoot.ts'
+// @ts-expect-error a script, without types
+import { OFFLINE, ensurePlatform } from '../../scripts/sst-platform.mjs'
+
+const root = packageRoot()
+const CREDENTIALS = { accessKeyId: 'nobody', secretAccessKey: 'nothing' }
+
+/** A resource as the program registered it. */
+export interface RecordedResource {
+  readonly type: string
+  readonly name: string
+  readonly custom: boolean
+  readonly inputs: Readonly<Record<string, unknown>>
+  readonly retain: boolean
+  readonly protect: boolean
+  readonly ignoreChanges: readonly string[]
+  readonly dependencies: readonly string[]
+}
+
+export interface DeployOptions {
+  /** The settings; the stage is always `test`. */
+  readonly settings?: StageSettingsInput
+  /** A folder with a project of a user's own (its sst.config.ts, settings and node_modules); otherwise this repository's. */
+  readonly project?: string
+  /** `diff` registers the same without changing the state. */
+  readonly command?: 'deploy' | 'diff'
+  /** `sst remove` afterwards. */
+  readonly remove?: boolean
+}
+
+/** What `sst deploy` would have made: a graph verified without an account, not a deployment. */
+export interface Recording extends AsyncDisposable {
+  readonly resources: readonly RecordedResource[]
+  readonly outputs: Readonly<Record<string, unknown>>
+  /** The very zips that SST built. */
+  readonly artefacts: { readonly rollout: string; readonly evaluate: string }
+  /** The command's own words. */
+  readonly said: string
+  /** With `remove`: what the state held when it was removed. */
+  readonly removed?: readonly { readonly urn: string; readonly retainOnDelete?: boolean }[]
+}
+
+/**
+ * Runs the real `sst` on the real program with a stand-in for Pulumi's engine and the emulated cloud for SST's own state. No account,
+ * no credentials of the caller's; everything it writes lies in a folder of its own, which disposing removes.
+ *
+ * @throws Error with SST's own words when it fails
+ */
+export async function recordDeploy(options: DeployOptions = {}): Promise<Recording> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-deploy-'))
+  const dispose = () => rm(folder, { recursive: true, force: true })
+  try {
+    return { ...(await record(folder, options)), [Symbol.asyncDispose]: dispose }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+async function record(folder: string, options: DeployOptions): Promise<Omit<Recording, typeof Symbol.asyncDispose>> {
+  const project = options.project ?? join(folder, 'project')
+  if (options.project === undefined) await copyRepository(project, options.settings)
+  await preparePlatform(project)
+  await writeEngine(join(folder, 'home'))
+  await using cloud = await localCloud({ control: true })
+  await bootstrap(cloud.endpoint)
+  cloud.s3.createBucket('sst-state')
+  cloud.s3.createBucket('sst-asset')
+  const env = {
+    PATH: process.env['PATH'],
+    HOME: join(folder, 'home'),
+    AWS_ENDPOINT_URL: cloud.endpoint,
+    AWS_ACCESS_KEY_ID: CREDENTIALS.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: CREDENTIALS.secretAccessKey,
+    AWS_EC2_METADATA_DISABLED: 'true',
+    MILLRACE_PLATFORM: join(root, '.sst/platform'),
+    MILLRACE_RECORD: folder,
+    MILLRACE_REGION: options.settings?.region ?? 'us-east-1',
+    ...OFFLINE,
+  }
+  const said = await sst(options.command ?? 'deploy', project, env)
+  const graph = JSON.parse(await readFile(join(folder, 'graph.json'), 'utf8')) as Recording
+  const zip = (name: string) => join(project, '.sst/artifacts', name, 'code.zip')
+  const recording = {
+    resources: graph.resources,
+    outputs: graph.outputs,
+    artefacts: { rollout: zip('TrainRollout'), evaluate: zip('TrainEvaluate') },
+    said,
+  }
+  if (!options.remove) return recording
+  await sst('remove', project, env)
+  return { ...recording, removed: JSON.parse(await readFile(join(folder, 'removed.json'), 'utf8')) }
+}
+
+/** This repository as a project, with settings of its own: links lead to the rest, so that nothing is written into the checkout. */
+async function copyRepository(project: string, settings: StageSettingsInput | undefined): Promise<void> {
+  await mkdir(project, { recursive: true })
+  for (const file of ['package.json', 'sst.config.ts']) await copyFile(join(root, file), join(project, file))
+  for (const name of ['infra', 'dist', 'node_modules']) await symlink(join(root, name), join(project, name))
+  if (settings === undefined) {
+    await copyFile(join(root, 'millrace.settings.ts'), join(project, 'millrace.settings.ts'))
+    return
+  }
+  await writeFile(
+    join(project, 'millrace.settings.ts'),
+    `import { settings } from './infra/aws/settings.ts'\nexport default settings(${JSON.stringify(settings)})\n`,
+  )
+}
+
+/** SST's platform is installed once, in this repository. */
+async function preparePlatform(project: string): Promise<void> {
+  const platform: string = ensurePlatform(root)
+  await mkdir(join(project, '.sst'), { recursive: true })
+  await symlink(platform, join(project, '.sst/platform'))
+  await copyFile(join(root, '.sst/provider-lock.json'), join(project, '.sst/provider-lock.json'))
+}
+
+/** Where `sst` looks for Pulumi's engine. */
+async function writeEngine(home: string): Promise<void> {
+  const bin = join(home, '.config/sst/bin')
+  await mkdir(bin, { recursive: true })
+  const engine = join(root, 'test/deploy/engine.mjs')
+  await writeFile(join(bin, 'pulumi'), `#!/bin/sh\nexec '${process.execPath}' '${engine}' "$@"\n`)
+  await chmod(join(bin, 'pulumi'), 0o755)
+}
+
+/** What SST makes once an account: buckets for its state and for assets, and a registry. */
+async function bootstrap(endpoint: string): Promise<void> {
+  const client = new SSMClient({ endpoint, region: 'us-east-1', credentials: CREDENTIALS })
+  const Value = JSON.stringify({
+    version: 99,
+    asset: 'sst-asset',
+    state: 'sst-state',
+    assetEcrRegistryId: '123456789012',
+    assetEcrUrl: '123456789012.dkr.ecr.us-east-1.amazonaws.com/sst-asset',
+  })
+  await client.send(new PutParameterCommand({ Name: '/sst/bootstrap', Type: 'String', Value }))
+  client.destroy()
+}
+
+async function sst(command: string, cwd: string, env: Record<string, string | undefined>): Promise<string> {
+  const args = [join(root, 'node_modules/sst/bin/sst.mjs'), command, '--stage', 'test']
+  return await new Promise((resolve, reject) => {
+    execFile(process.execPath, args, { cwd, env, timeout: 120_000 }, (error, stdout, stderr) => {
+      const said = `${stdout}${stderr}`
+      if (error) reject(new Error(`sst ${command} failed:\n${said}`, { cause: error }))
+      else resolve(said)
+    })
+  })
+}
