@@ -112,7 +112,7 @@ function createFunctions(cloud: LocalCloud, { names, settings: { functions, regi
     reservedConcurrency: concurrency,
     retries: 0,
     maximumEventAgeMs: EVENT_AGE_MS,
-    onFailure: `arn:aws:sqs:us-east-1:${ACCOUNT}:${names.deadLetterQueue}`,
+    onFailure: `arn:aws:sqs:us-east-1:${ACCOUNT}:${names.queue}`,
     environment,
   })
   if (!existsSync(file('evaluate'))) return
