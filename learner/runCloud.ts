@@ -17,6 +17,11 @@ export interface RunCloud {
   readonly spillAboveBytes: number
   /** How often a function looks at the manifest, at most, unless the experiment says otherwise. */
   readonly manifestPollMs: number
+  /**
+   * What becomes of another run's messages. `reject`, unless told: a stranger writes into this queue. `delete`: the queue is that of
+   * one learner after the other, and they are what runs left that are over.
+   */
+  readonly leftovers?: 'reject' | 'delete'
   /** How long functions go on without a sign of life of the learner. */
   readonly heartbeatMs: number
   /** Of a rollout function, for the bill. */

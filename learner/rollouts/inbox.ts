@@ -4,7 +4,7 @@ import type { BatchQueue, Clock, ObjectStore, QueueMessage } from '../../shared/
 import { isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { keys } from '../../shared/protocol/keys.ts'
-import { type FragmentMessage, type Message, parseMessage } from '../../shared/protocol/message.ts'
+import { type FragmentMessage, type InvocationFailed, parseMessage } from '../../shared/protocol/message.ts'
 import { Watermark } from './watermark.ts'
 
 const LONG_POLL_MS = 20_000
@@ -17,6 +17,8 @@ export interface InboxOptions {
   readonly store: ObjectStore
   readonly clock: Clock
   readonly run: string
+  /** What becomes of another run's messages; see `RunCloud.leftovers`. */
+  readonly leftovers: 'reject' | 'delete'
   readonly shards: number
   /** Fragments held here at most; when it is full nothing more is received. */
   readonly capacity: number
@@ -24,6 +26,8 @@ export interface InboxOptions {
   readonly check: (fragment: SampleBatch) => void
   readonly onFragment: (fragment: SampleBatch) => void
   readonly onLeaseEnd: (report: LeaseReport) => void
+  /** The platform says that a lease came to nothing. */
+  readonly onInvocationFailed: (failed: InvocationFailed) => void
   readonly onEvent: (text: string) => void
   readonly onFatal: (error: unknown) => void
   /** Requests made, for the bill. */
@@ -136,17 +140,18 @@ export class Inbox {
   }
 
   private async accept(message: QueueMessage): Promise<void> {
-    let parsed: Message
+    let parsed: ReturnType<typeof parseMessage>
     try {
       parsed = parseMessage(message.body)
     } catch (error) {
       return await this.reject(message, 'corrupt', sentence(error))
     }
     const run = parsed.kind === 'leaseEnd' ? parsed.report.run : parsed.run
-    if (run !== this.options.run) return await this.reject(message, 'foreign', `it belongs to run ${run}`)
+    if (run !== this.options.run) return await this.foreign(message, run)
     if (parsed.kind === 'fragment') return await this.acceptFragment(message, parsed)
     this.put({ message, key: undefined })
-    this.options.onLeaseEnd(parsed.report)
+    if (parsed.kind === 'leaseEnd') this.options.onLeaseEnd(parsed.report)
+    else this.options.onInvocationFailed(parsed)
   }
 
   private async acceptFragment(message: QueueMessage, parsed: FragmentMessage): Promise<void> {
@@ -174,6 +179,12 @@ export class Inbox {
     if (signal.aborted) return
     seen.add(parsed.sequence)
     onFragment(fragment)
+  }
+
+  private async foreign(message: QueueMessage, run: string): Promise<void> {
+    if (this.options.leftovers === 'reject') return await this.reject(message, 'foreign', `it belongs to run ${run}`)
+    this.counts.foreign++
+    this.put({ message, key: undefined })
   }
 
   private duplicate(message: QueueMessage, { run, shard, lease, sequence, body }: FragmentMessage): void {

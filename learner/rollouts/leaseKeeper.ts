@@ -2,10 +2,13 @@ import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { Lease, LeaseReport } from '../../shared/protocol/lease.ts'
+import type { InvocationFailed } from '../../shared/protocol/message.ts'
 
 /** A function may be late by this much before its lease counts as lost. */
 const GRACE_MS = 5_000
 const THROTTLE_PAUSE_MS = { first: 50, last: 5_000 }
+/** After an invocation that Lambda took and then had no environment for: it has tried for a minute, or the function is stopped. */
+const NOT_STARTED_PAUSE_MS = 5_000
 /** Leases of one shard that may fail in a row, without a single fragment, before the run ends with their error. */
 const MAX_FAILURES = 3
 
@@ -84,14 +87,20 @@ export class LeaseKeeper {
 
   /** The platform says that an invocation ended without an answer: it crashed, ran out of time or memory, or never started. */
   crashed(requestId: string, reason: string): void {
-    const { meter, signal, goOnAt } = this.options
     const found = [...this.held].find(([, held]) => held.requestId === requestId)
-    if (!found || signal.aborted) return
-    const [shard, { lease, firstSequence }] = found
+    if (found) this.cameToNothing({ shard: found[0], lease: found[1].lease, started: true, reason })
+  }
+
+  /** The same, by the lease. One that was never started is tried again after a pause: nothing is wrong with the function. */
+  cameToNothing({ shard, lease, started, reason }: Omit<InvocationFailed, 'kind' | 'run'>): void {
+    const { meter, signal, goOnAt, onEvent } = this.options
+    const held = this.held.get(shard)
+    if (held?.lease !== lease || signal.aborted) return
     this.forget(shard)
     meter.leaseEnded(lease)
-    if (this.givesUp(shard, lease, { code: 'E_ROLLOUT', message: reason })) return
-    this.start(shard, goOnAt(shard, firstSequence))
+    if (!started) onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
+    else if (this.givesUp(shard, lease, { code: 'E_ROLLOUT', message: reason })) return
+    this.start(shard, goOnAt(shard, held.firstSequence), started ? 0 : NOT_STARTED_PAUSE_MS)
   }
 
   /** Tells of a failure; true when it was one too many. */
@@ -114,15 +123,16 @@ export class LeaseKeeper {
     await Promise.all(this.starting)
   }
 
-  private start(shard: number, firstSequence: number): void {
-    const started: Promise<void> = this.invoke(shard, firstSequence)
+  private start(shard: number, firstSequence: number, afterMs = 0): void {
+    const started: Promise<void> = this.invoke(shard, firstSequence, afterMs)
       .catch((error: unknown) => this.options.onFatal(error))
       .finally(() => this.starting.delete(started))
     this.starting.add(started)
   }
 
-  private async invoke(shard: number, firstSequence: number): Promise<void> {
+  private async invoke(shard: number, firstSequence: number, afterMs: number): Promise<void> {
     const { invoker, clock, meter, leaseMs, makeLease, onEvent, signal } = this.options
+    if (afterMs > 0) await clock.sleep(afterMs, signal)
     let pauseMs = THROTTLE_PAUSE_MS.first
     for (;;) {
       if (signal.aborted) return

@@ -47,6 +47,7 @@ export class Sampler implements Sampling {
       store: cloud.store,
       clock: cloud.clock,
       run,
+      leftovers: cloud.leftovers ?? 'reject',
       shards: rollouts.shards,
       // What pacing lets through twice over (a batch may need all of it to be full), and what may be in flight besides.
       capacity: Math.max(
@@ -59,6 +60,7 @@ export class Sampler implements Sampling {
         this.source.push(fragment)
       },
       onLeaseEnd: (report) => this.keeper.ended(report),
+      onInvocationFailed: (failed) => this.keeper.cameToNothing(failed),
       onRequests: (made) => meter.request(made),
     })
     this.keeper = new LeaseKeeper({

@@ -35,15 +35,61 @@ export type LeaseEndMessage = z.infer<typeof LeaseEndMessage>
 export const Message = z.discriminatedUnion('kind', [FragmentMessage, LeaseEndMessage])
 export type Message = z.infer<typeof Message>
 
+/**
+ * What Lambda itself puts on the queue when an asynchronous invocation came to nothing (its on-failure destination): the lease comes
+ * back as `requestPayload`. Only the fields that are needed; AWS may add others.
+ */
+const FailureRecord = z.object({
+  requestContext: z.object({ requestId: z.string(), condition: z.string() }),
+  requestPayload: z.object({ run: z.string().min(1), shard: z.number().int().min(0), lease: z.string().min(1) }),
+  /** With `functionError` where the function ran and failed; it may not have run at all. */
+  responseContext: z.object({ functionError: z.string().nullish() }).nullish(),
+  responsePayload: z.unknown().optional(),
+})
+
+/** A lease that the platform ended: its function crashed, ran out of time or memory, or was never started. */
+export interface InvocationFailed {
+  readonly kind: 'invocationFailed'
+  readonly run: string
+  readonly shard: number
+  readonly lease: string
+  /** False where no environment was free for it in time. */
+  readonly started: boolean
+  readonly reason: string
+}
+
 /** @throws MillraceError E_MESSAGE saying which field is wrong */
-export function parseMessage(body: string): Message {
+export function parseMessage(body: string): Message | InvocationFailed {
   let data: unknown
   try {
     data = JSON.parse(body)
   } catch (cause) {
     throw new MillraceError('E_MESSAGE', 'a queue message is not JSON', {}, { cause })
   }
+  if (isRecord(data)) return invocationFailed(data)
   const result = Message.safeParse(data)
   if (!result.success) throw new MillraceError('E_MESSAGE', `not a queue message of ours: ${issues(result.error)}`)
   return result.data
+}
+
+/** Only Lambda's own records have a `requestContext`. */
+const isRecord = (data: unknown): boolean => typeof data === 'object' && data !== null && 'requestContext' in data
+
+function invocationFailed(data: unknown): InvocationFailed {
+  const result = FailureRecord.safeParse(data)
+  if (!result.success) throw new MillraceError('E_MESSAGE', `not a failed invocation of ours: ${issues(result.error)}`)
+  const { requestContext, requestPayload, responseContext, responsePayload } = result.data
+  const started = typeof responseContext?.functionError === 'string'
+  const reason = started
+    ? `the function ended with an error${said(responsePayload, requestContext.requestId)}`
+    : `it was not started (${requestContext.condition})`
+  return { kind: 'invocationFailed', ...requestPayload, started, reason }
+}
+
+/** The platform's own sentence, cut short. */
+function said(payload: unknown, requestId: string): string {
+  if (typeof payload !== 'object' || payload === null) return ''
+  const { errorMessage } = payload as { readonly errorMessage?: unknown }
+  if (typeof errorMessage !== 'string' || errorMessage === '') return ''
+  return `: ${errorMessage.replace(`RequestId: ${requestId} `, '').slice(0, 300)}`
 }

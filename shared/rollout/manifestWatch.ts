@@ -6,10 +6,10 @@ import { keys } from '../protocol/keys.ts'
 /** A function looks at the manifest at least this often, however long its poll interval is said to be. */
 const MAX_POLL_MS = 2_000
 /**
- * While nothing is left to do but wait, the pause between two looks starts at the poll interval (at least this) and grows: a
- * change that comes soon is seen soon, and one that does not costs few requests.
+ * While nothing is left to do but wait, the pause between two looks starts at the poll interval, within these bounds, and grows: a
+ * change that comes soon is seen soon, and one that does not costs few requests. On AWS a function's 17 ms cost as much as a look.
  */
-const WAIT_POLL_MS = { least: 1, growth: 1.1, last: 250 }
+const WAIT_POLL_MS = { least: 1, first: 20, growth: 1.1, last: 250 }
 
 /** Before the first manifest is there. */
 const FIRST_POLL_MS = 5
@@ -67,7 +67,7 @@ export class ManifestWatch {
 
   /** Waits until the manifest fulfils `holds` or `untilMs` (epoch) has come; true if it does. Looks often at first, then more rarely. */
   async waitFor(holds: (manifest: Manifest) => boolean, untilMs: number, signal: AbortSignal): Promise<boolean> {
-    let pauseMs = Math.max(WAIT_POLL_MS.least, this.pollMs)
+    let pauseMs = Math.max(WAIT_POLL_MS.least, Math.min(this.pollMs, WAIT_POLL_MS.first))
     for (;;) {
       await this.pollUntil(Math.min(untilMs, this.latest.heartbeatUntil + 1))
       if (holds(this.latest)) return true

@@ -85,6 +85,38 @@ const bad: Record<string, { kind: 'corrupt' | 'foreign'; make: (n: number) => Pr
   },
 }
 
+test('on a queue that only its own runs use, what one before it left is deleted: counted, not told, no dead letter', async () => {
+  const box = inboxOf({ leftovers: 'delete' })
+  const { make } = bad['a fragment of another run']!
+  await box.send(await make(0), { kind: 'leaseEnd', format: 1, report: reportOf({ run: 'run-2' }) }, '{"spoilt":1}')
+  await box.send(await messageOf(fragmentOf(0, 0), inline))
+  expect(box.got.map(idOf)).toEqual(['0/0'])
+  expect(box.inbox.rejected).toEqual({ duplicate: 0, corrupt: 1, foreign: 2 })
+  expect(box.queue.deadLetters).toHaveLength(1)
+  await box.end()
+  expect(box.events).toHaveLength(1)
+  expect(box.reports).toEqual([])
+  box.queue.redeliver()
+  expect(box.queue.visible).toBe(1)
+})
+
+test('an invocation that the platform gave up comes with its lease, once; that of another run is foreign', async () => {
+  const box = inboxOf()
+  const record = (run: string) => ({
+    requestContext: { requestId: 'r-1', condition: 'RetriesExhausted' },
+    requestPayload: { run, shard: 2, lease: '2-0' },
+    responseContext: { functionError: 'Unhandled' },
+    responsePayload: { errorMessage: 'Task timed out after 180.00 seconds' },
+  })
+  await box.send(record(RUN), record('run-2'))
+  expect(box.failed).toMatchObject([
+    { shard: 2, lease: '2-0', started: true, reason: expect.stringContaining('timed out') },
+  ])
+  expect(box.inbox.rejected.foreign).toBe(1)
+  await box.end()
+  expect(box.queue.inFlight).toBe(0)
+})
+
 test.each(Object.entries(bad))(
   '%s never gets further: counted by kind, told once, put into the dead-letter queue; every good one comes through',
   async (_what, { kind, make }) => {

@@ -4,7 +4,7 @@ import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import type { ObjectStore } from '../../../shared/cloud/ports.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import type { LeaseReport } from '../../../shared/protocol/lease.ts'
-import type { FragmentMessage } from '../../../shared/protocol/message.ts'
+import type { FragmentMessage, InvocationFailed } from '../../../shared/protocol/message.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
@@ -59,6 +59,7 @@ export function inboxOf(changes: Partial<InboxOptions> = {}) {
   const abort = new AbortController()
   const got: SampleBatch[] = []
   const reports: LeaseReport[] = []
+  const failed: InvocationFailed[] = []
   const events: string[] = []
   const fatal: unknown[] = []
   const bill = { sqs: 0, s3Get: 0 }
@@ -67,6 +68,7 @@ export function inboxOf(changes: Partial<InboxOptions> = {}) {
     store,
     clock,
     run: RUN,
+    leftovers: 'reject',
     shards: SHARDS,
     capacity: 100,
     check(fragment) {
@@ -75,6 +77,7 @@ export function inboxOf(changes: Partial<InboxOptions> = {}) {
     },
     onFragment: (fragment) => got.push(fragment),
     onLeaseEnd: (report) => reports.push(report),
+    onInvocationFailed: (one) => failed.push(one),
     onEvent: (text) => events.push(text),
     onFatal: (error) => fatal.push(error),
     onRequests({ sqs = 0, s3Get = 0 }) {
@@ -93,6 +96,7 @@ export function inboxOf(changes: Partial<InboxOptions> = {}) {
     queue,
     got,
     reports,
+    failed,
     events,
     fatal,
     bill,

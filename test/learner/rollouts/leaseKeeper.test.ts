@@ -238,6 +238,28 @@ test('an invocation that the platform says has crashed is replaced at once, and 
   expect(leases).toHaveLength(5)
 })
 
+test('a lease that the platform ended is replaced at once; one that it never started, after a pause, and as often as it takes', async () => {
+  const k = keeperOf({ goOnAt: (_shard, sentUpTo) => sentUpTo + 3 })
+  await k.open(1)
+  const lease = () => k.leases().at(-1)!.lease
+  k.keeper.cameToNothing({ shard: 0, lease: lease(), started: true, reason: 'it timed out' })
+  k.keeper.cameToNothing({ shard: 0, lease: 'unheard of', started: true, reason: 'it timed out' })
+  await k.settled()
+  expect(k.leases()).toMatchObject([{ firstSequence: 0 }, { firstSequence: 3 }])
+  for (let i = 0; i < 5; i++) {
+    const before = k.leases().length
+    k.keeper.cameToNothing({ shard: 0, lease: lease(), started: false, reason: 'it was not started' })
+    await k.settled()
+    expect(k.leases()).toHaveLength(before)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(k.leases()).toHaveLength(before + 1)
+  }
+  expect(k.fatal).toEqual([])
+  expect(k.events.at(-1)).toMatch(/^shard 0, lease 0-5: it was not started; trying again in 5000 ms$/)
+  k.abort.abort()
+  await k.keeper.close()
+})
+
 test('an invocation that fails ends the run with its error', async () => {
   const k = keeperOf()
   k.invoker.failNext()

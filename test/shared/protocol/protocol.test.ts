@@ -152,6 +152,49 @@ describe('a wrong field is named with what was expected', () => {
   })
 })
 
+/** As AWS's documentation shows it, with a lease as the event. */
+const failure = {
+  version: '1.0',
+  timestamp: '2026-11-21T09:00:00.568Z',
+  requestContext: {
+    requestId: 'e4b46cbf-b738-4880-a18c-df61200e0001',
+    functionArn: 'arn:aws:lambda:eu-west-1:123456789012:function:millrace-demo-rollout:$LATEST',
+    condition: 'RetriesExhausted',
+    approximateInvokeCount: 1,
+  },
+  requestPayload: lease,
+  responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+  responsePayload: {
+    errorType: 'Runtime.ExitError',
+    errorMessage: 'RequestId: e4b46cbf-b738-4880-a18c-df61200e0001 Error: Runtime exited with error: signal: killed',
+  },
+}
+
+describe("Lambda's record of an invocation that failed", () => {
+  const parsed = (value: unknown) => parseMessage(JSON.stringify(value))
+  const of = { kind: 'invocationFailed', run: 'cartpole-1', shard: 0, lease: 'lease-1' }
+
+  test('names the lease, and why in the platform’s words', () => {
+    const reason = 'the function ended with an error: Error: Runtime exited with error: signal: killed'
+    expect(parsed(failure)).toEqual({ ...of, started: true, reason })
+    expect(parsed({ ...failure, responsePayload: null })).toMatchObject({ started: true })
+  })
+
+  test('tells a function that failed from one that never began', () => {
+    const { responseContext: _, responsePayload: __, ...rest } = failure
+    const aged = { ...rest, requestContext: { ...rest.requestContext, condition: 'EventAgeExceeded' } }
+    const never = { ...of, started: false, reason: 'it was not started (EventAgeExceeded)' }
+    expect(parsed(aged)).toEqual(never)
+    expect(parsed({ ...aged, responseContext: null, responsePayload: null })).toEqual(never)
+  })
+
+  test('of an event that was no lease of ours is refused', () => {
+    expect(() => parsed({ ...failure, requestPayload: { hello: 1 } })).toThrow(
+      expect.objectContaining({ code: 'E_MESSAGE', message: expect.stringMatching(/requestPayload\.run/) }),
+    )
+  })
+})
+
 test('what is optional may be absent', () => {
   expect(parseLease(change(lease, 'env.code', undefined)).env).not.toHaveProperty('code')
   expect(contracts.manifest.parse(change(manifest, 'policy.inline', undefined)).policy).not.toHaveProperty('inline')

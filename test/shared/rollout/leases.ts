@@ -111,7 +111,10 @@ export async function drain(queue: BatchQueue): Promise<Message[]> {
   for (;;) {
     const received = await queue.receive({ max: 10, waitMs: 0 })
     if (received.length === 0) return messages
-    messages.push(...received.map(({ body }) => parseMessage(body)))
+    for (const { body } of received) {
+      const message = parseMessage(body)
+      if (message.kind !== 'invocationFailed') messages.push(message)
+    }
     await queue.delete(received)
   }
 }
