@@ -1,18 +1,9 @@
 import { dirname, join } from 'node:path'
+import { jsonFile } from '../../learner/runFiles.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { diskError, nodeFiles, writeWhole, type FileSystem } from './disk.ts'
 
-/** Names of the files of a run folder; docs/cli.md says what is in each. */
-export const RUN_FILES = {
-  config: 'config.json',
-  metrics: 'metrics.jsonl',
-  policy: 'policy.onnx',
-  policySpec: 'policy.json',
-  /** A user's own env as a self-contained module, so that the policy can be evaluated without the experiment file. */
-  envCode: 'experiment.mjs',
-  summary: 'summary.json',
-  curve: 'curve.csv',
-} as const
+export { RUN_FILES } from '../../learner/runFiles.ts'
 
 /** The folder a run leaves behind. */
 export interface RunFolder {
@@ -93,7 +84,7 @@ function runFolder(
     path,
     file,
     write,
-    writeJson: (name, value) => write(name, `${JSON.stringify(value, null, 2)}\n`),
+    writeJson: (name, value) => write(name, jsonFile(value)),
     async discard() {
       for (const name of await files.readdir(path).catch(() => [])) {
         await files.rm(join(path, name), { recursive: true, force: true })

@@ -1,0 +1,107 @@
+import { arch, cpus, platform, release, totalmem } from 'node:os'
+import { z } from 'zod'
+import { sha256Hex } from '../shared/batch/hash.ts'
+import { PolicySpec } from '../shared/policy/spec.ts'
+import type { Experiment } from './experiment.ts'
+import type { RunSummary } from './observer.ts'
+
+/** Names of the files that a run leaves, in a folder or in the bucket; docs/cli.md says what is in each. */
+export const RUN_FILES = {
+  config: 'config.json',
+  metrics: 'metrics.jsonl',
+  policy: 'policy.onnx',
+  policySpec: 'policy.json',
+  /** A user's own env as a self-contained module, so that the policy can be evaluated without the experiment file. */
+  envCode: 'experiment.mjs',
+  summary: 'summary.json',
+  curve: 'curve.csv',
+} as const
+
+/** What a run was made with. */
+export interface Versions {
+  readonly millrace: string
+  readonly node: string
+  readonly onnxruntime: string
+}
+
+export interface ConfigSource {
+  readonly run: string
+  readonly experiment: Experiment
+  /** The env's id. */
+  readonly env: string
+  readonly file: string
+  readonly startedAt: number
+  readonly versions: Versions
+}
+
+/** `config.json`: the experiment with every default and override filled in, and all that is needed to say where it ran. */
+export function configRecord({ run, experiment, env, file, startedAt, versions }: ConfigSource) {
+  const { algorithm, ...settings } = experiment
+  return {
+    format: 1,
+    run,
+    startedAt: new Date(startedAt).toISOString(),
+    seed: experiment.seed,
+    experiment: { ...settings, env, algorithm: { name: algorithm.name, config: algorithm.config } },
+    file,
+    versions,
+    platform: {
+      os: `${platform()} ${release()}`,
+      arch: arch(),
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: cpus().length,
+      memoryBytes: totalmem(),
+    },
+  }
+}
+
+/** `policy.json`: what `policy.onnx` takes and gives, and the env it was trained in. */
+export const PolicyRecord = z.strictObject({
+  format: z.literal(1),
+  run: z.string(),
+  policyVersion: z.number().int().min(0),
+  sha256: z.string().length(64),
+  spec: PolicySpec,
+  env: z.strictObject({
+    id: z.string(),
+    config: z.record(z.string(), z.json()),
+    /** Defined in the experiment file; its code is in `experiment.mjs`. */
+    own: z.boolean(),
+  }),
+})
+export type PolicyRecord = z.infer<typeof PolicyRecord>
+
+export interface ResultSource {
+  readonly summary: RunSummary
+  readonly policy: Uint8Array
+  readonly spec: PolicySpec
+  readonly experiment: Experiment
+  /** The env's id. */
+  readonly env: string
+  readonly ownEnv: boolean
+}
+
+/** What a run came to, file by file, in the order in which to write them: `policy.json` names the hash of `policy.onnx`. */
+export function resultFiles(source: ResultSource): readonly (readonly [name: string, body: Uint8Array | string])[] {
+  const { summary, policy, spec, experiment, env, ownEnv } = source
+  const record: PolicyRecord = {
+    format: 1,
+    run: summary.run,
+    policyVersion: summary.progress.policyVersion,
+    sha256: sha256Hex(policy),
+    spec,
+    env: { id: env, config: experiment.envConfig, own: ownEnv },
+  }
+  const { curve, ...rest } = summary
+  const goal = experiment.stop.meanReturn
+  const goalReached = summary.reason === 'meanReturn'
+  return [
+    [RUN_FILES.policy, policy],
+    [RUN_FILES.policySpec, jsonFile(record)],
+    [RUN_FILES.curve, ['env_steps,mean_return', ...curve.map((point) => point.join(','))].join('\n') + '\n'],
+    [RUN_FILES.summary, jsonFile({ format: 1, goal: goal ?? null, goalReached, ...rest })],
+  ]
+}
+
+/** JSON as files of a run have it. */
+export const jsonFile = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`
