@@ -137,7 +137,9 @@ describe('a run that is followed', () => {
     const lost = { n: 0, at: START, level: 'warn' as const, text: 'lease 3 was lost' }
     await stage.writeStatus(runningStatus(RUN, 1, { events: [lost] }))
     await advance(5_000)
-    await stage.writeStatus(runningStatus(RUN, 30, { events: [lost, { n: 1, at: START, level: 'info', text: 'a word' }] }))
+    await stage.writeStatus(
+      runningStatus(RUN, 30, { events: [lost, { n: 1, at: START, level: 'info', text: 'a word' }] }),
+    )
     await advance(2_000)
     await endAtLearner(stage, RUN)
     await advance(2_000)
@@ -311,7 +313,9 @@ describe('what is wrong is seen before anything is uploaded', () => {
     const fail = async () => {
       throw new MillraceError('E_EXPERIMENT', 'as the test asked')
     }
-    expect((await refused({ options: { set: { 'rollouts.shard': '4' } } }))?.message).toMatch(/rollouts has no field 'shard'/)
+    expect((await refused({ options: { set: { 'rollouts.shard': '4' } } }))?.message).toMatch(
+      /rollouts has no field 'shard'/,
+    )
     expect((await refused({ parts: { check: fail } }))?.message).toBe('as the test asked')
     expect((await refused({ parts: { bundleForLearner: fail } }))?.message).toBe('as the test asked')
   })
