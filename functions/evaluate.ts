@@ -1,3 +1,5 @@
+// What is wrong with it shows when the function starts, not with a request.
+import 'onnxruntime-node'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { type Clock, type ObjectStore, s3Client, s3ObjectStore, systemClock } from '../shared/cloud/index.ts'
 import { MillraceError } from '../shared/errors.ts'

@@ -1,3 +1,5 @@
+// The policy is run by it. Loaded with the handler, what is wrong with it shows when the function starts, before there is a lease.
+import 'onnxruntime-node'
 import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
 import { parseLease } from '../shared/protocol/lease.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
@@ -14,6 +16,8 @@ const clients = { s3: s3Client(), sqs: sqsClient() }
 const elsewhere = new Map<string, typeof clients>()
 const worker = new RolloutWorker()
 let warm = false
+/** Since the process began. */
+const loadMs = performance.now()
 
 /**
  * The rollout function: steps envs with the newest policy and sends fragments until its lease is over. A thin adapter: the
@@ -38,6 +42,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
     sender: new FragmentSender(lease, { store, queue }),
     signal: new AbortController().signal,
     coldStart,
+    ...(coldStart ? { loadMs } : {}),
   })
 }
 

@@ -76,6 +76,21 @@ export type Lease = z.infer<typeof Lease>
 export const LeaseEnd = z.enum(['fragments', 'deadline', 'stopped', 'heartbeat', 'error'])
 export type LeaseEnd = z.infer<typeof LeaseEnd>
 
+/** Parts of a cold start in their order, each without the one before; ms. */
+export const StartParts = z.strictObject({
+  /** From a new process to a handler that can be called: Node.js, the runtime, the bundle, onnxruntime. */
+  loadMs: z.number().min(0),
+  /** The envs, and the code of those that the experiment brings. */
+  envMs: z.number().min(0),
+  /** Until the manifest was read. */
+  manifestMs: z.number().min(0),
+  /** The policy's model and its session. */
+  policyMs: z.number().min(0),
+  /** Stepping the first fragment. */
+  fragmentMs: z.number().min(0),
+})
+export type StartParts = z.infer<typeof StartParts>
+
 /** What a function answers, and sends through the queue as its last message. */
 export const LeaseReport = z.strictObject({
   run: z.string().min(1),
@@ -89,6 +104,8 @@ export const LeaseReport = z.strictObject({
   steppingMs: z.number().min(0),
   waitingMs: z.number().min(0),
   coldStart: z.boolean(),
+  /** What a cold start was made of, up to the first fragment; ms. */
+  start: StartParts.optional(),
   /** S3 requests by price class, and SQS requests in 64 KB chunks: what the lease cost beside its milliseconds. */
   requests: z.strictObject({ s3Put: requests, s3Get: requests, sqs: requests }),
   error: z.strictObject({ code: z.string(), message: z.string() }).optional(),

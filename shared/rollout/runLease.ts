@@ -1,6 +1,6 @@
 import type { BatchQueue, Clock, ObjectStore } from '../cloud/ports.ts'
 import { isMillraceError } from '../errors.ts'
-import type { Lease, LeaseEnd, LeaseReport } from '../protocol/lease.ts'
+import type { Lease, LeaseEnd, LeaseReport, StartParts } from '../protocol/lease.ts'
 import type { Manifest } from '../protocol/manifest.ts'
 import { ManifestWatch } from './manifestWatch.ts'
 import { Pace } from './pace.ts'
@@ -30,6 +30,8 @@ export interface LeaseJob {
   readonly sender: FragmentSender
   readonly signal: AbortSignal
   readonly coldStart: boolean
+  /** In a cold start: how long it took until there was a handler. The parts of the start are in the report then. */
+  readonly loadMs?: number
 }
 
 /**
@@ -45,10 +47,11 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
   const watch = new ManifestWatch(ports.store, ports.clock, { run: lease.run, pollMs: lease.manifestPollMs })
   const sends = new Sender(lease.maxSendsInFlight)
+  const start: Progress['start'] = {}
   let end: LeaseEnd = 'error'
   let error: LeaseReport['error']
   try {
-    end = await work(job, { watch, sends, tally })
+    end = await work(job, { watch, sends, tally, start })
     await sends.drain()
   } catch (cause) {
     end = 'error'
@@ -65,6 +68,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     ...tally,
     totalMs: ports.clock.now() - startedAt,
     coldStart: job.coldStart,
+    ...(job.loadMs !== undefined && isWhole(start) ? { start: { loadMs: job.loadMs, ...start } } : {}),
     requests: {
       s3Put: sender.requests.s3Put,
       s3Get: watch.requests + job.worker.policyReads - readsBefore,
@@ -82,9 +86,16 @@ interface Progress {
   readonly sends: Sender
   /** Fragments and env steps that were sent. */
   readonly tally: { fragments: number; envSteps: number; steppingMs: number; waitingMs: number }
+  /** How long each thing took that a lease does first. */
+  readonly start: Partial<FirstParts>
 }
 
-async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<LeaseEnd> {
+type FirstParts = Omit<StartParts, 'loadMs'>
+
+/** True once the first fragment is made, the last of the parts. */
+const isWhole = (start: Partial<FirstParts>): start is FirstParts => start.fragmentMs !== undefined
+
+async function work(job: LeaseJob, { watch, sends, tally, start }: Progress): Promise<LeaseEnd> {
   const { lease, ports, worker, sender, signal } = job
   const lastMs = lease.deadline - MARGIN_MS
   const pace = new Pace(lease)
@@ -93,10 +104,13 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
     if (ports.clock.now() >= lastMs) return 'deadline'
     return ports.clock.now() > watch.latest.heartbeatUntil ? 'heartbeat' : undefined
   }
+  const begunAt = performance.now()
   await job.prepare()
+  start.envMs = performance.now() - begunAt
   if (!(await watch.appears(Math.min(lastMs, ports.clock.now() + FIRST_MANIFEST_MS), signal))) {
     return signal.aborted ? 'stopped' : ports.clock.now() >= lastMs ? 'deadline' : 'heartbeat'
   }
+  start.manifestMs = performance.now() - begunAt - start.envMs
   for (let made = 0; made < lease.maxFragments;) {
     const why = ended()
     if (why) return why
@@ -111,12 +125,16 @@ async function work(job: LeaseJob, { watch, sends, tally }: Progress): Promise<L
       if (!came) pace.insist()
       continue
     }
+    const policyFrom = performance.now()
     await worker.usePolicy(watch.latest, version)
+    start.policyMs ??= performance.now() - policyFrom
     // Where the next fragment has to wait, it will look then.
     if (pace.version(sequence + 1, watch.latest) !== undefined) watch.glance()
     const from = performance.now()
     const fragment = await worker.collect(sequence)
-    tally.steppingMs += performance.now() - from
+    const steppedMs = performance.now() - from
+    start.fragmentMs ??= steppedMs
+    tally.steppingMs += steppedMs
     made++
     await sends.start(async () => {
       try {

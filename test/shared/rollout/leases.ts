@@ -89,6 +89,7 @@ export interface World {
   readonly worker?: RolloutWorker
   readonly source?: EnvSource
   readonly signal?: AbortSignal
+  readonly loadMs?: number
 }
 
 /** Works on a lease as the handler does, with fakes for the cloud. */
@@ -102,6 +103,7 @@ export function work(lease: Lease, world: World): Promise<LeaseReport> {
     sender: new FragmentSender(lease, { store, queue }),
     signal: world.signal ?? new AbortController().signal,
     coldStart: true,
+    ...(world.loadMs === undefined ? {} : { loadMs: world.loadMs }),
   })
 }
 

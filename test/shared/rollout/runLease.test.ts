@@ -61,6 +61,21 @@ test('a lease ends after its fragments, numbered from its first sequence on; the
   expect(report.totalMs).toBeGreaterThanOrEqual(0)
 })
 
+test('a cold start tells its parts once there is a fragment; a warm one, or one that never came so far, tells none', async () => {
+  const [store, queue] = [memoryStore(), memoryQueue()]
+  await publish(store)
+  const cold = await work(leaseOf(), { store, queue, loadMs: 120 })
+  expect(Object.keys(cold.start ?? {})).toEqual(['loadMs', 'envMs', 'manifestMs', 'policyMs', 'fragmentMs'])
+  expect(cold.start?.loadMs).toBe(120)
+  const { loadMs: _, ...inLease } = cold.start!
+  const sum = Object.values(inLease).reduce((a, b) => a + b, 0)
+  // The clock of the report counts whole milliseconds.
+  expect(sum).toBeLessThanOrEqual(cold.totalMs + 1)
+  expect((await work(leaseOf(), { store, queue })).start).toBeUndefined()
+  await publish(store, {}, { stop: true })
+  expect((await work(leaseOf(), { store, queue, loadMs: 120 })).start).toBeUndefined()
+})
+
 test('a lease ends before its deadline, so that sends and report still fit', async () => {
   const clock = virtualClock()
   const [store, queue] = [memoryStore(), memoryQueue({ clock })]
