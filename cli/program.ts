@@ -136,6 +136,7 @@ Examples:
   millrace train my.ts --seed 3 --set rollouts.shards=4
   millrace evaluate runs/cartpole-20261121-090000-1  mean return over 100 fresh episodes
   millrace graph my.ts --format mermaid              the plan as a drawing
+  millrace run my.ts --stage demo                    train it on AWS, on a stage that millrace deploy made
 
 Exit status: 0 done; 1 error; 2 a limit came before the goal; 64 wrong command line; 130 Ctrl-C.`
 

@@ -16,6 +16,15 @@ async function run(line: string, changes: Partial<Commands> = {}) {
     evaluate: called('evaluate', 0),
     graph: called('graph', 0),
     cloud: called('cloud', 0),
+    init: called('init', 0),
+    deploy: called('deploy', 0),
+    run: called('run', 2),
+    status: called('status', 0),
+    logs: called('logs', 0),
+    stop: called('stop', 0),
+    remove: called('remove', 0),
+    doctor: called('doctor', 1),
+    learner: called('learner', 0),
     ...changes,
   }
   const host = new FakeHost('/work')
@@ -56,16 +65,65 @@ describe('the command line', () => {
     expect((await run('cloud --port 0 --folder f')).calls).toEqual([['cloud', { port: 0, folder: 'f' }]])
   })
 
+  test('run takes what train takes and a stage, and can leave the run alone', async () => {
+    const { calls, exitCode } = await run('run my.ts --stage demo --seed 3 --out out --set a=1 b=2 --detach --quiet')
+    const options = {
+      file: 'my.ts',
+      stage: 'demo',
+      seed: 3,
+      out: 'out',
+      set: { a: '1', b: '2' },
+      detach: true,
+      quiet: true,
+    }
+    expect(calls).toEqual([['run', options]])
+    expect(exitCode).toBe(2)
+  })
+
   test.each([
-    ['', /a command is missing; there are train, evaluate, graph, cloud/],
+    ['run my.ts --stage demo', 'run', { file: 'my.ts', stage: 'demo', set: {}, detach: false, quiet: false }],
+    ['status --stage demo', 'status', { stage: 'demo', follow: false, json: false }],
+    [
+      'status --stage demo a --follow --out x',
+      'status',
+      { stage: 'demo', run: 'a', follow: true, json: false, out: 'x' },
+    ],
+    ['logs --stage demo', 'logs', { stage: 'demo', of: 'all', sinceMs: 600_000, follow: false }],
+    [
+      'logs --stage demo --of learner --since 1.5h --follow',
+      'logs',
+      { stage: 'demo', of: 'learner', sinceMs: 5_400_000, follow: true },
+    ],
+    ['stop --stage demo', 'stop', { stage: 'demo', now: false }],
+    ['stop --stage demo a --now', 'stop', { stage: 'demo', run: 'a', now: true }],
+    ['evaluate a --stage demo', 'evaluate', { folder: 'a', stage: 'demo', episodes: 100, seed: 0, stochastic: false }],
+    ['deploy --stage demo', 'deploy', { stage: 'demo' }],
+    ['remove --stage demo', 'remove', { stage: 'demo' }],
+    ['doctor --stage demo --json', 'doctor', { stage: 'demo', json: true, deadMan: false }],
+    ['init my-experiment', 'init', { folder: 'my-experiment' }],
+    ['init my-experiment --millrace file:x', 'init', { folder: 'my-experiment', millrace: 'file:x' }],
+    ['learner --stage demo --once', 'learner', { stage: 'demo', once: true }],
+    ['learner --parameter /millrace/a/b', 'learner', { parameter: '/millrace/a/b', once: false }],
+  ])('`millrace %s` reaches its command as data', async (line, name, options) => {
+    expect((await run(line)).calls).toEqual([[name, options]])
+  })
+
+  test.each([
+    [
+      '',
+      /a command is missing; there are train, evaluate, graph, cloud, init, deploy, run, status, logs, stop, remove, doctor, learner/,
+    ],
     ['trai my.ts', /unknown command 'trai'; did you mean 'train'\?/],
-    ['nothing', /unknown command 'nothing'; there are train, evaluate, graph, cloud/],
+    [
+      'nothing',
+      /unknown command 'nothing'; there are train, evaluate, graph, cloud, init, deploy, run, status, logs, stop, remove, doctor, learner/,
+    ],
     ['train my.ts --sed 3', /unknown option '--sed'; did you mean '--seed'\?/],
     ['train my.ts --seeed=3', /unknown option '--seeed=3'; did you mean '--seed'\?/],
     ['train my.ts --quite', /unknown option '--quite'; did you mean '--quiet'\?/],
     [
       'evaluate runs/a --zzzzzzzz',
-      /unknown option '--zzzzzzzz'; there are --debug, --episodes, --seed, --stochastic, --help/,
+      /unknown option '--zzzzzzzz'; there are --debug, --stage, --episodes, --seed, --stochastic, --help/,
     ],
     ['train', /missing required argument 'experiment'/],
     ['train my.ts --seed', /option '--seed <n>' argument missing/],
@@ -77,6 +135,14 @@ describe('the command line', () => {
     ['evaluate a --episodes 0', /expected a whole number from 1 to 1,000,000/],
     ['graph my.ts --format mermai', /expected text, mermaid, json; did you mean 'mermaid'\?/],
     ['cloud --port 70000', /expected a port, 0 to 65535/],
+    ['run my.ts', /required option '--stage <name>' not specified/],
+    ['run --stage demo', /missing required argument 'experiment'/],
+    ['run my.ts --stage Demo', /'Demo' is invalid\. expected 1 to 24 small letters, digits and hyphens/],
+    ['evaluate a --stage x_y', /expected 1 to 24 small letters/],
+    ['logs --stage demo --of learnr', /expected all, learner, rollout, evaluate; did you mean 'learner'\?/],
+    ['logs --stage demo --since 5', /expected a time such as 30s, 10m, 2h or 1d/],
+    ['stop --stage demo a b', /too many arguments/],
+    ['status --stage demo --folow', /unknown option '--folow'; did you mean '--follow'\?/],
   ])('`millrace %s` is refused in one sentence, with status 64', async (line, sentence) => {
     const { calls, exitCode, err } = await run(line)
     expect(err).toMatch(sentence)
