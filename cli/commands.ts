@@ -1,8 +1,10 @@
 import type { Commands } from './program.ts'
+import { projectCommands } from './project/commands.ts'
 import { stageUse } from './stage/commands.ts'
 
 /** The real commands with the real world behind them, each imported when it is asked for. */
 export const commands: Commands = {
+  ...projectCommands,
   ...stageUse,
 
   async train(options, host) {
@@ -72,45 +74,5 @@ export const commands: Commands = {
       settings: async (cwd) => (hasProject(cwd) ? await loadSettings(cwd) : undefined),
       defaults: (app) => settings({ app, region: 'us-east-1' }),
     })
-  },
-
-  async init(options, host) {
-    const { initCommand } = await import('./commands/init.ts')
-    return await initCommand(options, host)
-  },
-
-  async deploy(options, host) {
-    const [{ deployCommand }, { findProject, loadSettings }, { awsPreflightPorts }, { runSst }, { findStage }, own] =
-      await Promise.all([
-        import('./commands/deploy.ts'),
-        import('./loadSettings.ts'),
-        import('./preflight/awsPorts.ts'),
-        import('./project/sst.ts'),
-        import('../shared/cloud/control/index.ts'),
-        import('./load/libraryEntries.ts').then(({ packageManifest }) => packageManifest()),
-      ])
-    const versions = { millrace: own.version, sst: own.devDependencies['sst'] ?? '' }
-    const parts = { findProject, loadSettings, preflightPorts: awsPreflightPorts, runSst, findStage, versions }
-    return await deployCommand(options, host, parts)
-  },
-
-  async remove(options, host) {
-    const [
-      { removeCommand },
-      { findProject, loadSettings },
-      { openStage },
-      { runSst },
-      { listStages },
-      { systemClock },
-    ] = await Promise.all([
-      import('./commands/remove.ts'),
-      import('./loadSettings.ts'),
-      import('./stage/openStage.ts'),
-      import('./project/sst.ts'),
-      import('../shared/cloud/control/index.ts'),
-      import('../shared/cloud/clock.ts'),
-    ])
-    const parts = { findProject, loadSettings, openStage, runSst, listStages, clock: systemClock }
-    return await removeCommand(options, host, parts)
   },
 }

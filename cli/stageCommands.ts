@@ -91,6 +91,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
 
   onStage('doctor', 'check a deployed stage, item by item')
     .option('--json', 'as data', false)
+    .option('--dead-man', 'let the dead-man strike as well, which takes minutes', false)
     .action(async (options: DoctorOptions) => {
       done(await commands.doctor(options, host))
     })

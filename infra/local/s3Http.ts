@@ -5,6 +5,7 @@ import type { S3 } from './s3.ts'
 import { bucketOperations } from './s3HttpBuckets.ts'
 import { objectOperations } from './s3HttpObjects.ts'
 import { Multipart } from './s3Multipart.ts'
+import { publicAccessOperations } from './s3PublicAccess.ts'
 import { routeS3, type S3Call } from './s3Route.ts'
 import type { S3Operation } from './s3Wire.ts'
 import { element, XML_HEAD } from './xml.ts'
@@ -12,7 +13,11 @@ import { element, XML_HEAD } from './xml.ts'
 /** S3's REST protocol in front of the core. Signatures are not looked at. */
 export function s3Front(s3: S3): Front<S3Call> {
   const operations = new Map<string, S3Operation>(
-    Object.entries({ ...bucketOperations(s3), ...objectOperations(s3, new Multipart(s3)) }),
+    Object.entries({
+      ...bucketOperations(s3),
+      ...publicAccessOperations(s3),
+      ...objectOperations(s3, new Multipart(s3)),
+    }),
   )
   return {
     service: () => 's3',

@@ -76,12 +76,15 @@ const ROUTES: Readonly<Record<string, Readonly<Record<string, Rule>>>> = {
     GET: (query) => (plain(query) ? 'ListBuckets' : undefined),
   },
   bucket: {
-    PUT: (query) => (plain(query) ? 'CreateBucket' : undefined),
+    PUT: (query) =>
+      query.has('publicAccessBlock') ? 'PutPublicAccessBlock' : plain(query) ? 'CreateBucket' : undefined,
     HEAD: (query) => (plain(query) ? 'HeadBucket' : undefined),
-    DELETE: (query) => (plain(query) ? 'DeleteBucket' : undefined),
+    DELETE: (query) =>
+      query.has('publicAccessBlock') ? 'DeletePublicAccessBlock' : plain(query) ? 'DeleteBucket' : undefined,
     GET: (query) => {
       if (query.get('list-type') === '2') return 'ListObjectsV2'
       if (query.has('location')) return 'GetBucketLocation'
+      if (query.has('publicAccessBlock')) return 'GetPublicAccessBlock'
       return [...query.keys()].every((name) => LISTING.includes(name)) ? 'ListObjects' : undefined
     },
     POST: (query) => (query.has('delete') ? 'DeleteObjects' : undefined),

@@ -35,6 +35,8 @@ export const keys = {
   listedRuns: 'stage/runs/',
   /** Which learner serves the stage. */
   claim: 'stage/learner.json',
+  /** `millrace doctor` is at work; it alone writes it, with the rights of whoever deployed. */
+  doctor: 'stage/doctor.json',
 } as const
 
 /** The run that a key under `keys.listedRuns` lists. */

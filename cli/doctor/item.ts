@@ -1,0 +1,69 @@
+import { isMillraceError } from '../../shared/errors.ts'
+import type { Patient } from './patient.ts'
+
+/** One line of the checklist. */
+export interface Item {
+  readonly name: string
+  /** What has to be seen for it to pass. */
+  readonly pass: string
+  /** What to do when it fails. */
+  readonly advice: string
+  /** Items without which this one says nothing: it is left out when one of them did not pass. */
+  readonly needs?: readonly string[]
+  /** Looks; what it throws is a failure with that sentence. */
+  look(patient: Patient): Promise<Seen>
+}
+
+export interface Seen {
+  readonly result: 'passed' | 'failed' | 'skipped'
+  /** What was seen, or why it was left out. */
+  readonly saw: string
+}
+
+export interface Outcome extends Seen {
+  readonly name: string
+  readonly pass: string
+  readonly ms: number
+  /** Only of a failure. */
+  readonly advice?: string
+}
+
+export const passed = (saw: string): Seen => ({ result: 'passed', saw })
+export const failed = (saw: string): Seen => ({ result: 'failed', saw })
+export const skipped = (saw: string): Seen => ({ result: 'skipped', saw })
+
+/** Goes through the items in order; an aborted patient leaves out the rest. */
+export async function goThrough(
+  items: readonly Item[],
+  patient: Patient,
+  onOutcome: (outcome: Outcome) => void,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = []
+  const well = new Set<string>()
+  for (const item of items) {
+    const { name, pass, advice, needs = [] } = item
+    const startedAt = performance.now()
+    const lacking = needs.find((need) => !well.has(need))
+    const seen = patient.signal.aborted
+      ? skipped('interrupted')
+      : lacking === undefined
+        ? await lookSafely(item, patient)
+        : skipped(`it needs '${lacking}'`)
+    if (seen.result === 'passed') well.add(name)
+    const ms = Math.round(performance.now() - startedAt)
+    const outcome = { name, pass, ...seen, ms, ...(seen.result === 'failed' && { advice }) }
+    outcomes.push(outcome)
+    onOutcome(outcome)
+  }
+  return outcomes
+}
+
+async function lookSafely(item: Item, patient: Patient): Promise<Seen> {
+  try {
+    return await item.look(patient)
+  } catch (error) {
+    if (patient.signal.aborted) return skipped('interrupted')
+    if (isMillraceError(error)) return failed(`${error.code}: ${error.message}`)
+    return failed(String(error))
+  }
+}

@@ -1,0 +1,119 @@
+import { sha256Hex } from '../../../shared/batch/hash.ts'
+import { openFragment } from '../../../shared/batch/index.ts'
+import { isMillraceError } from '../../../shared/errors.ts'
+import { type EvaluationRequest, EvaluationResult } from '../../../shared/protocol/evaluation.ts'
+import { keys } from '../../../shared/protocol/keys.ts'
+import type { LeaseReport } from '../../../shared/protocol/lease.ts'
+import { parseMessage } from '../../../shared/protocol/message.ts'
+import { type Item, type Seen, failed, passed } from '../item.ts'
+import { type Patient, within } from '../patient.ts'
+import { probeLease, probePolicy, publishProbe } from '../probe.ts'
+
+const FIRST = 'rollout function: first call'
+const LOGS = (stage: string, of: string) => `millrace logs --stage ${stage} --of ${of} --since 10m shows what it wrote`
+
+export function functionItems({ stage }: { readonly stage: string }): readonly Item[] {
+  return [
+    {
+      name: FIRST,
+      pass: 'a lease of one fragment, invoked asynchronously, gives a fragment and its report within a minute',
+      advice: LOGS(stage, 'rollout'),
+      look: async (patient) => await oneLease(patient, 'first'),
+    },
+    {
+      name: 'rollout function: warm call',
+      pass: 'the second lease finds the function warm, and is faster',
+      advice: 'run the doctor again; if it stays, the function ends after every call, see its log',
+      needs: [FIRST],
+      look: async (patient) => await oneLease(patient, 'second'),
+    },
+    {
+      name: 'evaluate function',
+      pass: 'it plays one episode and answers with its return',
+      advice: LOGS(stage, 'evaluate'),
+      needs: [FIRST],
+      look: async (patient) => {
+        const { evaluateFunction } = patient.stage.description
+        const answer = EvaluationResult.parse(await patient.invoke(evaluateFunction, evaluation(patient)))
+        const [episode] = answer.episodes
+        return episode ? passed(`a return of ${episode.return} in ${episode.length} steps`) : failed('no episode')
+      },
+    },
+  ]
+}
+
+async function oneLease(patient: Patient, which: 'first' | 'second'): Promise<Seen> {
+  const { stage, clock, limits } = patient
+  const { concurrency, description } = stage
+  if ((await concurrency.get()) === 0) await concurrency.set(description.concurrency) // as a learner does before a run
+  const { spec } = await publishProbe(patient)
+  const lease = `${patient.name}-${which}`
+  const startedAt = clock.now()
+  const payload = new TextEncoder().encode(JSON.stringify(probeLease(patient, spec, lease)))
+  const invoked = await within(limits.functions, patient, async () => {
+    const { kind } = await patient.rollout.invoke(payload)
+    return kind === 'accepted' ? true : undefined
+  })
+  if (!invoked) return failed(`throttled for ${limits.functions / 1000} s`)
+  const arrived = await receive(patient, lease)
+  if ('problem' in arrived) return failed(arrived.problem)
+  const { report, fragmentAt } = arrived
+  patient.bill.lease(report)
+  const saw = `a fragment of ${report.envSteps} env steps after ${fragmentAt - startedAt} ms, its report says ${Math.round(report.totalMs)} ms, ${report.coldStart ? 'cold' : 'warm'}`
+  return which === 'second' && report.coldStart ? failed(saw) : passed(saw)
+}
+
+type Arrived = { readonly report: LeaseReport; readonly fragmentAt: number } | { readonly problem: string }
+
+/** The fragment and the report of a lease, or why there is none. Messages of runs that are over are left to whoever learns next. */
+async function receive(patient: Patient, lease: string): Promise<Arrived> {
+  const { queue, clock, signal, limits } = patient
+  let fragmentAt: number | undefined
+  let report: LeaseReport | undefined
+  const arrived = await within(
+    limits.functions,
+    patient,
+    async (): Promise<Arrived | undefined> => {
+      for (const message of await queue.receive({ max: 10, waitMs: 2000, signal })) {
+        const content = ours(message.body, lease)
+        if (!content) continue
+        await queue.delete([message])
+        if (content.kind === 'invocationFailed') return { problem: content.reason }
+        if (content.kind === 'leaseEnd') report = content.report
+        else {
+          await openFragment(content, patient.stage.store, signal)
+          fragmentAt = clock.now()
+        }
+        if (report?.error) return { problem: `${report.error.code}: ${report.error.message}` }
+      }
+      return report && fragmentAt !== undefined ? { report, fragmentAt } : undefined
+    },
+    0,
+  )
+  const lacking = fragmentAt === undefined ? 'no fragment' : 'a fragment, but no report'
+  return arrived ?? { problem: `${lacking} within ${limits.functions / 1000} s` }
+}
+
+function ours(body: string, lease: string) {
+  try {
+    const message = parseMessage(body)
+    const of = message.kind === 'leaseEnd' ? message.report.lease : message.lease
+    return of === lease ? message : undefined
+  } catch (error) {
+    if (isMillraceError(error, 'E_MESSAGE')) return undefined
+    throw error
+  }
+}
+
+function evaluation({ stage, name }: Patient): EvaluationRequest {
+  const { model, spec } = probePolicy()
+  return {
+    format: 1,
+    bucket: stage.description.bucket,
+    policy: { key: keys.policy(name, 0), sha256: sha256Hex(model), spec },
+    env: { id: 'CartPole-v1', config: {} },
+    episodes: 1,
+    seed: 1,
+    stochastic: false,
+  }
+}

@@ -1,0 +1,66 @@
+import type { StageCommands } from '../stageCommands.ts'
+
+/** The commands around a project's stages, with the real world behind them, each imported when it is asked for. */
+export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' | 'doctor'> = {
+  async init(options, host) {
+    const { initCommand } = await import('../commands/init.ts')
+    return await initCommand(options, host)
+  },
+
+  async deploy(options, host) {
+    const [{ deployCommand }, { awsPreflightPorts }, { findStage }, { packageManifest }, world] = await Promise.all([
+      import('../commands/deploy.ts'),
+      import('../preflight/awsPorts.ts'),
+      import('../../shared/cloud/control/index.ts'),
+      import('../load/libraryEntries.ts'),
+      projectWorld(),
+    ])
+    const { version, devDependencies } = packageManifest()
+    const versions = { millrace: version, sst: devDependencies['sst'] ?? '' }
+    return await deployCommand(options, host, { ...world, preflightPorts: awsPreflightPorts, findStage, versions })
+  },
+
+  async remove(options, host) {
+    const [{ removeCommand }, { listStages }, world] = await Promise.all([
+      import('../commands/remove.ts'),
+      import('../../shared/cloud/control/index.ts'),
+      projectWorld(),
+    ])
+    return await removeCommand(options, host, { ...world, listStages })
+  },
+
+  async doctor(options, host) {
+    const [
+      { doctorCommand },
+      { awsPatient },
+      { bundleForLearner },
+      { findExperimentFile },
+      { packageManifest },
+      world,
+    ] = await Promise.all([
+      import('../commands/doctor.ts'),
+      import('../doctor/awsPorts.ts'),
+      import('../load/bundle.ts'),
+      import('../load/findFile.ts'),
+      import('../load/libraryEntries.ts'),
+      projectWorld(),
+    ])
+    return await doctorCommand(options, host, {
+      ...world,
+      aws: awsPatient,
+      millrace: packageManifest().version,
+      learnerModule: () => bundleForLearner(findExperimentFile('cartpole', host.cwd)),
+      suffix: () => crypto.randomUUID().slice(0, 8),
+    })
+  },
+}
+
+async function projectWorld() {
+  const [{ findProject, loadSettings }, { openStage }, { runSst }, { systemClock }] = await Promise.all([
+    import('../loadSettings.ts'),
+    import('../stage/openStage.ts'),
+    import('./sst.ts'),
+    import('../../shared/cloud/clock.ts'),
+  ])
+  return { findProject, loadSettings, openStage, runSst, clock: systemClock }
+}
