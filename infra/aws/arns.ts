@@ -13,6 +13,7 @@ export function stageArns({ partition, account, bucket, ...id }: StagePlace) {
   const names = stageNames(id)
   const arn = (service: string, rest: string) => `arn:${partition}:${service}:${id.region}:${account}:${rest}`
   return {
+    partition,
     account,
     bucket: `arn:${partition}:s3:::${bucket}`,
     queue: arn('sqs', names.queue),
@@ -25,7 +26,11 @@ export function stageArns({ partition, account, bucket, ...id }: StagePlace) {
     scheduleGroup: arn('scheduler', `schedule-group/${names.scheduleGroup}`),
     schedules: arn('scheduler', `schedule/${names.scheduleGroup}/*`),
     schedulerRole: `arn:${partition}:iam::${account}:role/${names.roles.scheduler}`,
+    fallbackRule: arn('events', `rule/${names.fallback}`),
     fallbackMachine: arn('states', `stateMachine:${names.fallback}`),
+    /** Every alarm of the stage. */
+    alarms: arn('cloudwatch', `alarm:${names.prefix}-*`),
+    topic: arn('sns', names.topic),
     parameter: arn('ssm', `parameter${names.parameter}`),
     /** The parameters of all the app's stages. */
     parameters: arn('ssm', `parameter/millrace/${id.app}/*`),

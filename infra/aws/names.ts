@@ -26,7 +26,7 @@ export function stageNames({ app, stage, region }: StageId) {
   }
   const prefix = `${app}-${stage}`
   const mark = createHash('sha256').update(region).digest('hex').slice(0, 4)
-  const role = (of: 'learner' | 'execution' | 'scheduler' | 'fallback') => `${prefix}-${of}-${mark}`
+  const role = (of: 'learner' | 'execution' | 'scheduler' | 'fallback' | 'events') => `${prefix}-${of}-${mark}`
   return {
     prefix,
     rolloutFunction: `${prefix}-rollout`,
@@ -39,6 +39,9 @@ export function stageNames({ app, stage, region }: StageId) {
     cluster: prefix,
     /** Sets the group to buy on demand, and back. */
     fallback: `${prefix}-on-demand`,
+    /** Tells the address of the budget of an alarm. */
+    topic: `${prefix}-alarms`,
+    budget: `${prefix}-month`,
     scheduleGroup: prefix,
     schedules: { functions: `${prefix}-functions-off`, learner: `${prefix}-learner-off` },
     parameter: stageParameter(app, stage),
@@ -52,6 +55,7 @@ export function stageNames({ app, stage, region }: StageId) {
       execution: role('execution'),
       scheduler: role('scheduler'),
       fallback: role('fallback'),
+      events: role('events'),
     },
   } as const
 }

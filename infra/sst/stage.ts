@@ -1,3 +1,4 @@
+import { MillraceError } from '../../shared/errors.ts'
 import { type StageArns, stageArns } from '../aws/arns.ts'
 import { type StageNames, stageNames } from '../aws/names.ts'
 import type { StageSettings } from '../aws/settings.ts'
@@ -11,7 +12,14 @@ export interface Stage {
   readonly parent: $util.ComponentResource
 }
 
+/** @throws MillraceError E_SETTINGS when the settings are of another app than SST's, or the stage's name does not fit */
 export function stageOf(name: string, settings: StageSettings, parent: $util.ComponentResource): Stage {
+  if (settings.app !== $app.name) {
+    throw new MillraceError(
+      'E_SETTINGS',
+      `the settings are of app '${settings.app}', sst.config.ts names '${$app.name}'`,
+    )
+  }
   const names = stageNames({ app: settings.app, stage: $app.stage, region: settings.region })
   return { name, settings, names, parent }
 }

@@ -2,6 +2,7 @@
 export { evaluatePermissions, rolloutPermissions } from './functions.ts'
 export { learnerPermissions } from './learner.ts'
 export { peoplePermissions } from './people.ts'
+export { fallbackEventsPermissions, fallbackEventsTrust, fallbackPermissions, fallbackTrust } from './fallback.ts'
 export {
   executionPermissions,
   imagePermissions,
