@@ -59,8 +59,18 @@ async function oneLease(patient: Patient, which: 'first' | 'second'): Promise<Se
   if ('problem' in arrived) return failed(arrived.problem)
   const { report, fragmentAt } = arrived
   patient.bill.lease(report)
-  const saw = `a fragment of ${report.envSteps} env steps after ${fragmentAt - startedAt} ms, its report says ${Math.round(report.totalMs)} ms, ${report.coldStart ? 'cold' : 'warm'}`
+  const own = `its report says ${Math.round(report.totalMs)} ms, ${report.coldStart ? `cold${startParts(report)}` : 'warm'}`
+  const saw = `a fragment of ${report.envSteps} env steps after ${fragmentAt - startedAt} ms; ${own}`
   return which === 'second' && report.coldStart ? failed(saw) : passed(saw)
+}
+
+function startParts({ start }: LeaseReport): string {
+  if (!start) return ''
+  const { loadMs, envMs, manifestMs, policyMs, fragmentMs } = start
+  const parts = { load: loadMs, env: envMs, manifest: manifestMs, policy: policyMs, fragment: fragmentMs }
+  return ` (${Object.entries(parts)
+    .map(([name, ms]) => `${name} ${Math.round(ms)}`)
+    .join(', ')} ms)`
 }
 
 type Arrived = { readonly report: LeaseReport; readonly fragmentAt: number } | { readonly problem: string }
