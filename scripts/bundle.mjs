@@ -12,7 +12,7 @@ const common = {
   sourcemap: true,
   minifySyntax: true,
   minifyWhitespace: true,
-  external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents'],
+  external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', '@pulumi/*', 'fsevents'],
   banner: {
     js: "import{createRequire as __millraceRequire}from'node:module';const require=__millraceRequire(import.meta.url);",
   },
@@ -26,6 +26,8 @@ const library = {
   flow: 'learner/flow/index.ts',
   tensor: 'learner/tensor/index.ts',
   'local-cloud': 'infra/local/index.ts',
+  settings: 'infra/aws/settings.ts',
+  sst: 'infra/sst/index.ts',
   'cli/main': 'cli/main.ts',
 }
 

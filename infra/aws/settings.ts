@@ -24,19 +24,45 @@ const ends = {
   maxHours: z.number().positive().max(720).default(24),
 }
 
+/** Gigabytes that Fargate has for so many vCPUs: least, most, and in steps of. */
+const FARGATE_GB = {
+  1: [2, 8, 1],
+  2: [4, 16, 1],
+  4: [8, 30, 1],
+  8: [16, 60, 4],
+  16: [32, 120, 8],
+} as const
+
+interface FargateSize {
+  readonly vcpu: keyof typeof FARGATE_GB
+  readonly memoryGb: number
+}
+
+function fargateHas({ vcpu, memoryGb }: FargateSize): boolean {
+  const [least, most, step] = FARGATE_GB[vcpu]
+  return memoryGb >= least && memoryGb <= most && memoryGb % step === 0
+}
+
+function fargateSizes({ input }: { readonly input?: unknown }): string {
+  const [least, most, step] = FARGATE_GB[(input as FargateSize).vcpu]
+  return `Fargate gives ${(input as FargateSize).vcpu} vCPU ${least} to ${most} GB in steps of ${step}`
+}
+
 /** What the learner runs on. */
 const LearnerSettings = z.discriminatedUnion('kind', [
   /** A machine of the user's own: `millrace learner --stage name`. Costs nothing on AWS. */
   z.strictObject({ kind: z.literal('anywhere'), ...ends }),
   /** CPU only, a container on Fargate. */
-  z.strictObject({
-    kind: z.literal('fargate'),
-    vcpu: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8), z.literal(16)]).default(4),
-    memoryGb: z.number().int().min(2).max(120).default(8),
-    /** An image in a registry; built from infra/learner.Dockerfile (with Docker, at deploy time) unless given. */
-    image: z.string().min(1).optional(),
-    ...ends,
-  }),
+  z
+    .strictObject({
+      kind: z.literal('fargate'),
+      vcpu: z.union([z.literal(1), z.literal(2), z.literal(4), z.literal(8), z.literal(16)]).default(4),
+      memoryGb: z.number().int().min(2).max(120).default(8),
+      /** An image in a registry; built from infra/learner.Dockerfile (with Docker, at deploy time) unless given. */
+      image: z.string().min(1).optional(),
+      ...ends,
+    })
+    .refine(fargateHas, { error: fargateSizes, path: ['memoryGb'] }),
   /** A group of none or one GPU machine. */
   z.strictObject({
     kind: z.literal('gpu'),
@@ -67,7 +93,10 @@ export const StageSettings = z.strictObject({
   deadManMinutes: z.number().min(2).max(120).default(15),
   /** Days after which the bucket deletes by itself what a run left: batches and policies after 1, checkpoints and results as given. */
   keepDays: z.strictObject({ checkpoints: count.default(14), results: count.default(365) }).prefault({}),
-  /** The second line of defence: AWS mails when the month's bill of this stage passes it. */
+  /**
+   * The second line of defence, hours late: AWS mails when half and when all of it is spent in a month, by everything in the account. The
+   * address is told of alarms too.
+   */
   budget: z.strictObject({ usdPerMonth: z.number().positive(), email: z.email() }).optional(),
 })
 /** What a user writes into millrace.settings.ts. */

@@ -38,6 +38,17 @@ const commands = {
   },
 }
 
+/** Pulumi's mark on a secret. */
+const SECRET = '4dabf18193072939515e22adb298388d'
+
+/** Inputs without the wrapping of secrets. */
+function bare(value) {
+  if (Array.isArray(value)) return value.map(bare)
+  if (typeof value !== 'object' || value === null) return value
+  if (SECRET in value) return bare(value.value)
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, bare(each)]))
+}
+
 async function runProgram(kind) {
   const stack = option('--stack')
   const [, app, stage] = stack.split('/')
@@ -65,7 +76,13 @@ async function runProgram(kind) {
     {
       newResource({ type, name, inputs, custom }) {
         const outputs = outputsOf(type, name, inputs)
-        resources.push({ type, name, custom: custom ?? false, inputs, ...options.get(`${type}::${name}`) })
+        resources.push({
+          type,
+          name,
+          custom: custom ?? false,
+          inputs: bare(inputs),
+          ...options.get(`${type}::${name}`),
+        })
         return { id: custom ? `${name}-id` : undefined, state: outputs }
       },
       call: ({ token, inputs }) => answer(token, inputs),

@@ -11,6 +11,7 @@ const ARNS = {
   'aws:iam/instanceProfile:InstanceProfile': ({ name }) => `arn:aws:iam::${ACCOUNT}:instance-profile/${name}`,
   'aws:cloudwatch/logGroup:LogGroup': ({ name }) => arn('logs', `log-group:${name}`),
   'aws:sns/topic:Topic': ({ name }) => arn('sns', name),
+  'aws:ecr/repository:Repository': ({ name }) => arn('ecr', `repository/${name}`),
   'aws:ecs/cluster:Cluster': ({ name }) => arn('ecs', `cluster/${name}`),
   'aws:ecs/taskDefinition:TaskDefinition': ({ family }) => arn('ecs', `task-definition/${family}:1`),
   'aws:autoscaling/policy:Policy': ({ name }) => arn('autoscaling', `scalingPolicy:*:policyName/${name}`),
@@ -19,6 +20,10 @@ const ARNS = {
 }
 const MORE = {
   'aws:sqs/queue:Queue': ({ name }) => ({ url: `https://sqs.${REGION}.amazonaws.com/${ACCOUNT}/${name}` }),
+  'aws:ecr/repository:Repository': ({ name }) => ({
+    registryId: ACCOUNT,
+    repositoryUrl: `${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com/${name}`,
+  }),
   'aws:ec2/launchTemplate:LaunchTemplate': () => ({ latestVersion: 1 }),
   'random:index/randomBytes:RandomBytes': ({ length }) => ({ base64: Buffer.alloc(length).toString('base64') }),
   'docker-build:index:Image': ({ tags }) => ({ ref: `${tags?.[0]}@sha256:0`, digest: 'sha256:0' }),

@@ -45,8 +45,8 @@ export const evaluatePermissions = (arns: StageArns): readonly Statement[] => [
   {
     sid: 'ReadPolicies',
     actions: ['s3:GetObject'],
-    resources: [`${arns.bucket}/policies/*`, `${arns.bucket}/code/*`, `${arns.bucket}/runs/*/result/*`],
-    reason: 'the policy to play with, of a run that is on or over, and its env',
+    resources: [`${arns.bucket}/policies/*`, `${arns.bucket}/runs/*/result/*`],
+    reason: 'the policy to play with, of a run that is on or over, and the env that is kept with it',
   },
   seeWhatIsMissing(arns),
   writeLog(arns.logs.evaluate),

@@ -9,21 +9,21 @@ export function learnerPermissions(arns: StageArns, kind: LearnerKind): readonly
     {
       sid: 'ReadObjects',
       actions: ['s3:GetObject'],
-      resources: objects('stage/*', 'runs/*', 'code/*', 'checkpoints/*', 'policies/*', 'batches/*'),
+      resources: objects('stage/*', 'runs/*', 'code/*', 'checkpoints/*', 'batches/*'),
       reason:
         'requests and the claim, the state of runs, experiments, checkpoints, and batches too large for a message',
     },
     {
       sid: 'WriteObjects',
       actions: ['s3:PutObject'],
-      resources: objects('stage/learner.json', 'runs/*', 'policies/*', 'checkpoints/*', 'rejected/*'),
-      reason: 'its claim, status and results, policies, checkpoints, and batches that it refused',
+      resources: objects('stage/learner.json', 'runs/*', 'policies/*', 'checkpoints/*'),
+      reason: 'its claim, status and results, policies, and checkpoints',
     },
     {
       sid: 'DeleteObjects',
       actions: ['s3:DeleteObject'],
-      resources: objects('stage/learner.json', 'stage/requests/*', 'policies/*', 'batches/*', 'checkpoints/*'),
-      reason: 'what is done with: its claim and requests, and what only the run needed',
+      resources: objects('stage/requests/*', 'policies/*', 'batches/*', 'checkpoints/*'),
+      reason: 'what is done with: a request, and what only its run needed',
     },
     {
       sid: 'ListObjects',

@@ -32,8 +32,8 @@ export function peoplePermissions(arns: StageArns, kind: LearnerKind): readonly 
     {
       sid: 'TakeBackRequests',
       actions: ['s3:DeleteObject'],
-      resources: objects('stage/requests/*'),
-      reason: 'stop: a run that no learner has taken yet',
+      resources: objects('stage/requests/*', 'stage/runs/*', 'runs/*/status.json'),
+      reason: 'stop: a run that no learner has taken yet; run: one that could not be asked for',
     },
     {
       sid: 'ListRuns',
