@@ -92,7 +92,7 @@ async function pursue(submission: Submission, stage: Stage, context: Context): P
   try {
     woken = await wakeLearner(stage, parts.clock.now())
   } catch (error) {
-    await withdrawRun(stage.store, submission)
+    await withdrawRun(stage.store, submission, error).catch(() => {}) // the first failure is the one to report
     throw error
   }
   if (quiet && detach) host.out.write(`${run}\n`)

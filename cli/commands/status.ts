@@ -50,8 +50,9 @@ export async function statusCommand(options: StatusOptions, host: Host, parts: S
   if (run !== undefined) {
     const { value } = await findRun(stage.store, run)
     const now = clock.now()
-    if (json) print([JSON.stringify({ ...value, lost: isLost(value, now) }, null, 2)])
-    else print(runLines(value, { description, now }, host.out.colors))
+    const requested = new Set(await requestedRuns(stage.store))
+    if (json) print([JSON.stringify({ ...value, ...inWords(value, { requested, now }) }, null, 2)])
+    else print(runLines(value, { description, requested, now }, host.out.colors))
     return EXIT.ok
   }
   const view = await lookAt(stage, clock)
@@ -85,27 +86,30 @@ async function runUnderWay({ store, description: { stage } }: Stage): Promise<Ru
 }
 
 async function lookAt({ store, group, description, deadLetters }: Stage, clock: Clock): Promise<StageView> {
-  const [names, learner, size, letters] = await Promise.all([
+  const [names, requests, learner, size, letters] = await Promise.all([
     listRuns(store),
+    requestedRuns(store),
     livingLearner(store, clock.now()),
     group.size(),
     deadLetters(),
   ])
   const runs = await readStatuses(store, names.slice(0, SHOWN))
   const older = Math.max(0, names.length - SHOWN)
-  return { description, runs, older, learner, group: size, deadLetters: letters, now: clock.now() }
+  const requested = new Set(requests)
+  return { description, runs, older, requested, learner, group: size, deadLetters: letters, now: clock.now() }
 }
 
-function asData({ description, runs, learner, group, deadLetters, now }: StageView) {
+function asData(view: StageView) {
+  const { description, runs, learner, group, deadLetters } = view
   return {
     stage: description.stage,
     learner: { ...group, claim: learner ?? null },
     deadLetters: deadLetters ?? null,
-    runs: runs.map((status) => ({
-      ...status,
-      events: undefined,
-      word: stateWord(status, now),
-      lost: isLost(status, now),
-    })),
+    runs: runs.map((status) => ({ ...status, events: undefined, ...inWords(status, view) })),
   }
 }
+
+const inWords = (status: RunStatus, view: Pick<StageView, 'requested' | 'now'>) => ({
+  word: stateWord(status, view),
+  lost: isLost(status, view.now),
+})

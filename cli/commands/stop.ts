@@ -102,7 +102,7 @@ async function begin(run: string, stopping: Stopping): Promise<'over' | 'asked' 
   if (status?.state !== 'running') {
     const after = await endRun(store, run, { now: clock.now(), only: 'waiting' })
     if (!after || isOver(after)) {
-      say(`took run ${run} back: no learner had begun it`)
+      say(`took run ${run} back: no learner was at it`)
       return 'over'
     }
   }

@@ -1,9 +1,10 @@
+import { encodeRecord } from '../../learner/stage/bucketRecords.ts'
 import type { RunStatus } from '../../learner/stage/records.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import { attemptName, keys } from '../../shared/protocol/keys.ts'
 import { encodeManifest, parseManifest } from '../../shared/protocol/manifest.ts'
-import { type Found, encodeRecord, isOver, readStatus } from './runRecords.ts'
+import { type Found, isOver, readStatus } from './runRecords.ts'
 
 /** A living learner rewrites a manifest many times a second: a conditional write may lose a few times. */
 const TRIES = 20

@@ -28,7 +28,7 @@ export interface Following {
  * when no learner comes, when one falls silent and when another goes on. Asks again for a learner that went away before it took the run.
  *
  * @returns the status of a run that is over; undefined when aborted
- * @throws MillraceError E_RUN when the record is gone or does not fit; E_CREDENTIALS, E_PERMISSION; others when AWS fails for minutes
+ * @throws MillraceError E_RUN when the record is gone or does not fit, or the run was taken back; E_CREDENTIALS, E_PERMISSION; others when AWS fails for minutes
  */
 export async function followRun(run: string, following: Following): Promise<RunStatus | undefined> {
   const { stage, clock, signal, observer } = following
@@ -39,7 +39,7 @@ export async function followRun(run: string, following: Following): Promise<RunS
   const waiting = waitingRoom(run, stage, { clock, note })
   const key = keys.status(run)
   let etag: string | undefined
-  let status: RunStatus | undefined
+  let latest: RunStatus | undefined
   let pollMs = POLL_MS
   while (!signal.aborted) {
     const read = await patiently(
@@ -51,17 +51,16 @@ export async function followRun(run: string, following: Following): Promise<RunS
       throw new MillraceError('E_RUN', `the record of run '${run}' is no longer in the bucket`)
     if (read.kind === 'found') {
       etag = read.etag
-      status = parseRecord(RunStatus, read.body, key)
-      player.play(status)
-      if (isOver(status)) return status
+      latest = parseRecord(RunStatus, read.body, key)
+      player.play(latest)
+      if (isOver(latest)) return latest
     }
-    if (status?.state === 'running') {
-      pollMs = POLL_MS
-      silence.look(status, { changed: read.kind === 'found', now: clock.now() })
-    } else {
-      pollMs = Math.min(SLOWEST_POLL_MS, pollMs * SLOWING)
-      await patiently(() => waiting.look(), patience)
-    }
+    const status = latest
+    const changed = read.kind === 'found'
+    const learning = status?.state === 'running' && !silence.look(status, { changed, now: clock.now() })
+    pollMs = learning ? POLL_MS : Math.min(SLOWEST_POLL_MS, pollMs * SLOWING)
+    if (status && !learning && (await patiently(() => waiting.look(status), patience)) === false)
+      throw new MillraceError('E_RUN', `run '${run}' was taken back: no learner will go on with it`)
     await clock.sleep(pollMs, signal)
   }
   return undefined

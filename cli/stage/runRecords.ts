@@ -1,9 +1,12 @@
 import type { z } from 'zod'
+import { encodeRecord } from '../../learner/stage/bucketRecords.ts'
 import { LearnerClaim, RunStatus } from '../../learner/stage/records.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { issues } from '../../shared/protocol/fields.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+
+export { encodeRecord }
 
 export interface Found<T> {
   readonly value: T
@@ -22,8 +25,6 @@ export function parseRecord<S extends z.ZodType>(schema: S, body: Uint8Array, ke
   if (result.success) return result.data
   throw new MillraceError('E_RUN', `the record ${key} does not fit this version of Millrace: ${issues(result.error)}`)
 }
-
-export const encodeRecord = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 
 /** @throws MillraceError E_RUN, and as the store does */
 export async function readRecord<S extends z.ZodType>(

@@ -4,7 +4,8 @@ import { duration } from '../display/format.ts'
 import { typed } from './stage.ts'
 
 export interface SilenceWatch {
-  look(status: RunStatus, seen: { readonly changed: boolean; readonly now: number }): void
+  /** @returns whether the learner is silent */
+  look(status: RunStatus, seen: { readonly changed: boolean; readonly now: number }): boolean
 }
 
 /**
@@ -21,7 +22,7 @@ export function silenceWatch(stage: StageDescription, note: (level: 'warn', text
         silent = false
       }
       const wordMs = Math.max(1000, (heartbeatUntil ?? at + stage.heartbeatSeconds * 1000) - at)
-      if (silent || now - changedAt <= wordMs) return
+      if (silent || now - changedAt <= wordMs) return silent
       silent = true
       const from = checkpoint ? `from update ${checkpoint.updates}` : 'from the beginning'
       const next =
@@ -29,6 +30,7 @@ export function silenceWatch(stage: StageDescription, note: (level: 'warn', text
           ? `start another, which goes on ${from}: ${typed.learner(stage)}`
           : `another goes on ${from} when it is up`
       note('warn', `no sign of life of the learner for ${duration(now - changedAt)}, its functions have ended; ${next}`)
+      return true
     },
   }
 }

@@ -9,13 +9,12 @@ export function statusPlayer(observer: Following['observer']): { play(status: Ru
   const say = (text: string, level: 'info' | 'warn' = 'info') => observer.onEvent({ level, text })
 
   function changeOfLearner({ state, attempt, learner, checkpoint }: RunStatus): void {
-    if (!before || state !== 'running') return
+    if (!before) return
+    if (state === 'waiting' && before.state === 'running') say('the learner had to end; the run waits for the next one')
+    if (state !== 'running' || (before.state === 'running' && attempt === before.attempt)) return
     const host = learner ? `the learner on ${learner.host}` : 'a learner'
-    if (before.state === 'waiting') say(`${host} took the run`)
-    else if (attempt > before.attempt) {
-      const from = checkpoint ? `goes on from update ${checkpoint.updates}` : 'begins anew: there is no checkpoint yet'
-      say(`attempt ${attempt}: ${host} ${from}`)
-    }
+    const from = checkpoint ? `goes on from update ${checkpoint.updates}` : 'begins anew: there is no checkpoint yet'
+    say(attempt > 1 ? `attempt ${attempt}: ${host} ${from}` : `${host} took the run`)
   }
 
   function newEvents({ events }: RunStatus): void {

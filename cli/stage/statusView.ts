@@ -14,6 +14,8 @@ export interface StageView {
   readonly runs: readonly RunStatus[]
   /** Older ones that are not among them. */
   readonly older: number
+  /** Runs with a request: the others are over, or nobody will go on with them. */
+  readonly requested: ReadonlySet<string>
   readonly learner: LearnerClaim | undefined
   readonly group: { readonly desired: number; readonly running: number }
   readonly deadLetters: number | undefined
@@ -23,11 +25,14 @@ export interface StageView {
 export type StateWord = 'waiting' | 'running' | 'lost' | 'goal reached' | 'stopped' | 'ended' | 'failed'
 
 /** A run's state in a word or two. `lost`: its learner fell silent, and the next one goes on with it. */
-export function stateWord(status: RunStatus, now: number): StateWord {
-  if (isLost(status, now)) return 'lost'
-  if (status.state !== 'ended') return status.state
-  if (status.summary?.reason === 'meanReturn') return 'goal reached'
-  return !status.summary || status.summary.reason === 'interrupted' ? 'stopped' : 'ended'
+export function stateWord(status: RunStatus, { requested, now }: Pick<StageView, 'requested' | 'now'>): StateWord {
+  const { run, state, summary } = status
+  const alive = state === 'running' && !isLost(status, now)
+  if (!isOver(status) && !alive && !requested.has(run)) return 'stopped'
+  if (state === 'running') return alive ? 'running' : 'lost'
+  if (state !== 'ended') return state
+  if (summary?.reason === 'meanReturn') return 'goal reached'
+  return !summary || summary.reason === 'interrupted' ? 'stopped' : 'ended'
 }
 
 /** A stage's runs as a table, with its learner below. */
@@ -37,7 +42,7 @@ export function stageLines(view: StageView, colors: Colors): string[] {
     const progress = progressOf(status)
     return [
       status.run,
-      stateWord(status, now),
+      stateWord(status, view),
       progress ? count(progress.envSteps) : '-',
       measure(progress?.meanReturn),
       progress ? usd(progress.costUsd) : '-',
@@ -73,15 +78,16 @@ export function learnerLine({ learner, group, description, runs, now }: StageVie
 /** One run in full. */
 export function runLines(
   status: RunStatus,
-  { description, now }: Pick<StageView, 'description' | 'now'>,
+  view: Pick<StageView, 'description' | 'requested' | 'now'>,
   colors: Colors,
-) {
+): string[] {
+  const { description, now } = view
   const { run, experiment, info, attempt, learner, checkpoint, error, events, requestedAt, endedAt, summary } = status
   const progress = progressOf(status)
   const goal = info?.stop.meanReturn
   const ago = (at: number) => `${duration(Math.max(0, now - at))} ago`
   const facts: (readonly [string, string | undefined])[] = [
-    ['state', stateWord(status, now) + (attempt > 1 ? `, attempt ${attempt}` : '')],
+    ['state', stateWord(status, view) + (attempt > 1 ? `, attempt ${attempt}` : '')],
     ['experiment', info ? `${experiment}: ${info.algorithm} on ${info.env}, seed ${info.seed}` : experiment],
     ['asked for', `${new Date(requestedAt).toISOString()}, ${ago(requestedAt)}`],
     ['ended', endedAt === undefined ? undefined : ago(endedAt)],

@@ -1,9 +1,10 @@
+import { encodeRecord } from '../../learner/stage/bucketRecords.ts'
 import type { RunRequest, RunStatus } from '../../learner/stage/records.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
-import { MillraceError } from '../../shared/errors.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
-import { encodeRecord, putIfAbsent } from './runRecords.ts'
+import { putIfAbsent } from './runRecords.ts'
 
 export interface Submission {
   readonly run: string
@@ -30,17 +31,6 @@ export async function submitRun(store: ObjectStore, submission: Submission): Pro
     await store.put(key, code)
     return { key, sha256 }
   }
-  const status: RunStatus = {
-    format: 1,
-    run,
-    experiment,
-    state: 'waiting',
-    attempt: 0,
-    at: requestedAt,
-    requestedAt,
-    events: [],
-    metricsPieces: 0,
-  }
   const [module, envCode] = await Promise.all([
     upload(submission.module),
     submission.envCode && upload(submission.envCode),
@@ -55,13 +45,39 @@ export async function submitRun(store: ObjectStore, submission: Submission): Pro
     ...(envCode && { envCode }),
     set: { ...set },
   }
-  if (!(await putIfAbsent(store, keys.status(run), status)))
+  if (!(await putIfAbsent(store, keys.status(run), firstStatus(submission))))
     throw new MillraceError('E_RUN', `there is a run '${run}' on this stage already`)
   await store.put(keys.listed(run, requestedAt), encodeRecord({}))
   await putIfAbsent(store, keys.request(run), request)
 }
 
-/** Takes a run back that no learner can be had for: as if it had never been asked for. */
-export async function withdrawRun(store: ObjectStore, { run, requestedAt }: Submission): Promise<void> {
-  await store.delete([keys.request(run), keys.status(run), keys.listed(run, requestedAt)])
+/** Ends a run that no learner can be had for, before one finds it: its request goes, and its status says why. */
+export async function withdrawRun(store: ObjectStore, submission: Submission, why: unknown): Promise<void> {
+  const { run, requestedAt } = submission
+  await store.delete([keys.request(run)])
+  const error = isMillraceError(why)
+    ? { code: why.code, message: why.message }
+    : { code: 'E_AWS', message: String(why) }
+  const status: RunStatus = {
+    ...firstStatus(submission),
+    state: 'failed',
+    at: requestedAt,
+    endedAt: requestedAt,
+    error,
+  }
+  await store.put(keys.status(run), encodeRecord(status))
+}
+
+function firstStatus({ run, experiment, requestedAt }: Submission): RunStatus {
+  return {
+    format: 1,
+    run,
+    experiment,
+    state: 'waiting',
+    attempt: 0,
+    at: requestedAt,
+    requestedAt,
+    events: [],
+    metricsPieces: 0,
+  }
 }

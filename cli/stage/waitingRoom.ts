@@ -1,4 +1,6 @@
+import type { RunStatus } from '../../learner/stage/records.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
+import { keys } from '../../shared/protocol/keys.ts'
 import { livingLearner } from './runRecords.ts'
 import { type Stage, typed } from './stage.ts'
 import { livingSentence, wakeLearner } from './wakeLearner.ts'
@@ -8,13 +10,17 @@ const LOOK_MS = 10_000
 const LONG_MS = 10 * 60_000
 
 export interface WaitingRoom {
-  /** @throws MillraceError E_PERMISSION, E_STORE, E_AWS */
-  look(): Promise<void>
+  /**
+   * @returns false when nobody will ever take the run: it was taken back
+   * @throws MillraceError E_PERMISSION, E_STORE, E_AWS
+   */
+  look(status: RunStatus): Promise<boolean>
 }
 
 /**
- * What a run that no learner has taken yet waits for, said whenever it changes. A group that went back to none (a learner ended for
- * idleness at that very moment; the dead-man struck) is asked again, for nobody else would.
+ * What a run that no learner is at waits for, said whenever it changes. A group that went back to none before any learner took the run (one
+ * ended for idleness at that very moment; the dead-man struck) is asked again, for nobody else would. One that went back to none
+ * later did so for a reason: its longest time was over, or the dead-man struck. That is for the user to decide.
  */
 export function waitingRoom(
   run: string,
@@ -23,8 +29,9 @@ export function waitingRoom(
 ): WaitingRoom {
   const { description, store, group } = stage
   const { kind } = description.learner
-  const since = clock.now()
-  let nextLookAt = since + LOOK_MS
+  let since = clock.now()
+  let lookedAt = since
+  let missed = false
   const said = new Set<string>()
   const sayOnce = (text: string, level: 'info' | 'warn' = 'info') => {
     if (!said.has(text)) note(level, text)
@@ -32,21 +39,45 @@ export function waitingRoom(
   }
 
   return {
-    async look() {
+    async look({ attempt }) {
       const now = clock.now()
-      if (now < nextLookAt) return
-      nextLookAt = now + LOOK_MS
+      if (now < lookedAt + LOOK_MS) return true
+      if (now > lookedAt + 3 * LOOK_MS) begin(now)
+      lookedAt = now
+      if ((await store.get(keys.request(run))).kind === 'absent') {
+        // A run that has just ended loses its request too: its status says so by the next look.
+        if (missed) return false
+        missed = true
+        return true
+      }
+      missed = false
       const living = await livingLearner(store, now)
       if (living) {
         if (living.run !== run) sayOnce(livingSentence(living))
-        return
-      }
-      if (kind === 'anywhere') return sayOnce(`no learner is up; start one: ${typed.learner(description)}`)
-      const { desired, running } = await group.size()
-      if (desired === 0) note('info', `the learner went away before it took the run; ${await wakeLearner(stage, now)}`)
-      else if (running > 0) sayOnce('a machine is up; the learner on it is starting')
-      if (desired > 0 && now - since > LONG_MS) sayOnce(tooLong(running > 0), 'warn')
+      } else if (kind === 'anywhere') sayOnce(`no learner is up; start one: ${typed.learner(description)}`)
+      else await lookAtGroup(attempt, now)
+      return true
     },
+  }
+
+  /** A learner had the run in between: what is said of the next wait is new. */
+  function begin(now: number): void {
+    since = now
+    said.clear()
+  }
+
+  async function lookAtGroup(attempt: number, now: number): Promise<void> {
+    const { desired, running } = await group.size()
+    if (desired === 0 && attempt === 0)
+      return note('info', `the learner went away before it took the run; ${await wakeLearner(stage, now)}`)
+    if (desired === 0) return sayOnce(abandoned(), 'warn')
+    if (running > 0) sayOnce('a machine is up; the learner on it is starting')
+    if (now - since > LONG_MS) sayOnce(tooLong(running > 0), 'warn')
+  }
+
+  function abandoned(): string {
+    const why = `its learner was up for ${description.maxHours} hours, or the dead-man struck`
+    return `no learner is asked for any more (${why}); ${typed.learner(description)} on any machine goes on with the run`
   }
 
   function tooLong(up: boolean): string {

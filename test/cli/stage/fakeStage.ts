@@ -1,5 +1,5 @@
 import type { Stage } from '../../../cli/stage/stage.ts'
-import { encodeRecord } from '../../../cli/stage/runRecords.ts'
+import { encodeRecord } from '../../../learner/stage/bucketRecords.ts'
 import type { LearnerClaim, RunRequest, RunStatus } from '../../../learner/stage/records.ts'
 import { RunRequest as RunRequestSchema, RunStatus as RunStatusSchema } from '../../../learner/stage/records.ts'
 import { StageDescription, type LearnerHost } from '../../../shared/protocol/stage.ts'

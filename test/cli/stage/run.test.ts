@@ -287,6 +287,38 @@ describe('a run that is followed', () => {
   })
 })
 
+describe('a run that waits', () => {
+  test('one that somebody took back is not waited for', async () => {
+    const { stage, advance, outcome } = start()
+    await advance(2_000)
+    await stage.store.delete([keys.request(RUN)])
+    await advance(30_000)
+    expect((await outcome()).error?.message).toBe(`run '${RUN}' was taken back: no learner will go on with it`)
+  })
+
+  test('one whose learner had to end is left to the next; a group that was set to none is not asked again', async () => {
+    const { stage, advance, host, outcome } = start()
+    await advance(2_000)
+    await stage.writeStatus(runningStatus(RUN, 1))
+    await advance(90_000)
+    const calls = stage.calls.length
+    stage.state.desired = 0
+    await stage.writeStatus(
+      runningStatus(RUN, 2, { state: 'waiting', checkpoint: { key: 'c', updates: 2, at: START } }),
+    )
+    await advance(60_000)
+    expect(host.out.text).toContain('the learner had to end; the run waits for the next one')
+    expect(host.out.text.split('no learner is asked for any more')).toHaveLength(2)
+    expect(host.out.text).toContain('millrace learner --stage demo on any machine goes on with the run')
+    expect(stage.calls.length).toBe(calls)
+    await stage.writeStatus(runningStatus(RUN, 3, { attempt: 2, checkpoint: { key: 'c', updates: 2, at: START } }))
+    await advance(6_000)
+    await endAtLearner(stage, RUN)
+    await advance(2_000)
+    expect((await outcome()).text).toContain('attempt 2: the learner on gpu-1 goes on from update 2')
+  })
+})
+
 describe('what is wrong is seen before anything is uploaded', () => {
   const refused = async (trial: Trial) => {
     const { stage, outcome } = start(trial)
@@ -334,7 +366,7 @@ describe('what is wrong is seen before anything is uploaded', () => {
   })
 })
 
-test('a machine that may not be asked for takes the run back: nothing is left for a learner to find', async () => {
+test('a machine that may not be asked for takes the run back: no learner finds it, and its status says why', async () => {
   const stage = fakeStage()
   const set = async () => {
     throw new MillraceError('E_PERMISSION', 'the credentials lack autoscaling:SetDesiredCapacity')
@@ -342,5 +374,6 @@ test('a machine that may not be asked for takes the run back: nothing is left fo
   const open = async () => ({ ...stage.stage, group: { ...stage.stage.group, set } })
   const { outcome } = start({ stage, parts: { openStage: open } })
   expect(isMillraceError((await outcome()).error, 'E_PERMISSION')).toBe(true)
-  expect([...stage.store.objects.keys()].filter((key) => !key.startsWith('code/'))).toEqual([])
+  expect(stage.has(keys.request(RUN))).toBe(false)
+  expect(stage.status(RUN)).toMatchObject({ state: 'failed', error: { code: 'E_PERMISSION' } })
 })

@@ -98,6 +98,18 @@ describe('millrace status', () => {
     expect((await status(stage, { run: 'live-run' })).lines).toContain('  mean return  365 of 475')
   })
 
+  test('a run whose request is gone is not shown as if somebody would go on with it', async () => {
+    const stage = await busyStage()
+    await stage.store.delete([keys.request('lost-run'), keys.request('next-run'), keys.request('live-run')])
+    const { lines } = await status(stage)
+    const words = lines.slice(1, 4).map((line) => line.split(/ {2,}/).slice(0, 2))
+    expect(words).toEqual([
+      ['next-run', 'stopped'],
+      ['live-run', 'running'],
+      ['lost-run', 'stopped'],
+    ])
+  })
+
   test('--json gives the records themselves, and whether a run is lost', async () => {
     const stage = await busyStage()
     const all = JSON.parse((await status(stage, { json: true })).lines.join('\n')) as Record<string, unknown>

@@ -125,7 +125,7 @@ describe('millrace stop', () => {
     await stage.clock.advance(1_000)
     await stage.asked('b')
     const { lines } = await start(stage, { run: 'b', now: true }).outcome()
-    expect(lines).toEqual(['took run b back: no learner had begun it', 'run a still waits for the learner'])
+    expect(lines).toEqual(['took run b back: no learner was at it', 'run a still waits for the learner'])
     expect(stage.status('b').state).toBe('ended')
     expect(stage.has(keys.request('b'))).toBe(false)
     expect(stage.has(keys.request('a'))).toBe(true)
