@@ -39,7 +39,7 @@ export async function deployCommand({ stage }: DeployOptions, host: Host, parts:
   const settings = await parts.loadSettings(host.cwd)
   const { app, region } = settings
   refuseEmulated(stage, host)
-  const say = (text: string) => void host.out.write(`${text}\n`)
+  const say = (text: string) => host.out.write(`${text}\n`)
   say(`stage ${stage} of ${app}, in ${region}`)
   const options: AwsOptions = { region }
   const findings = await preflight(settings, parts.preflightPorts({ app, stage, folder }, options), parts.versions)

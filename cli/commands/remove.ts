@@ -33,7 +33,7 @@ export async function removeCommand({ stage }: RemoveOptions, host: Host, parts:
   const folder = parts.findProject(host.cwd)
   const { app, region } = await parts.loadSettings(host.cwd)
   refuseEmulated(stage, host)
-  const say = (text: string) => void host.out.write(`${text}\n`)
+  const say = (text: string) => host.out.write(`${text}\n`)
   const isThere = async () => (await parts.listStages(app, { region })).includes(stage)
   if (await isThere()) {
     const found = await parts.openStage(stage, { cwd: host.cwd })

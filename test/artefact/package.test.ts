@@ -150,7 +150,8 @@ test('the package holds what runs and nothing else', () => {
         statSync(join(entry.parentPath, entry.name)).size,
       )
   }
-  for (const file of sizes.keys()) expect(file).toMatch(/^(dist|docs|examples|templates)\/|^(package\.json|README\.md|LICENSE)$/)
+  for (const file of sizes.keys())
+    expect(file).toMatch(/^(dist|docs|examples|templates)\/|^(package\.json|README\.md|LICENSE)$/)
   // The bundled function is what a cold start reads.
   expect(sizes.get('dist/functions/rollout.mjs')).toBeLessThan(2_000_000)
 })
