@@ -40,7 +40,7 @@ export async function stopCommand(options: StopOptions, host: Host, parts: StopP
     const stage = await parts.openStage(options.stage, { cwd: host.cwd })
     const { clock } = parts
     const { signal } = interrupts
-    const say = (text: string) => void host.out.write(`${text}\n`)
+    const say = (text: string) => host.out.write(`${text}\n`)
     const stopping: Stopping = { stage, clock, signal, say, by: parts.by, now: options.now }
     const runs =
       options.run === undefined

@@ -9,7 +9,7 @@ const LONGEST_PAUSE_MS = 15_000
 export interface Patience {
   readonly clock: Clock
   readonly signal: AbortSignal
-  note(level: 'info' | 'warn', text: string): void
+  note(this: void, level: 'info' | 'warn', text: string): void
 }
 
 /**

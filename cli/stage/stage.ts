@@ -10,7 +10,7 @@ export interface Stage {
   readonly concurrency: ConcurrencyLimit
   readonly deadMan: DeadMan
   /** Messages in the dead-letter queue; undefined where the credentials may not ask. */
-  deadLetters(): Promise<number | undefined>
+  deadLetters(this: void): Promise<number | undefined>
 }
 
 /**

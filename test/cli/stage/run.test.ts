@@ -66,7 +66,7 @@ function start(trial: Trial = {}) {
     expect(stage.clock.sleeping).toBe(0)
     return { ...result, text: host.out.text }
   }
-  return { stage, host, outcome, advance: stage.clock.advance }
+  return { stage, host, outcome, advance: (ms: number) => stage.clock.advance(ms) }
 }
 
 const runFolder = () => join(cwd, 'runs', RUN)

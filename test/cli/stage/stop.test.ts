@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { type StopOptions, stopCommand } from '../../../cli/commands/stop.ts'
 import { StopRequest } from '../../../learner/stage/records.ts'
+import type { ObjectStore } from '../../../shared/cloud/ports.ts'
 import type { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import { encodeManifest, parseManifest } from '../../../shared/protocol/manifest.ts'
@@ -21,7 +22,7 @@ function start(stage: FakeStage, options: Partial<StopOptions> = {}) {
     expect(stage.clock.sleeping).toBe(0)
     return { ...result, lines: host.out.text.split('\n').slice(0, -1) }
   }
-  return { host, outcome, advance: stage.clock.advance }
+  return { host, outcome, advance: (ms: number) => stage.clock.advance(ms) }
 }
 
 const manifest = (run: string) => ({
@@ -146,10 +147,10 @@ describe('millrace stop', () => {
     const stage = fakeStage()
     await stage.asked('a')
     await stage.claim()
-    const put = stage.store.put
+    const put: ObjectStore['put'] = (...args) => stage.store.put(...args)
     const taking = {
       ...stage.store,
-      async put(...args: Parameters<typeof put>) {
+      async put(...args: Parameters<ObjectStore['put']>) {
         // Between the look at the status and the write over it.
         if (args[0] === keys.status('a') && args[2]?.ifMatch) await stage.writeStatus(runningStatus('a', 0))
         return await put(...args)
@@ -168,11 +169,11 @@ describe('millrace stop', () => {
   test("a manifest that the learner rewrites meanwhile is told to stop all the same, and keeps the learner's word", async () => {
     const stage = fakeStage()
     await running(stage, 'a')
-    const put = stage.store.put
+    const put: ObjectStore['put'] = (...args) => stage.store.put(...args)
     let races = 3
     const racing = {
       ...stage.store,
-      async put(...args: Parameters<typeof put>) {
+      async put(...args: Parameters<ObjectStore['put']>) {
         if (args[0] === keys.manifest('a') && races > 0)
           await put(keys.manifest('a'), encodeManifest({ ...manifest('a'), consumed: [10 - races--] }))
         return await put(...args)
