@@ -75,4 +75,15 @@ export const commands: Commands = {
       defaults: (app) => settings({ app, region: 'us-east-1' }),
     })
   },
+
+  async learner(options, host) {
+    const [{ learnerCommand }, { loadSettings }, { findStage, stageByParameter }, { serveFromHere }] =
+      await Promise.all([
+        import('./commands/learner.ts'),
+        import('./loadSettings.ts'),
+        import('../shared/cloud/control/index.ts'),
+        import('./serveStage.ts'),
+      ])
+    return await learnerCommand(options, host, { loadSettings, findStage, stageByParameter, serve: serveFromHere })
+  },
 }

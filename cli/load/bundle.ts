@@ -52,7 +52,7 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
       stdin: { contents, resolveDir: dirname(file), sourcefile: 'millrace-env.js' },
       minifySyntax: true,
       minifyWhitespace: true,
-      external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents'],
+      external: NATIVE,
       banner: {
         js: "import{createRequire as __envRequire}from'node:module';const require=__envRequire(import.meta.url);",
       },
@@ -60,6 +60,29 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
     }),
   )
 }
+
+/**
+ * The same for the learner of a stage, which runs it: the user's code and packages are inside, and imports of Millrace are left
+ * for the learner to fill in with its own installation (see learner/stage/experimentModule.ts), so that they share every module.
+ *
+ * @throws MillraceError E_EXPERIMENT with file, line and column
+ */
+export async function bundleForLearner(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
+  const { build } = await import('esbuild')
+  return await run(file, () =>
+    build({
+      ...COMMON,
+      entryPoints: [file],
+      outfile: 'millrace-experiment.mjs',
+      minifySyntax: true,
+      external: NATIVE,
+      plugins: [libraryLeftOpen(entries)],
+    }),
+  )
+}
+
+/** Packages that cannot be put into a bundle. */
+const NATIVE: string[] = ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents']
 
 const COMMON = {
   bundle: true,
@@ -108,6 +131,18 @@ function libraryInside(entries: LibraryEntries): Plugin {
     name: 'library-inside',
     setup(build) {
       build.onResolve({ filter: LIBRARY }, ({ path }) => ({ path: libraryEntry(entries, path) }))
+    },
+  }
+}
+
+function libraryLeftOpen(entries: LibraryEntries): Plugin {
+  return {
+    name: 'library-left-open',
+    setup(build) {
+      build.onResolve({ filter: LIBRARY }, ({ path }) => {
+        libraryEntry(entries, path) // one that there is not is refused here, where the user sees it
+        return { path: `millrace-library:${path}`, external: true }
+      })
     },
   }
 }

@@ -86,7 +86,7 @@ export const RunSummaryRecord = z.strictObject({
 /**
  * Where a run stands, as its learner says. Rewritten about once a second; whoever follows the run polls it.
  *
- * - `waiting`: no learner has taken it yet
+ * - `waiting`: no learner has taken it yet, or one that had to end left it for the next, with a checkpoint
  * - `running`: a learner is at it, if its word (`heartbeatUntil`) still holds; if not, the next learner goes on from the last checkpoint
  * - `ended`, `failed`: over; the files are under `keys.result`
  */
@@ -97,6 +97,8 @@ export const RunStatus = z.strictObject({
   state: z.enum(['waiting', 'running', 'ended', 'failed']),
   /** How often a learner has begun it: 1, then one more for every learner that was lost. */
   attempt: count,
+  /** How many of those learners were lost without a word; too many, and the run has failed. None unless told. */
+  losses: count.optional(),
   at: atMs,
   requestedAt: atMs,
   startedAt: atMs.optional(),

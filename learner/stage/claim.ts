@@ -1,0 +1,148 @@
+import type { Clock, ObjectStore, ReadResult } from '../../shared/cloud/ports.ts'
+import { isMillraceError } from '../../shared/errors.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import { encodeRecord, parsedOrUndefined } from './bucketRecords.ts'
+import { LearnerClaim } from './records.ts'
+
+/** After a renewal that failed, the next one is tried this soon. */
+const RETRY_MS = 1_000
+
+export interface ClaimOptions {
+  readonly store: ObjectStore
+  readonly clock: Clock
+  /** New for every process. */
+  readonly learner: string
+  readonly host: string
+  /** How long the learner's word holds. */
+  readonly heartbeatMs: number
+}
+
+/**
+ * Takes the stage, unless a learner that is alive has it. A dead learner's claim is taken over when its word has run out.
+ *
+ * @returns the claim, or that of the learner that has the stage
+ * @throws MillraceError E_STORE
+ */
+export async function claimStage(options: ClaimOptions): Promise<StageClaim | LearnerClaim> {
+  const { store, clock, learner, host, heartbeatMs } = options
+  for (;;) {
+    const found = await store.get(keys.claim)
+    const holder = recordOf(found)
+    if (holder && holder.learner !== learner && holder.heartbeatUntil >= clock.now()) return holder
+    const now = clock.now()
+    const record: LearnerClaim = { format: 1, learner, host, startedAt: now, heartbeatUntil: now + heartbeatMs }
+    const etag = await putOver(store, found, record)
+    if (etag !== undefined) return new StageClaim(options, record, etag)
+  }
+}
+
+/** Of several writers one succeeds: the others find that what they read is no longer there. */
+async function putOver(store: ObjectStore, found: ReadResult, record: LearnerClaim): Promise<string | undefined> {
+  try {
+    const condition = found.kind === 'found' ? { ifMatch: found.etag } : { ifAbsent: true }
+    return await store.put(keys.claim, encodeRecord(record), condition)
+  } catch (error) {
+    if (isMillraceError(error, 'E_STORE_PRECONDITION')) return undefined
+    throw error
+  }
+}
+
+const recordOf = (found: ReadResult): LearnerClaim | undefined =>
+  found.kind === 'found' ? parsedOrUndefined(LearnerClaim, found.body) : undefined
+
+/**
+ * A learner's hold on its stage. It ends when it is released, when another learner took it, and when it could not be renewed
+ * before its word ran out: another may take it from that moment on, so that two never hold it at once.
+ */
+export class StageClaim {
+  private readonly options: ClaimOptions
+  private readonly gone = new AbortController()
+  private record: LearnerClaim
+  private etag: string
+  private released = false
+
+  constructor(options: ClaimOptions, record: LearnerClaim, etag: string) {
+    this.options = options
+    this.record = record
+    this.etag = etag
+  }
+
+  /** May this learner act for the stage at this moment? */
+  get held(): boolean {
+    return !this.released && !this.gone.signal.aborted && this.options.clock.now() < this.record.heartbeatUntil
+  }
+
+  /** Aborts when the claim is lost. */
+  get lost(): AbortSignal {
+    return this.gone.signal
+  }
+
+  /** ms since the epoch until which the learner's word holds. */
+  get heartbeatUntil(): number {
+    return this.record.heartbeatUntil
+  }
+
+  /** Which run the claim names from its next renewal on. */
+  working(run: string | undefined): void {
+    const { run: _, ...rest } = this.record
+    this.record = run === undefined ? rest : { ...rest, run }
+  }
+
+  /** Renews the claim, three times as often as it must, until the signal aborts or it is lost. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { clock, heartbeatMs } = this.options
+    let pauseMs = heartbeatMs / 3
+    while (!signal.aborted && !this.gone.signal.aborted) {
+      await clock.sleep(Math.max(0, Math.min(pauseMs, this.record.heartbeatUntil - clock.now())), signal)
+      if (signal.aborted) return
+      const renewed = await this.withinWord(this.renew())
+      pauseMs = renewed ? heartbeatMs / 3 : Math.min(RETRY_MS, heartbeatMs / 3)
+      if (!renewed && clock.now() >= this.record.heartbeatUntil) this.gone.abort()
+    }
+  }
+
+  /** Gives the stage back, so that the next learner need not wait. */
+  async release(): Promise<void> {
+    if (!this.held) return
+    this.released = true
+    const { run: _, ...rest } = this.record
+    const record = { ...rest, heartbeatUntil: this.options.clock.now() }
+    // Where it fails, the word runs out by itself.
+    await this.options.store.put(keys.claim, encodeRecord(record), { ifMatch: this.etag }).catch(() => undefined)
+  }
+
+  /** False when the store failed it; another learner's claim ends this one. */
+  private async renew(): Promise<boolean> {
+    const { store, clock, heartbeatMs } = this.options
+    const record = { ...this.record, heartbeatUntil: clock.now() + heartbeatMs }
+    try {
+      this.etag = await store.put(keys.claim, encodeRecord(record), { ifMatch: this.etag })
+      this.record = { ...this.record, heartbeatUntil: record.heartbeatUntil }
+      return true
+    } catch (error) {
+      return isMillraceError(error, 'E_STORE_PRECONDITION') ? await this.stillOurs().catch(() => false) : false
+    }
+  }
+
+  /** An earlier renewal may have been stored though its answer was lost; then the claim is ours as it lies there. */
+  private async stillOurs(): Promise<boolean> {
+    const found = await this.options.store.get(keys.claim)
+    const record = recordOf(found)
+    if (found.kind === 'found' && record?.learner === this.options.learner) {
+      this.etag = found.etag
+      this.record = { ...this.record, heartbeatUntil: record.heartbeatUntil }
+      return true
+    }
+    this.gone.abort()
+    return false
+  }
+
+  /** A store that hangs must not let the word run out unnoticed. */
+  private async withinWord(renewing: Promise<boolean>): Promise<boolean> {
+    const { clock } = this.options
+    const answered = new AbortController()
+    const settled = renewing.finally(() => answered.abort())
+    const inTime = Math.max(RETRY_MS, this.record.heartbeatUntil - clock.now())
+    return (await Promise.race([settled, clock.sleep(inTime, answered.signal)])) ?? false
+  }
+}

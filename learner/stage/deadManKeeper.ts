@@ -1,0 +1,29 @@
+import type { Clock, DeadMan } from '../../shared/cloud/ports.ts'
+import { sentence } from './runRecord.ts'
+
+/** After a push that failed, the next one is tried this soon. */
+const RETRY_MS = 20_000
+
+interface DeadManKeeperParts {
+  readonly deadMan: DeadMan
+  readonly clock: Clock
+  /** The schedules fire so long after the last push. */
+  readonly afterMs: number
+  readonly log: (text: string) => void
+}
+
+/** Pushes the dead-man on, three times as often as it must, until the signal aborts. */
+export async function keepArmed(parts: DeadManKeeperParts, signal: AbortSignal): Promise<void> {
+  const { deadMan, clock, afterMs, log } = parts
+  let failing = false
+  while (!signal.aborted) {
+    try {
+      await deadMan.arm(clock.now() + afterMs)
+      failing = false
+    } catch (error) {
+      if (!failing) log(`the dead-man could not be pushed on: ${sentence(error)}`)
+      failing = true
+    }
+    await clock.sleep(failing ? Math.min(RETRY_MS, afterMs / 6) : afterMs / 3, signal)
+  }
+}

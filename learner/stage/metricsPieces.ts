@@ -1,0 +1,68 @@
+import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import type { UpdateLine } from '../observer.ts'
+
+const PIECE_CHARACTERS = 256 * 1024
+
+/** The metrics log of a run in the bucket: numbered pieces of JSON lines, one line an update. */
+export class MetricsPieces {
+  private readonly store: ObjectStore
+  private readonly run: string
+  private held: string[] = []
+  private characters = 0
+  /** Pieces that are in the bucket. */
+  stored: number
+
+  /** @param stored pieces that are there already; they stay */
+  constructor(store: ObjectStore, run: string, stored: number) {
+    this.store = store
+    this.run = run
+    this.stored = stored
+  }
+
+  add(line: UpdateLine): void {
+    const text = `${JSON.stringify(line)}\n`
+    this.held.push(text)
+    this.characters += text.length
+  }
+
+  /** Is there enough for a piece, however short the time since the last one? */
+  get full(): boolean {
+    return this.characters >= PIECE_CHARACTERS
+  }
+
+  /** Stores what came since the last piece. What could not be stored is in the next one. @throws MillraceError E_STORE */
+  async flush(): Promise<void> {
+    const lines = this.held.length
+    if (lines === 0) return
+    const text = this.held.join('')
+    await this.store.put(keys.metrics(this.run, this.stored), new TextEncoder().encode(text))
+    this.held.splice(0, lines)
+    this.characters -= text.length
+    this.stored++
+  }
+}
+
+/**
+ * Takes back what an earlier attempt logged after the update that the next one goes on from, so that each update is there once.
+ *
+ * @param pieces how many there are
+ * @returns how many stay
+ */
+export async function trimMetrics(
+  store: ObjectStore,
+  run: string,
+  { pieces, updates }: { readonly pieces: number; readonly updates: number },
+): Promise<number> {
+  for (let piece = pieces - 1; piece >= 0; piece--) {
+    const key = keys.metrics(run, piece)
+    const found = await store.get(key)
+    if (found.kind !== 'found') continue
+    const lines = new TextDecoder().decode(found.body).split('\n').filter(Boolean)
+    const kept = lines.filter((line) => (JSON.parse(line) as UpdateLine).updates <= updates)
+    if (kept.length === 0) continue
+    if (kept.length < lines.length) await store.put(key, new TextEncoder().encode(kept.map((l) => `${l}\n`).join('')))
+    return piece + 1
+  }
+  return 0
+}

@@ -1,0 +1,37 @@
+import type { Clock, ConcurrencyLimit, DeadMan, LearnerGroup, ObjectStore } from '../../shared/cloud/ports.ts'
+import type { StageDescription } from '../../shared/protocol/stage.ts'
+import type { Experiment } from '../experiment.ts'
+import type { RunCloud } from '../runCloud.ts'
+import type { Versions } from '../runFiles.ts'
+import type { TrainOptions, TrainResult } from '../service.ts'
+import type { EngineName } from '../training/makeLearner.ts'
+import type { RunRequest } from './records.ts'
+
+/** What the learner of a stage stands on; a test passes fakes and a virtual clock. */
+export interface StageParts {
+  readonly stage: StageDescription
+  readonly store: ObjectStore
+  readonly clock: Clock
+  readonly group: LearnerGroup
+  readonly limit: ConcurrencyLimit
+  readonly deadMan: DeadMan
+  /** Names this learner among all there ever are. */
+  readonly learner: string
+  /** The machine, for people. */
+  readonly host: string
+  readonly versions: Versions
+  readonly engine?: EngineName | undefined
+  /** End when no run waits. */
+  readonly once: boolean
+  /** Asks for a clean end: the run that is on is left to the next learner, with a checkpoint. */
+  readonly signal: AbortSignal
+  /** Resolves, with a sentence, when the machine is about to be taken away. */
+  readonly spotNotice?: ((signal: AbortSignal) => Promise<string | undefined>) | undefined
+  /** The functions, queue and bucket of the stage, for a run of so many shards. */
+  openCloud(options: { readonly shards: number }): Promise<RunCloud>
+  /** @throws MillraceError E_EXPERIMENT */
+  loadExperiment(module: Uint8Array, request: RunRequest): Promise<Experiment>
+  train(experiment: Experiment, options: TrainOptions): Promise<TrainResult>
+  /** One line for each thing that happens. */
+  log(text: string): void
+}

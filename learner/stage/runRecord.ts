@@ -1,0 +1,121 @@
+import type { Clock, ObjectStore } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import type { RunObserver, UpdateLine } from '../observer.ts'
+import { encodeRecord } from './bucketRecords.ts'
+import type { StageClaim } from './claim.ts'
+import type { MetricsPieces } from './metricsPieces.ts'
+import type { RunStatus } from './records.ts'
+
+const WRITE_EVERY_MS = 1_000
+const FLUSH_EVERY_MS = 5_000
+/** Events kept in the status; each was in it for long enough to be seen. */
+const EVENTS = 100
+const ATTEMPTS = 6
+
+export interface RunRecordParts {
+  readonly store: ObjectStore
+  readonly clock: Clock
+  readonly claim: Pick<StageClaim, 'held'>
+  /** How long the status' word holds. */
+  readonly heartbeatMs: number
+  readonly log: (text: string) => void
+}
+
+/** What a learner says of a run in the bucket: its status, about once a second, and its metrics. It watches the run as an observer. */
+export class RunRecord implements RunObserver {
+  private readonly parts: RunRecordParts
+  private status: RunStatus
+  private metrics: MetricsPieces | undefined
+
+  constructor(parts: RunRecordParts, status: RunStatus) {
+    this.parts = parts
+    this.status = status
+  }
+
+  get current(): RunStatus {
+    return this.status
+  }
+
+  set(changes: Partial<RunStatus>): void {
+    this.status = { ...this.status, ...changes }
+  }
+
+  logInto(metrics: MetricsPieces): void {
+    this.metrics = metrics
+  }
+
+  onStart(info: NonNullable<RunStatus['info']>): void {
+    // The attempt has a name of its own; to its user the run has one.
+    this.set({ info: { ...info, run: this.status.run } })
+  }
+
+  onUpdate(line: UpdateLine): void {
+    this.metrics?.add(line)
+  }
+
+  onProgress(progress: NonNullable<RunStatus['progress']>): void {
+    this.set({ progress })
+  }
+
+  onEvent({ level, text }: { readonly level: 'info' | 'warn'; readonly text: string }): void {
+    const { events, run } = this.status
+    const n = (events.at(-1)?.n ?? -1) + 1
+    this.set({ events: [...events.slice(1 - EVENTS), { n, at: this.parts.clock.now(), level, text }] })
+    this.parts.log(`${run}: ${text}`)
+  }
+
+  /** Keeps the bucket up to date until the signal aborts. A write that fails is made up for by the next one. */
+  async keep(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.parts
+    let flushedAt = clock.now()
+    let failing = false
+    while (!signal.aborted) {
+      try {
+        if (clock.now() - flushedAt >= FLUSH_EVERY_MS || this.metrics?.full) {
+          flushedAt = clock.now()
+          await this.metrics?.flush()
+        }
+        await this.write()
+        failing = false
+      } catch (error) {
+        if (!failing) log(`${this.status.run}: its status could not be written: ${sentence(error)}`)
+        failing = true
+      }
+      await clock.sleep(WRITE_EVERY_MS, signal)
+    }
+  }
+
+  /** Writes what has to be there: tries again where the store fails. @throws MillraceError E_STORE, E_LEARNER */
+  async settle(changes: Partial<RunStatus>): Promise<void> {
+    this.set(changes)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.metrics?.flush()
+        return await this.write()
+      } catch (error) {
+        if (attempt === ATTEMPTS || !this.parts.claim.held) throw error
+        await this.parts.clock.sleep(250 * 2 ** attempt)
+      }
+    }
+  }
+
+  private async write(): Promise<void> {
+    const { store, clock, claim, heartbeatMs } = this.parts
+    // A learner that lost its claim has nothing to say any more.
+    if (!claim.held) throw lostClaim()
+    const { heartbeatUntil: _, ...status } = this.status
+    const now = clock.now()
+    const word = status.state === 'running' ? { heartbeatUntil: now + heartbeatMs } : {}
+    const metricsPieces = this.metrics?.stored ?? status.metricsPieces
+    await store.put(keys.status(status.run), encodeRecord({ ...status, ...word, at: now, metricsPieces }))
+  }
+}
+
+export const lostClaim = (): MillraceError =>
+  new MillraceError(
+    'E_LEARNER',
+    'another learner has taken the stage over, or the bucket could not be reached for long',
+  )
+
+export const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,0 +1,76 @@
+import { sha256Hex } from '../../shared/batch/hash.ts'
+import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { checkpointOf } from '../checkpoint.ts'
+import type { Experiment } from '../experiment.ts'
+import type { RunRequest } from './records.ts'
+
+/** A function needs this long beyond its lease for what it has in hand. */
+const LEASE_MARGIN_SECONDS = 5
+
+/** @throws MillraceError E_STAGE when learner and command line are not of one version */
+export function checkVersion({ run, millrace }: RunRequest, own: string): void {
+  if (millrace === own) return
+  throw new MillraceError(
+    'E_STAGE',
+    `run ${run} was asked for by Millrace ${millrace} and this learner is ${own}; deploy the stage with the version you use`,
+    { run },
+  )
+}
+
+/**
+ * The experiment as the stage can run it: leases are cut to what its functions' time-out lets them be.
+ *
+ * @param tell told what was changed
+ * @throws MillraceError E_EXPERIMENT when it asks for more functions at once than the stage has
+ */
+export function fitStage(experiment: Experiment, stage: StageDescription, tell: (text: string) => void): Experiment {
+  const { rollouts } = experiment
+  const { concurrency, timeoutSeconds } = stage
+  if (rollouts.shards > concurrency) {
+    throw new MillraceError(
+      'E_EXPERIMENT',
+      `the experiment has ${rollouts.shards} shards and stage '${stage.stage}' runs ${concurrency} functions at once; take fewer shards, or deploy with a higher functions.concurrency`,
+    )
+  }
+  const longest = timeoutSeconds - LEASE_MARGIN_SECONDS
+  if (rollouts.leaseSeconds <= longest) return experiment
+  tell(
+    `leases last ${longest} s instead of ${rollouts.leaseSeconds}: the stage's functions end after ${timeoutSeconds}`,
+  )
+  return { ...experiment, rollouts: { ...rollouts, leaseSeconds: longest } }
+}
+
+/** A module that the command line put into the bucket. @throws MillraceError E_EXPERIMENT when it is gone or was altered */
+export async function readModule(
+  store: ObjectStore,
+  { key, sha256 }: RunRequest['module'],
+  what: string,
+): Promise<Uint8Array> {
+  const found = await store.get(key)
+  if (found.kind !== 'found') throw new MillraceError('E_EXPERIMENT', `${what} is not in the bucket`, { key })
+  if (sha256Hex(found.body) !== sha256) throw new MillraceError('E_EXPERIMENT', `${what} was altered`, { key })
+  return found.body
+}
+
+/** The newest checkpoint of a run that can be read and is of this experiment. */
+export async function newestCheckpoint(
+  store: ObjectStore,
+  run: string,
+  { experiment, tell }: { readonly experiment: Experiment; readonly tell: (text: string) => void },
+): Promise<{ readonly bytes: Uint8Array; readonly updates: number } | undefined> {
+  const found = await store.list(keys.checkpoints(run))
+  for (const key of found.toReversed()) {
+    const read = await store.get(key)
+    if (read.kind !== 'found') continue
+    try {
+      return { bytes: read.body, updates: checkpointOf(experiment, read.body).state.clocks.updates }
+    } catch (error) {
+      if (!isMillraceError(error, 'E_CHECKPOINT')) throw error
+      tell(error.message)
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,105 @@
+import { attemptName, keys } from '../../shared/protocol/keys.ts'
+import type { Experiment } from '../experiment.ts'
+import type { TrainResult } from '../service.ts'
+import type { StageClaim } from './claim.ts'
+import type { StageParts } from './parts.ts'
+import { logProgress, progressLine } from './progressLog.ts'
+import type { RunRequest } from './records.ts'
+import { type RunRecord, lostClaim, sentence } from './runRecord.ts'
+
+/** A spot instance gives two minutes' notice, and most go without one's ever coming: what is lost is half of this on average. */
+const CHECKPOINT_EVERY_MS = 30_000
+/** The one before the newest stays, should that be unreadable. */
+const KEPT_CHECKPOINTS = 2
+const STOP_POLL_MS = 2_000
+
+export interface RunDesk {
+  readonly parts: StageParts
+  readonly claim: StageClaim
+  /** Asks for a clean end of the learner. */
+  readonly ending: AbortSignal
+}
+
+interface Attempt {
+  readonly request: RunRequest
+  readonly experiment: Experiment
+  readonly resume: Uint8Array | undefined
+}
+
+/**
+ * Trains, with the status, the metrics, checkpoints and the user's wish to stop beside it.
+ *
+ * @throws MillraceError E_LEARNER when the claim was lost meanwhile, and what the run failed with
+ */
+export async function trainAttempt(record: RunRecord, { request, experiment, resume }: Attempt, desk: RunDesk) {
+  const { parts, claim, ending } = desk
+  const { clock } = parts
+  const { run, attempt } = record.current
+  const stop = new AbortController()
+  const done = new AbortController()
+  const cloud = await parts.openCloud({ shards: experiment.rollouts.shards })
+  const beside = [
+    record.keep(done.signal),
+    logProgress(record, parts, done.signal),
+    watchStop(record, desk, { stop, done: done.signal }),
+  ]
+  let result: TrainResult
+  try {
+    result = await parts.train(experiment, {
+      run: attemptName(run, attempt),
+      cloud,
+      observer: record,
+      signal: AbortSignal.any([stop.signal, ending, claim.lost]),
+      checkpoint: {
+        everyMs: CHECKPOINT_EVERY_MS,
+        save: (bytes, updates) => saveCheckpoint(record, desk, { bytes, updates }),
+      },
+      attempt,
+      resume,
+      engine: parts.engine,
+      ...(request.envCode && { envCode: request.envCode }),
+    })
+  } finally {
+    done.abort()
+    await Promise.all(beside)
+    // A result must not be lost, nor an error hidden, because something did not close.
+    await cloud.close().catch((error: unknown) => parts.log(`${run}: ${sentence(error)}`))
+  }
+  if (!claim.held) throw lostClaim()
+  parts.log(
+    `${run}: ${progressLine(record)}; ${result.summary.reason}, after ${Math.round((clock.now() - (record.current.startedAt ?? 0)) / 1000)} s`,
+  )
+  return { result, stopped: stop.signal.aborted }
+}
+
+async function watchStop(
+  record: RunRecord,
+  { parts }: RunDesk,
+  { stop, done }: { readonly stop: AbortController; readonly done: AbortSignal },
+): Promise<void> {
+  const { run } = record.current
+  while (!done.aborted && !stop.signal.aborted) {
+    const found = await parts.store.get(keys.stop(run)).catch(() => undefined) // it is asked again
+    if (found?.kind === 'found') {
+      record.onEvent({ level: 'info', text: 'asked to stop' })
+      stop.abort()
+    }
+    await parts.clock.sleep(STOP_POLL_MS, done)
+  }
+}
+
+async function saveCheckpoint(
+  record: RunRecord,
+  { parts, claim }: RunDesk,
+  { bytes, updates }: { readonly bytes: Uint8Array; readonly updates: number },
+): Promise<void> {
+  if (!claim.held) throw lostClaim()
+  const { run } = record.current
+  const { store, clock, log } = parts
+  const key = keys.checkpoint(run, updates)
+  await store.put(key, bytes)
+  record.set({ checkpoint: { key, updates, at: clock.now() } })
+  log(`${run}: checkpoint at update ${updates}, ${bytes.byteLength} bytes`)
+  const old = (await store.list(keys.checkpoints(run))).slice(0, -KEPT_CHECKPOINTS)
+  if (old.length > 0) await store.delete(old)
+}
