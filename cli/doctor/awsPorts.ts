@@ -1,3 +1,7 @@
+import { AutoScalingClient, DescribeAutoScalingGroupsCommand } from '@aws-sdk/client-auto-scaling'
+import { GetFunctionEventInvokeConfigCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import { GetPublicAccessBlockCommand } from '@aws-sdk/client-s3'
+import { GetScheduleCommand, SchedulerClient } from '@aws-sdk/client-scheduler'
 import type { AwsOptions } from '../../shared/cloud/index.ts'
 import { lambdaClient, lambdaInvoker, s3Client, sqsClient, sqsQueue } from '../../shared/cloud/index.ts'
 import { awsProblem, findStage, invokeSync, logLines } from '../../shared/cloud/control/index.ts'
@@ -33,7 +37,6 @@ function readings(description: StageDescription, options: AwsOptions): StageRead
   return {
     description: () => findStage(app, stage, options),
     async publicAccessBlocked() {
-      const { GetPublicAccessBlockCommand } = await import('@aws-sdk/client-s3')
       return await withClient(s3Client(options), async (client) => {
         const { PublicAccessBlockConfiguration: block } = await asking(
           `cannot read what blocks public access to ${bucket}`,
@@ -45,7 +48,6 @@ function readings(description: StageDescription, options: AwsOptions): StageRead
       })
     },
     async eventInvokeConfig(functionName) {
-      const { GetFunctionEventInvokeConfigCommand, LambdaClient } = await import('@aws-sdk/client-lambda')
       return await withClient(new LambdaClient(controlConfig('LAMBDA', options)), async (client) => {
         const config = await asking(
           `cannot read how ${functionName} handles failed events`,
@@ -57,7 +59,6 @@ function readings(description: StageDescription, options: AwsOptions): StageRead
       })
     },
     async schedules() {
-      const { GetScheduleCommand, SchedulerClient } = await import('@aws-sdk/client-scheduler')
       return await withClient(new SchedulerClient(controlConfig('SCHEDULER', options)), (client) =>
         Promise.all(
           deadMan.schedules.map(async (name) => {
@@ -73,7 +74,6 @@ function readings(description: StageDescription, options: AwsOptions): StageRead
     },
     async groupBounds() {
       if (learner.kind !== 'gpu') return undefined
-      const { AutoScalingClient, DescribeAutoScalingGroupsCommand } = await import('@aws-sdk/client-auto-scaling')
       return await withClient(new AutoScalingClient(controlConfig('AUTO_SCALING', options)), async (client) => {
         const command = new DescribeAutoScalingGroupsCommand({ AutoScalingGroupNames: [learner.autoScalingGroup] })
         const { AutoScalingGroups = [] } = await asking('cannot look at the learner’s group', client.send(command))
