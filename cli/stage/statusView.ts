@@ -22,7 +22,7 @@ export interface StageView {
   readonly now: number
 }
 
-export type StateWord = 'waiting' | 'running' | 'lost' | 'goal reached' | 'stopped' | 'ended' | 'failed'
+export type StateWord = 'waiting' | 'running' | 'lost' | 'ended at goal' | 'stopped' | 'ended' | 'failed'
 
 /** A run's state in a word or two. `lost`: its learner fell silent, and the next one goes on with it. */
 export function stateWord(status: RunStatus, { requested, now }: Pick<StageView, 'requested' | 'now'>): StateWord {
@@ -31,7 +31,7 @@ export function stateWord(status: RunStatus, { requested, now }: Pick<StageView,
   if (!isOver(status) && !alive && !requested.has(run)) return 'stopped'
   if (state === 'running') return alive ? 'running' : 'lost'
   if (state !== 'ended') return state
-  if (summary?.reason === 'meanReturn') return 'goal reached'
+  if (summary?.reason === 'meanReturn') return 'ended at goal'
   return !summary || summary.reason === 'interrupted' ? 'stopped' : 'ended'
 }
 

@@ -61,7 +61,7 @@ describe('millrace status', () => {
       ['next-run', 'waiting', '-', '-', '-', '0.0 s'],
       ['live-run', 'running', '76,800', '365', '$0.0030', '0.0 s'],
       ['lost-run', 'lost', '7,680', '54.5', '$0.0003', '1:00'],
-      ['good-run', 'goal reached', '102,400', '480', '$0.0040', '3:00'],
+      ['good-run', 'ended at goal', '102,400', '480', '$0.0040', '3:00'],
       ['failed-run', 'failed', '7,680', '54.5', '$0.0003', '3:00'],
     ])
     expect(lines.slice(-3)).toEqual([
