@@ -9,6 +9,8 @@ const common = {
   platform: 'node',
   format: 'esm',
   target: 'node20',
+  // ES modules where a package has both: of the AWS clients only the commands that are used are kept.
+  mainFields: ['module', 'main'],
   sourcemap: true,
   minifySyntax: true,
   minifyWhitespace: true,

@@ -13,6 +13,7 @@ export interface EnvironmentOptions {
   readonly fn: LambdaFunction
   /** The runtime: a file run by `node` that speaks the Runtime API. */
   readonly bootstrap: string
+  readonly node: string
   readonly initTimeoutMs: number
   readonly memory: MemoryWatch
   readonly reaper: Reaper
@@ -73,7 +74,7 @@ export class Environment {
     this.#options = options
     this.fn = options.fn
     this.#startedAt = startedAt
-    this.#child = spawn(process.execPath, [...heapFlags(options.fn.memoryMb), options.bootstrap], {
+    this.#child = spawn(options.node, [...heapFlags(options.fn.memoryMb), options.bootstrap], {
       cwd: options.fn.taskRoot,
       env: environmentVariables(options.fn, address, this.logStream),
       stdio: ['ignore', 'pipe', 'pipe'],

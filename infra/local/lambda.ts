@@ -32,6 +32,8 @@ export interface LambdaOptions {
   readonly region?: string
   /** The runtime run in every environment, a file for `node`; Millrace's own unless told. AWS's runtime interface client works too. */
   readonly bootstrap?: string
+  /** The `node` that runs it: of another version than this process, where a function's own runtime matters. */
+  readonly node?: string
   /** Concurrent invocations of the account, 1,000 on AWS. */
   readonly accountConcurrency?: number
   /** What reservations over the API must leave unreserved, 100 on AWS. */
@@ -101,6 +103,7 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
   )
   const pool = new EnvironmentPool({
     bootstrap,
+    node: options.node ?? process.execPath,
     initTimeoutMs: options.initTimeoutMs ?? 10_000,
     maxProcesses: options.maxProcesses ?? 128,
     idleMs: options.idleMs ?? 300_000,

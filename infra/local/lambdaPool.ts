@@ -6,6 +6,7 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 
 export interface PoolOptions {
   readonly bootstrap: string
+  readonly node: string
   readonly initTimeoutMs: number
   /** The most processes at once, working and idle. */
   readonly maxProcesses: number
@@ -66,9 +67,9 @@ export class EnvironmentPool {
   async start(fn: LambdaFunction): Promise<Environment> {
     this.#starting++
     try {
-      const { bootstrap, initTimeoutMs, onLog } = this.#options
+      const { bootstrap, node, initTimeoutMs, onLog } = this.#options
       const shared = { memory: this.#memory, reaper: this.#reaper }
-      const environment = await Environment.start({ fn, bootstrap, initTimeoutMs, onLog, ...shared })
+      const environment = await Environment.start({ fn, bootstrap, node, initTimeoutMs, onLog, ...shared })
       this.#live.add(environment)
       void environment.gone.then(() => this.#drop(environment))
       if (this.#options.closing.aborted) environment.kill()

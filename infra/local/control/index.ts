@@ -49,7 +49,7 @@ export class ControlPlane {
     this.parameters = new Parameters(clock)
     this.logs = new LogStore(clock)
     this.schedules = new Schedules(clock, (call, input) => {
-      const text = (name: string) => String(input[name] ?? '')
+      const text = (name: string) => (typeof input[name] === 'string' ? input[name] : '')
       const number = (name: string) => Number(input[name] ?? NaN)
       if (call === 'lambda:putFunctionConcurrency')
         return reserve(text('FunctionName'), number('ReservedConcurrentExecutions'))

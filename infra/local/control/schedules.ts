@@ -98,7 +98,9 @@ export class Schedules {
     for (const { cancel } of this.#schedules.values()) cancel()
   }
 
-  #keep({ ClientToken: _, ...definition }: Definition, createdMs: number): string {
+  #keep(given: Definition, createdMs: number): string {
+    const definition = { ...given }
+    delete definition.ClientToken // of the request, and no part of the schedule
     const key = `${definition.GroupName}/${definition.Name}`
     this.#schedules.get(key)?.cancel()
     const now = this.#clock.now()

@@ -54,7 +54,7 @@ function verdict(failure: AwsFailure): { readonly code: ErrorCode; readonly sent
 
 /** Is it the way to AWS that is wrong: region, name or connection? */
 function reachProblem({ name, message, cause }: AwsFailure): ReturnType<typeof verdict> | undefined {
-  if (/^Region is missing/.test(message))
+  if (message.startsWith('Region is missing'))
     return { code: 'E_REGION', sentence: 'no region is named; set region in millrace.settings.ts, or AWS_REGION' }
   if (REGION.test(name))
     return { code: 'E_REGION', sentence: `AWS does not serve this account there; choose another region (${message})` }

@@ -5,9 +5,12 @@ import {
   type ScheduleState,
 } from '@aws-sdk/client-scheduler'
 import type { AwsOptions } from '../awsConfig.ts'
+import { systemClock } from '../clock.ts'
 import type { DeadMan } from '../ports.ts'
 import { controlConfig } from './config.ts'
 import { asking } from './problem.ts'
+
+const YEAR_MS = 365 * 86_400_000
 
 export interface DeadManSchedules {
   readonly group: string
@@ -17,31 +20,22 @@ export interface DeadManSchedules {
 /** A DeadMan on one-time schedules of EventBridge. They strike within the minute after their time. */
 export function schedulesAsDeadMan({ group, schedules }: DeadManSchedules, options: AwsOptions = {}): DeadMan {
   const client = new SchedulerClient(controlConfig('SCHEDULER', options))
-  const change = async (Name: string, changes: { State: ScheduleState; ScheduleExpression?: string }) => {
+  const change = async (Name: string, State: ScheduleState, at: number) => {
     const doing = `cannot set the schedule ${Name}`
     const found = await asking(doing, client.send(new GetScheduleCommand({ GroupName: group, Name })))
+    const { Target, FlexibleTimeWindow } = found
+    const time = { ScheduleExpression: atExpression(at), ScheduleExpressionTimezone: 'UTC' }
     // An update replaces the whole definition: what is left out would be lost.
-    const { $metadata, Arn, CreationDate, LastModificationDate, ...whole } = found
-    const { ScheduleExpression, Target, FlexibleTimeWindow } = whole
-    const input = {
-      ...whole,
-      Name,
-      GroupName: group,
-      ScheduleExpression,
-      ScheduleExpressionTimezone: 'UTC',
-      Target,
-      FlexibleTimeWindow,
-      ...changes,
-    }
+    const input = { ...found, Name, GroupName: group, Target, FlexibleTimeWindow, ...time, State }
     await asking(doing, client.send(new UpdateScheduleCommand(input)))
   }
   return {
     async arm(at) {
-      const expression = atExpression(at)
-      await Promise.all(schedules.map((name) => change(name, { State: 'ENABLED', ScheduleExpression: expression })))
+      await Promise.all(schedules.map((name) => change(name, 'ENABLED', at)))
     },
     async disarm() {
-      await Promise.all(schedules.map((name) => change(name, { State: 'DISABLED' })))
+      // Its last time may have passed by now, and AWS need not take a time of the past.
+      await Promise.all(schedules.map((name) => change(name, 'DISABLED', systemClock.now() + YEAR_MS)))
     },
   }
 }
