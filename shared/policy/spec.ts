@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { describeSpace } from '../env/space.ts'
 import type { Space } from '../env/space.ts'
 import { MillraceError } from '../errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
 import { Sha256, issues } from './fields.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { Sha256, issues } from './fields.ts'
 import { LeaseReport } from './lease.ts'
