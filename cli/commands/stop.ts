@@ -27,6 +27,8 @@ export interface StopParts {
 /** A learner ends a run at its next clean boundary and writes its result: seconds. */
 const PATIENCE_MS = 60_000
 const POLL_MS = 1000
+/** A machine that is told to end is given half a minute for it, and mostly needs a second. */
+const SETTLE_MS = 30_000
 
 /**
  * `millrace stop`: ends runs of a stage. The learner is asked; where none lives, or with `now`, it is done in its place. Says what it
@@ -52,7 +54,8 @@ export async function stopCommand(options: StopOptions, host: Host, parts: StopP
       say('not waiting for it any longer; the learner was told and still ends it')
       return interrupts.exitCode() ?? EXIT.interrupted
     }
-    await quieten(stopping, forced || options.now)
+    await quieten(stopping, forced.length > 0 || options.now)
+    for (const run of forced) await settle(run, stopping)
     return EXIT.ok
   } finally {
     interrupts.close()
@@ -66,14 +69,14 @@ interface Stopping extends Pick<StopParts, 'clock' | 'by'> {
   say(this: void, text: string): void
 }
 
-/** @returns whether a run was ended in its learner's place */
-async function stopRuns(runs: readonly string[], stopping: Stopping): Promise<boolean> {
+/** @returns the runs that were ended in their learner's place */
+async function stopRuns(runs: readonly string[], stopping: Stopping): Promise<readonly string[]> {
   const asked: string[] = []
-  let forced = false
+  const forced: string[] = []
   for (const run of runs) {
     const way = await begin(run, stopping)
     if (way === 'asked') asked.push(run)
-    if (way === 'forced') forced = true
+    if (way === 'forced') forced.push(run)
   }
   const deadline = stopping.clock.now() + PATIENCE_MS
   for (const run of asked) {
@@ -81,7 +84,7 @@ async function stopRuns(runs: readonly string[], stopping: Stopping): Promise<bo
     if (stopping.signal.aborted) return forced
     stopping.say(`the learner has not ended run ${run} within ${PATIENCE_MS / 1000} s; ending it in its place`)
     await force(run, stopping)
-    forced = true
+    forced.push(run)
   }
   return forced
 }
@@ -139,6 +142,22 @@ async function ended(run: string, deadline: number, { stage, clock, signal, say 
     if (clock.now() >= deadline) return false
   }
   return false
+}
+
+/**
+ * A learner whose machine was told to end has the last word: that it leaves the run to the next one. It has said it when its claim is gone;
+ * then the run is ended for good.
+ */
+async function settle(run: string, { stage, clock, signal }: Stopping): Promise<void> {
+  const { store, description } = stage
+  const deadline = clock.now() + SETTLE_MS
+  while (clock.now() < deadline && !signal.aborted) {
+    const living = await livingLearner(store, clock.now())
+    // One on a machine of the user's own goes on living, without the run.
+    if (!living || (description.learner.kind === 'anywhere' && living.run !== run)) break
+    await clock.sleep(POLL_MS, signal)
+  }
+  await endRun(store, run, { now: clock.now() })
 }
 
 /** With nothing left to do, no function may start and no learner need wait. */

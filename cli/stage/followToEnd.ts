@@ -1,6 +1,6 @@
 import type { RunStatus } from '../../learner/stage/records.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
-import { ERROR_CODES, MillraceError, type ErrorCode } from '../../shared/errors.ts'
+import { ERROR_CODES, MillraceError, isMillraceError, type ErrorCode } from '../../shared/errors.ts'
 import { chooseDisplay } from '../display/chooseDisplay.ts'
 import { observers } from '../display/display.ts'
 import { fromHere, printSummary } from '../display/summary.ts'
@@ -45,7 +45,7 @@ export async function followToEnd(run: string, host: Host, pursuit: Pursuit): Pr
     if (status)
       brought = await bringRun(status, { stage, cwd: host.cwd, out, files, patience: { clock, signal, note } })
   } catch (error) {
-    if (!quiet) comeBack(run, host, stage, status)
+    if (!quiet && (status || !isMillraceError(error, 'E_RUN'))) comeBack(run, host, stage, status)
     throw error
   }
   if (!status || signal.aborted) {

@@ -10,7 +10,6 @@ export function statusPlayer(observer: Following['observer']): { play(status: Ru
 
   function changeOfLearner({ state, attempt, learner, checkpoint }: RunStatus): void {
     if (!before) return
-    if (state === 'waiting' && before.state === 'running') say('the learner had to end; the run waits for the next one')
     if (state !== 'running' || (before.state === 'running' && attempt === before.attempt)) return
     const host = learner ? `the learner on ${learner.host}` : 'a learner'
     const from = checkpoint ? `goes on from update ${checkpoint.updates}` : 'begins anew: there is no checkpoint yet'

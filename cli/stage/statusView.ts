@@ -62,8 +62,8 @@ export function stageLines(view: StageView, colors: Colors): string[] {
   ]
 }
 
-export function learnerLine({ learner, group, description, runs, now }: StageView): string {
-  const waiting = runs.some(({ state }) => state === 'waiting')
+export function learnerLine({ learner, group, description, runs, requested, now }: StageView): string {
+  const waiting = runs.some(({ run, state }) => state === 'waiting' && requested.has(run))
   if (learner) {
     const at = learner.run === undefined ? 'idle' : `working on ${learner.run}`
     return `learner: up on ${learner.host} for ${duration(Math.max(0, now - learner.startedAt))}, ${at}`

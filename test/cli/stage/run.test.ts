@@ -307,7 +307,6 @@ describe('a run that waits', () => {
       runningStatus(RUN, 2, { state: 'waiting', checkpoint: { key: 'c', updates: 2, at: START } }),
     )
     await advance(60_000)
-    expect(host.out.text).toContain('the learner had to end; the run waits for the next one')
     expect(host.out.text.split('no learner is asked for any more')).toHaveLength(2)
     expect(host.out.text).toContain('millrace learner --stage demo on any machine goes on with the run')
     expect(stage.calls.length).toBe(calls)

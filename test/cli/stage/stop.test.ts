@@ -77,7 +77,8 @@ describe('millrace stop', () => {
     const stage = fakeStage()
     await running(stage, 'a', 3)
     if (now) await stage.claim({ run: 'a' })
-    const { outcome } = start(stage, { now })
+    const { advance, outcome } = start(stage, { now })
+    await advance(16_000)
     const { exitCode, lines } = await outcome()
     expect(exitCode).toBe(0)
     expect(lines).toEqual([
@@ -101,11 +102,28 @@ describe('millrace stop', () => {
     await running(stage, 'a')
     await stage.claim({ run: 'a', heartbeatUntil: START + 600_000 })
     const { advance, outcome } = start(stage)
-    await advance(61_000)
+    await advance(92_000)
     const { lines } = await outcome()
     expect(lines[1]).toBe('the learner has not ended run a within 60 s; ending it in its place')
     expect(stage.status('a').state).toBe('ended')
     expect(stage.state).toMatchObject({ desired: 0, limit: 0 })
+  })
+
+  test('the last word of a learner that has to end, that the next one goes on, does not bring a stopped run back', async () => {
+    const stage = fakeStage()
+    await running(stage, 'a')
+    await stage.claim({ run: 'a' })
+    const { advance, outcome } = start(stage, { now: true })
+    await advance(1_000)
+    expect(stage.status('a').state).toBe('ended')
+    await stage.writeStatus(runningStatus('a', 6, { state: 'waiting' }))
+    await stage.claim({ heartbeatUntil: stage.clock.now() })
+    await advance(2_000)
+    expect((await outcome()).exitCode).toBe(0)
+    expect(stage.status('a')).toMatchObject({
+      state: 'ended',
+      summary: { reason: 'interrupted', progress: { updates: 6 } },
+    })
   })
 
   test('twice is the same as once, also while nothing runs', async () => {
