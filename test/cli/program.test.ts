@@ -63,6 +63,9 @@ describe('the command line', () => {
     expect((await run('graph my.ts')).calls).toEqual([['graph', { file: 'my.ts', format: 'text' }]])
     expect((await run('cloud')).calls).toEqual([['cloud', { port: 4566 }]])
     expect((await run('cloud --port 0 --folder f')).calls).toEqual([['cloud', { port: 0, folder: 'f' }]])
+    expect((await run('cloud --stage demo --app rivers --learner none')).calls).toEqual([
+      ['cloud', { port: 4566, stage: 'demo', app: 'rivers', learner: 'none' }],
+    ])
   })
 
   test('run takes what train takes and a stage, and can leave the run alone', async () => {
