@@ -141,8 +141,15 @@ export class StageClaim {
   private async withinWord(renewing: Promise<boolean>): Promise<boolean> {
     const { clock } = this.options
     const answered = new AbortController()
-    const settled = renewing.finally(() => answered.abort())
-    const inTime = Math.max(RETRY_MS, this.record.heartbeatUntil - clock.now())
-    return (await Promise.race([settled, clock.sleep(inTime, answered.signal)])) ?? false
+    let renewed = false
+    const settled = renewing.then((answer) => {
+      renewed = answer
+      answered.abort()
+    })
+    await Promise.race([
+      settled,
+      clock.sleep(Math.max(RETRY_MS, this.record.heartbeatUntil - clock.now()), answered.signal),
+    ])
+    return renewed
   }
 }

@@ -33,7 +33,6 @@ interface Attempt {
  */
 export async function trainAttempt(record: RunRecord, { request, experiment, resume }: Attempt, desk: RunDesk) {
   const { parts, claim, ending } = desk
-  const { clock } = parts
   const { run, attempt } = record.current
   const stop = new AbortController()
   const done = new AbortController()
@@ -66,9 +65,9 @@ export async function trainAttempt(record: RunRecord, { request, experiment, res
     await cloud.close().catch((error: unknown) => parts.log(`${run}: ${sentence(error)}`))
   }
   if (!claim.held) throw lostClaim()
-  parts.log(
-    `${run}: ${progressLine(record)}; ${result.summary.reason}, after ${Math.round((clock.now() - (record.current.startedAt ?? 0)) / 1000)} s`,
-  )
+  const { progress, reason } = result.summary
+  record.set({ progress })
+  parts.log(`${run}: ${reason} after ${Math.round(progress.atMs / 1000)} s; ${progressLine(record)}`)
   return { result, stopped: stop.signal.aborted }
 }
 
