@@ -8,12 +8,11 @@ export function statusPlayer(observer: Following['observer']): { play(status: Ru
   let started = false
   const say = (text: string, level: 'info' | 'warn' = 'info') => observer.onEvent({ level, text })
 
-  function changeOfLearner({ state, attempt, learner, checkpoint }: RunStatus): void {
+  function changeOfLearner({ state, attempt, learner }: RunStatus): void {
     if (!before) return
     if (state !== 'running' || (before.state === 'running' && attempt === before.attempt)) return
     const host = learner ? `the learner on ${learner.host}` : 'a learner'
-    const from = checkpoint ? `goes on from update ${checkpoint.updates}` : 'begins anew: there is no checkpoint yet'
-    say(attempt > 1 ? `attempt ${attempt}: ${host} ${from}` : `${host} took the run`)
+    say(attempt > 1 ? `${host} took the run over` : `${host} took the run`) // from where, it says itself
   }
 
   function newEvents({ events }: RunStatus): void {

@@ -271,7 +271,7 @@ describe('a run that is followed', () => {
     const { text } = await outcome()
     expect(text.split('no sign of life of the learner')).toHaveLength(2)
     expect(text).toContain('another goes on from update 120 when it is up')
-    expect(text).toContain('attempt 2: the learner on gpu-2 goes on from update 120')
+    expect(text).toContain('the learner on gpu-2 took the run over')
   })
 
   test('one that no learner took asks again when the group went back to none, with the dead-man armed first', async () => {
@@ -314,7 +314,7 @@ describe('a run that waits', () => {
     await advance(6_000)
     await endAtLearner(stage, RUN)
     await advance(2_000)
-    expect((await outcome()).text).toContain('attempt 2: the learner on gpu-1 goes on from update 2')
+    expect((await outcome()).text).toContain('the learner on gpu-1 took the run over')
   })
 })
 
