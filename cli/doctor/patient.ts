@@ -20,8 +20,8 @@ export interface Patient {
   readonly startedAt: number
   readonly limits: Limits
   readonly bill: Bill
-  /** Runs that were submitted, for the cleaning up. */
-  readonly runs: { readonly run: string; readonly requestedAt: number }[]
+  /** Runs that were submitted. */
+  readonly runs: { readonly run: string; readonly requestedAt: number; /** A learner has begun it. */ taken: boolean }[]
   /** An experiment on CartPole as the learner takes it. */
   learnerModule(): Promise<Uint8Array>
   /** Calls a function and waits. @throws MillraceError E_INVOKE; `where.status` 429 when it was throttled */

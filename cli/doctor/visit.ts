@@ -15,6 +15,8 @@ const PREFIXES = ['runs/', 'policies/', 'batches/', 'code/', 'checkpoints/', 're
 export interface Before {
   readonly concurrency: number | undefined
   readonly desired: 0 | 1
+  /** A learner had been there, and its word, long since run out, still lies in the bucket. */
+  readonly claimed: boolean
 }
 
 /**
@@ -38,7 +40,8 @@ export async function comeIn({ store, group, concurrency, description }: Stage, 
     )
   if (marker) await store.delete([keys.doctor])
   const [reserved, { desired }] = await Promise.all([concurrency.get(), group.size()])
-  return { concurrency: reserved, desired: desired > 0 ? 1 : 0 }
+  const claimed = (await store.get(keys.claim)).kind === 'found'
+  return { concurrency: reserved, desired: desired > 0 ? 1 : 0, claimed }
 }
 
 /** Puts everything back and deletes what was made. What fails is told, and does not keep the rest from being done. */
@@ -55,7 +58,9 @@ export async function goOut(patient: Patient, before: Before): Promise<readonly 
   }
   await attempt('requests', () => store.delete(runs.map(({ run }) => keys.request(run)))) // first: no learner may take one now
   await attempt('the learner’s group', async () => await group.set(before.desired))
-  await attempt('the dead-man', async () => await deadMan.disarm())
+  await attempt('the dead-man', async () => {
+    if ((await patient.settings.schedules()).some(({ enabled }) => enabled)) await deadMan.disarm()
+  })
   await attempt('the ceiling of functions', async () => {
     const wanted = before.concurrency ?? description.concurrency
     if ((await concurrency.get()) !== wanted) await concurrency.set(wanted)
@@ -64,7 +69,8 @@ export async function goOut(patient: Patient, before: Before): Promise<readonly 
   await attempt('objects', async () => {
     const found = (await Promise.all(PREFIXES.map((prefix) => store.list(`${prefix}${name}`)))).flat()
     const listed = runs.map(({ run, requestedAt }) => keys.listed(run, requestedAt))
-    await store.delete([...found, ...listed, keys.doctor])
+    const lives = before.claimed || (await livingLearner(store, patient.clock.now())) !== undefined
+    await store.delete([...found, ...listed, ...(lives ? [] : [keys.claim]), keys.doctor])
   })
   return problems
 }

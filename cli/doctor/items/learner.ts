@@ -53,16 +53,16 @@ export function learnerItems({ stage }: { readonly stage: string }): readonly It
 /** Once the log has been looked at. */
 export const learnerGone: Item = {
   name: 'learner: gone',
-  pass: 'with none asked for, its machine goes away',
+  pass: 'with none asked for, it leaves the stage and its machine goes away',
   advice: 'end the machine in the AWS console, lest it costs on, and deploy the stage again',
   async look(patient) {
-    const { group, description } = patient.stage
+    const { group, store, description } = patient.stage
     if (description.learner.kind === 'anywhere') return skipped('the learner is a machine of your own')
     const startedAt = patient.clock.now()
     await group.set(0)
     const gone = await within(patient.limits.learnerGone, patient, async () => {
-      const { desired, running } = await group.size()
-      return desired === 0 && running === 0 ? patient.clock.now() - startedAt : undefined
+      const [{ desired, running }, living] = [await group.size(), await livingLearner(store, patient.clock.now())]
+      return desired === 0 && running === 0 && !living ? patient.clock.now() - startedAt : undefined
     })
     if (gone === undefined) return failed(`still up after ${patient.limits.learnerGone / 60_000} minutes`)
     return passed(`none is up, after ${seconds(gone)}`)
@@ -79,6 +79,7 @@ async function firstRun(patient: Patient): Promise<Seen> {
   await wakeLearner(stage, requestedAt)
   const taken = await within(limits.learnerUp, patient, () => status(patient, run, ({ state }) => state !== 'waiting'))
   if (!taken) return failed(`no learner took it within ${limits.learnerUp / 60_000} minutes`)
+  for (const submitted of patient.runs) submitted.taken ||= submitted.run === run
   const takenAt = clock.now()
   const over = await within(limits.run, patient, () => status(patient, run, isOver))
   if (!over) return failed(`it was not over within ${limits.run / 1000} s`)
@@ -112,7 +113,7 @@ async function stoppedRun(patient: Patient): Promise<Seen> {
 async function submit(patient: Patient, what: string, set: Readonly<Record<string, string>>): Promise<string> {
   const run = `${patient.name}-${what}`
   const requestedAt = patient.clock.now()
-  patient.runs.push({ run, requestedAt })
+  patient.runs.push({ run, requestedAt, taken: false })
   await submitRun(patient.stage.store, {
     run,
     experiment: 'doctor',

@@ -8,7 +8,7 @@ export const logItem: Item = {
   needs: ['rollout function: first call'],
   async look(patient) {
     const { rollout, learner } = patient.stage.description.logGroups
-    const ran = patient.runs.length > 0 && patient.stage.description.learner.kind !== 'anywhere'
+    const ran = patient.runs.some(({ taken }) => taken) && patient.stage.description.learner.kind !== 'anywhere'
     const groups = [rollout, ...(ran && learner !== undefined ? [learner] : [])]
     const counts = await Promise.all(
       groups.map((group) =>
