@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { deployCommand, type DeployParts } from '../../../cli/commands/deploy.ts'
 import { findProject } from '../../../cli/loadSettings.ts'
 import { runSst } from '../../../cli/project/sst.ts'
+import { packageRoot } from '../../../infra/local/packageRoot.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import type { StageDescription } from '../../../shared/protocol/stage.ts'
 import { FakeHost } from '../fakeHost.ts'
@@ -102,5 +103,15 @@ describe('millrace deploy', () => {
       message: expect.stringContaining('millrace cloud --stage demo has the stage there') as string,
     })
     expect(project.calls()).toEqual([])
+  })
+
+  test('the program of the real SST package is found and started', async () => {
+    const offline = {
+      SST_SKIP_DEPENDENCY_CHECK: '1',
+      SST_NO_BUN: '1',
+      SST_TELEMETRY_DISABLED: '1',
+      HOME: project.folder,
+    }
+    expect(await runSst(['version'], packageRoot(), host(offline))).toBe(0)
   })
 })
