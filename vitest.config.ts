@@ -29,7 +29,14 @@ export default defineConfig({
       },
       {
         resolve,
-        test: { ...inTurn(3), name: 'deploy', include: ['test/deploy/**/*.test.ts'], testTimeout: 120_000 },
+        test: {
+          ...inTurn(3),
+          name: 'deploy',
+          include: ['test/deploy/**/*.test.ts'],
+          testTimeout: 120_000,
+          globalSetup: 'test/deploy/setup.ts',
+          fileParallelism: false,
+        },
       },
       {
         resolve,

@@ -1,6 +1,6 @@
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { execFile } from 'node:child_process'
-import { chmod, copyFile, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StageSettingsInput } from '../../infra/aws/settings.ts'
@@ -31,8 +31,12 @@ export interface DeployOptions {
   readonly project?: string
   /** `diff` registers the same without changing the state. */
   readonly command?: 'deploy' | 'diff'
+  /** Changes to files under infra/, each [file, text, other text]: a program that is broken on purpose. */
+  readonly edits?: readonly (readonly [file: string, from: string, to: string])[]
   /** `sst remove` afterwards. */
   readonly remove?: boolean
+  /** Where its folder is made; that of temporary files unless told. */
+  readonly under?: string
 }
 
 /** What `sst deploy` would have made: a graph verified without an account, not a deployment. */
@@ -44,7 +48,7 @@ export interface Recording extends AsyncDisposable {
   /** The command's own words. */
   readonly said: string
   /** With `remove`: what the state held when it was removed. */
-  readonly removed?: readonly { readonly urn: string; readonly retainOnDelete?: boolean }[]
+  readonly removed?: readonly { readonly type: string; readonly urn: string; readonly retainOnDelete?: boolean }[]
 }
 
 /**
@@ -54,7 +58,7 @@ export interface Recording extends AsyncDisposable {
  * @throws Error with SST's own words when it fails
  */
 export async function recordDeploy(options: DeployOptions = {}): Promise<Recording> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-deploy-'))
+  const folder = await mkdtemp(join(options.under ?? tmpdir(), 'millrace-deploy-'))
   const dispose = () => rm(folder, { recursive: true, force: true })
   try {
     return { ...(await record(folder, options)), [Symbol.asyncDispose]: dispose }
@@ -66,7 +70,7 @@ export async function recordDeploy(options: DeployOptions = {}): Promise<Recordi
 
 async function record(folder: string, options: DeployOptions): Promise<Omit<Recording, typeof Symbol.asyncDispose>> {
   const project = options.project ?? join(folder, 'project')
-  if (options.project === undefined) await copyRepository(project, options.settings)
+  if (options.project === undefined) await copyRepository(project, options)
   await preparePlatform(project)
   await writeEngine(join(folder, 'home'))
   await using cloud = await localCloud({ control: true })
@@ -100,10 +104,17 @@ async function record(folder: string, options: DeployOptions): Promise<Omit<Reco
 }
 
 /** This repository as a project, with settings of its own: links lead to the rest, so that nothing is written into the checkout. */
-async function copyRepository(project: string, settings: StageSettingsInput | undefined): Promise<void> {
+async function copyRepository(project: string, { settings, edits = [] }: DeployOptions): Promise<void> {
   await mkdir(project, { recursive: true })
   for (const file of ['package.json', 'sst.config.ts']) await copyFile(join(root, file), join(project, file))
-  for (const name of ['infra', 'dist', 'node_modules']) await symlink(join(root, name), join(project, name))
+  for (const name of ['shared', 'learner', 'dist', 'node_modules']) await symlink(join(root, name), join(project, name))
+  if (edits.length === 0) await symlink(join(root, 'infra'), join(project, 'infra'))
+  else await cp(join(root, 'infra'), join(project, 'infra'), { recursive: true })
+  for (const [file, from, to] of edits) {
+    const text = await readFile(join(project, file), 'utf8')
+    if (!text.includes(from)) throw new Error(`${file} has no '${from}' to break`)
+    await writeFile(join(project, file), text.replaceAll(from, to))
+  }
   if (settings === undefined) {
     await copyFile(join(root, 'millrace.settings.ts'), join(project, 'millrace.settings.ts'))
     return

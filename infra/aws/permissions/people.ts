@@ -58,7 +58,7 @@ export function peoplePermissions(arns: StageArns, kind: LearnerKind): readonly 
       sid: 'ReadLogs',
       actions: ['logs:FilterLogEvents'],
       resources: kind === 'anywhere' ? [arns.logs.rollout, arns.logs.evaluate] : Object.values(arns.logs),
-      reason: 'logs',
+      reason: 'logs: what functions and the learner wrote',
     },
     ...wakeLearner(arns, kind),
   ]
