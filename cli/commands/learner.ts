@@ -20,7 +20,7 @@ export interface ServeOptions {
   readonly engine: EngineName | undefined
   /** Asks for a clean end. */
   readonly signal: AbortSignal
-  log(text: string): void
+  log(this: void, text: string): void
 }
 
 /** What the command needs beside the host. */

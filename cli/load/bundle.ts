@@ -75,6 +75,7 @@ export async function bundleForLearner(file: string, entries: LibraryEntries = l
       entryPoints: [file],
       outfile: 'millrace-experiment.mjs',
       minifySyntax: true,
+      minifyWhitespace: true,
       external: NATIVE,
       plugins: [libraryLeftOpen(entries)],
     }),
@@ -206,8 +207,13 @@ function bundleError(file: string, failure: BuildFailure): MillraceError {
 }
 
 function position(file: string, message: Message | undefined): string {
-  const at = message?.location
+  const at = userLocation(message)
   return at ? `${at.file || shown(file)}:${at.line}:${at.column + 1}` : shown(file)
+}
+
+/** What a plugin throws is located in the plugin; its last note says which import led there. */
+function userLocation(message: Message | undefined): Message['location'] | undefined {
+  return message?.pluginName ? message.notes.at(-1)?.location : message?.location
 }
 
 function advice(text: string): string {
@@ -217,7 +223,7 @@ function advice(text: string): string {
 }
 
 function offendingLine(message: Message | undefined): string {
-  const line = message?.location?.lineText.trim()
+  const line = userLocation(message)?.lineText.trim()
   return line ? `, in \`${line.length > 100 ? `${line.slice(0, 100)}…` : line}\`` : ''
 }
 

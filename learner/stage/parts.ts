@@ -33,5 +33,5 @@ export interface StageParts {
   loadExperiment(module: Uint8Array, request: RunRequest): Promise<Experiment>
   train(experiment: Experiment, options: TrainOptions): Promise<TrainResult>
   /** One line for each thing that happens. */
-  log(text: string): void
+  log(this: void, text: string): void
 }

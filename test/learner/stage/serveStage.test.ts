@@ -355,13 +355,19 @@ describe('a learner with nothing to do', () => {
   })
 
   test('pushes the dead-man on all the while, also where pushing fails now and then', async () => {
-    const w = worldOf({ idleMinutes: 60 })
+    const w = worldOf({ idleMinutes: 70 })
     const learner = w.learner()
     for (let t = 0; t < 55; t++) {
       await w.clock.advance(MINUTE)
       expect(w.deadMan.at! - w.clock.now()).toBeGreaterThanOrEqual(600_000 - 1)
     }
     expect(w.deadMan.arms).toBe(1 + 11)
+    w.deadMan.failNext = 6
+    for (let t = 0; t < 6; t++) {
+      await w.clock.advance(MINUTE)
+      expect(w.deadMan.at! - w.clock.now()).toBeGreaterThan(450_000)
+    }
+    expect(w.lines.filter((line) => line.includes('the scheduler is away'))).toHaveLength(1)
     learner.end()
     w.group.desired = 0
     await learner.ended()

@@ -8,6 +8,7 @@ import { LearnerClaim, type RunRequest, RunStatus } from '../../../learner/stage
 import { serveStage } from '../../../learner/stage/serveStage.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
 import type { ObjectStore } from '../../../shared/cloud/ports.ts'
+import { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import type { StageDescription } from '../../../shared/protocol/stage.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
@@ -63,7 +64,7 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
   const stage = stageOf(changes)
   const group = { desired: 1, sets: [] as number[], onSet: async (_desired: number) => undefined as unknown }
   const limit = { value: undefined as number | undefined, sets: [] as number[] }
-  const deadMan = { at: undefined as number | undefined, arms: 0 }
+  const deadMan = { at: undefined as number | undefined, arms: 0, failNext: 0 }
   const trained: Trained[] = []
   const lines: string[] = []
   /** Updates after which a run has reached its goal, and what becomes of one that does not reach it. */
@@ -138,6 +139,10 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
       deadMan: {
         async arm(at) {
           if (killed.yes) return
+          if (deadMan.failNext > 0) {
+            deadMan.failNext--
+            throw new MillraceError('E_AWS', 'the scheduler is away')
+          }
           deadMan.at = at
           deadMan.arms++
         },
