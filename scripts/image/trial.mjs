@@ -4,6 +4,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { readDockerfile } from './dockerfile.mjs'
 import { doStep, makeRoot, run, startContainer } from './machine.mjs'
+import { tryService, watch } from './service.mjs'
 
 const { root, context, engine, tool } = JSON.parse(process.argv[2])
 const dockerfile = join(context, 'infra/learner.Dockerfile')
@@ -30,33 +31,10 @@ for (const step of image.steps) {
 console.log(`           the image: ${megabytes()} MB, ${packages()} packages of Debian, ENGINE=${engine}`)
 lookAt()
 
-/** Runs the container's program to its end, or sends it SIGTERM once `until` has been printed. */
-async function runs(args, until) {
-  const child = startContainer(root, image, args)
-  let text = ''
-  let asked = false
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding('utf8').on('data', (piece) => {
-      text += piece
-      if (until === undefined || asked || !text.includes(until)) return
-      asked = true
-      // To the first process of the container, as Docker does it: the only child of unshare.
-      const first = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').trim()
-      process.kill(Number(first), 'SIGTERM')
-    })
-  }
-  const code = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
-  return { code, text }
-}
-
-const trained = await runs(['train', 'cartpole'])
-if (trained.code !== 0) throw new Error(`millrace train cartpole ended with ${trained.code}\n${trained.text}`)
-tell(`millrace train cartpole: ${/Reached a mean return.*/.exec(trained.text)?.[0] ?? 'no goal in its output'}`)
-
-const stopped = await runs(['train', 'cartpole', '--set', 'stop.meanReturn=501'], 'env steps')
-if (stopped.code !== 130 && stopped.code !== 143)
-  throw new Error(`SIGTERM ended the container with ${stopped.code}\n${stopped.text}`)
-tell(`SIGTERM ends it: status ${stopped.code}`)
+const trained = watch(startContainer(root, image, ['train', 'cartpole']))
+await trained.endsWith(0)
+tell(`millrace train cartpole: ${/Reached a mean return.*/.exec(trained.text)?.[0]}`)
+await tryService({ root, context, image, folder: join(root, '../project'), tell })
 
 /** What an image must not hold. */
 function lookAt() {
