@@ -33,10 +33,10 @@ export async function serveStage(parts: StageParts): Promise<void> {
     log(`serving stage ${stage.stage} of ${stage.app} on ${parts.host}, as learner ${parts.learner}`)
     const armed = { ...parts, afterMs: stage.deadMan.afterSeconds * 1000 }
     beside.push(claim.keep(done.signal), keepArmed(armed, done.signal))
-    await serveRuns(parts, claim, ending)
+    const groupEnded = await serveRuns(parts, claim, ending)
     done.abort()
     await Promise.all(beside)
-    await leave(parts, ending)
+    await leave(parts, { groupEnded, tooLong: ending.tooLong })
     await claim.release()
   } finally {
     done.abort()
@@ -110,8 +110,8 @@ async function takeStage(parts: StageParts, { signal }: Ending): Promise<StageCl
   return undefined
 }
 
-/** Works until there is nothing to do any more, or the learner is to end. */
-async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): Promise<void> {
+/** Works until there is nothing to do any more, or the learner is to end. @returns whether its group was set to none */
+async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): Promise<boolean> {
   const { store, clock, stage, once, log } = parts
   const idleMs = once ? 0 : stage.idleMinutes * 60_000
   let idleSince: number | undefined
@@ -130,36 +130,43 @@ async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): 
     if (idleSince === undefined) log(once ? 'no run waits' : `no run waits; ends in ${stage.idleMinutes} minutes`)
     idleSince ??= clock.now()
     if (clock.now() - idleSince < idleMs) await clock.sleep(LOOK_EVERY_MS, ending.signal)
-    else if (await endGroup(parts)) return
+    else {
+      const end = await endGroup(parts)
+      if (end !== 'stay') return end === 'ended'
+    }
   }
+  return false
 }
 
 /**
  * Asks for no machine any more. A run that was asked for at that moment found one there and asked for none: it is looked for
  * once more, and then the learner stays.
  */
-async function endGroup({ group, store, log }: StageParts): Promise<boolean> {
+async function endGroup({ group, store, log }: StageParts): Promise<'ended' | 'stay' | 'failed'> {
   try {
     await group.set(0)
-    if ((await waitingRuns(store)).length === 0) return true
+    if ((await waitingRuns(store)).length === 0) return 'ended'
     await group.set(1)
-    return false
+    return 'stay'
   } catch (error) {
     log(`cannot end the machine: ${sentence(error)}`)
-    return true
+    return 'failed'
   }
 }
 
-/** The dead-man is disarmed only where nothing is left that could cost money. */
-async function leave(parts: StageParts, { tooLong }: Ending): Promise<void> {
-  const { store, group, deadMan, clock, log } = parts
+/** The dead-man is disarmed only where nothing is left that could cost money: else it sees to it that nothing is for long. */
+async function leave(
+  parts: StageParts,
+  why: { readonly groupEnded: boolean; readonly tooLong: boolean },
+): Promise<void> {
+  const { store, stage, group, deadMan, clock, log } = parts
   try {
-    if (tooLong) await group.set(0)
-    const [waiting, { desired }] = await Promise.all([waitingRuns(store), group.size()])
-    if (waiting.length > 0) log(`ended; ${waiting.length} runs wait for the next learner`)
-    else log('ended; nothing waits')
-    if (desired === 0) await deadMan.disarm()
-    else if (waiting.length > 0) await deadMan.arm(clock.now() + HAND_OVER_MS)
+    if (why.tooLong) await group.set(0)
+    const waiting = (await waitingRuns(store)).length
+    log(waiting > 0 ? `ended; ${waiting} ${waiting === 1 ? 'run waits' : 'runs wait'} for the next learner` : 'ended')
+    const none = why.groupEnded || why.tooLong
+    if (none || (waiting === 0 && stage.learner.kind === 'anywhere')) await deadMan.disarm()
+    else if (waiting > 0) await deadMan.arm(clock.now() + HAND_OVER_MS)
   } catch (error) {
     log(`ended; the dead-man stays armed: ${sentence(error)}`)
   }

@@ -369,7 +369,17 @@ describe('a learner with nothing to do', () => {
     }
     expect(w.lines.filter((line) => line.includes('the scheduler is away'))).toHaveLength(1)
     learner.end()
-    w.group.desired = 0
+    await learner.ended()
+    // Whoever asked it to end, a machine may still be there: only the dead-man knows.
+    expect(w.deadMan.at).toBeGreaterThan(w.clock.now())
+  })
+
+  test('on a machine of the user’s own, which no group starts, takes the dead-man with it when nothing waits', async () => {
+    const w = worldOf({ learner: { kind: 'anywhere' } })
+    const learner = w.learner()
+    await w.clock.advance(5_000)
+    expect(w.deadMan.at).toBeGreaterThan(w.clock.now())
+    learner.end()
     await learner.ended()
     expect(w.deadMan.at).toBeUndefined()
   })
