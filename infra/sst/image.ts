@@ -1,4 +1,3 @@
-import { Image } from '@pulumi/docker-build'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { repositoryOf } from '../aws/permissions/index.ts'
@@ -46,19 +45,19 @@ function builtImage({ name, names, parent }: Stage, engine: string): LearnerImag
     { parent },
   )
   const token = aws.ecr.getAuthorizationTokenOutput({ registryId: repository.registryId }, { parent })
-  const image = new Image(
-    `${name}Image`,
-    {
-      context: { location: millrace },
-      dockerfile: { location: dockerfile },
-      buildArgs: { ENGINE: engine },
-      platforms: ['linux/amd64'],
-      tags: [$interpolate`${repository.repositoryUrl}:${packageVersion(millrace)}`],
-      push: true,
-      buildOnPreview: false,
-      registries: [{ address: token.proxyEndpoint, username: token.userName, password: $util.secret(token.password) }],
-    },
-    { parent },
+  const args = {
+    context: { location: millrace },
+    dockerfile: { location: dockerfile },
+    buildArgs: { ENGINE: engine },
+    platforms: ['linux/amd64' as const],
+    tags: [$interpolate`${repository.repositoryUrl}:${packageVersion(millrace)}`],
+    push: true,
+    buildOnPreview: false,
+    registries: [{ address: token.proxyEndpoint, username: token.userName, password: $util.secret(token.password) }],
+  }
+  // Not at the top: SST reads the configuration of a new project before it has installed what this comes from.
+  const image = $output(import('@pulumi/docker-build')).apply(
+    ({ Image }) => new Image(`${name}Image`, args, { parent }),
   )
   return { uri: image.ref, repository: repository.arn }
 }

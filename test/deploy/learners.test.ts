@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { inputs, resource, short } from './graph.ts'
 import { VARIANTS, recorded } from './variants.ts'
@@ -128,6 +129,7 @@ describe('gpu', () => {
   test('its machine starts the container with the GPUs, for its stage, into its log, and is gone when the learner is', async () => {
     const script = text(inputs(await stage(), 'ec2.LaunchTemplate', 'TrainLearnerTemplate')['userData'])
     expect(script.startsWith('#!/bin/bash\n')).toBe(true)
+    execFileSync('bash', ['-n'], { input: script })
     expect(script).toContain('docker run --name learner --rm --gpus all ')
     expect(script).toContain('--env AWS_REGION=us-east-1 ')
     expect(script).toContain('--log-opt awslogs-group=/millrace/millrace/test/learner ')
