@@ -71,6 +71,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
     now: () => cloud.clock.now(),
+    learnerHourUsd: cloud.learnerHourUsd,
     before: before?.costByPart,
   })
   const onEvent = (text: string): void => observer.onEvent?.({ level: 'warn', text })

@@ -1,4 +1,5 @@
 import type { StageSettings } from '../../infra/aws/settings.ts'
+import { learnerHourUsd } from '../../infra/aws/learnerHour.ts'
 import { US_EAST_1 } from '../../shared/cost/priceBook.ts'
 import { usd } from '../display/format.ts'
 
@@ -6,8 +7,6 @@ import { usd } from '../display/format.ts'
 const BUCKET_GB_MONTH = 0.023
 const IMAGE_GB_MONTH = 0.1
 const ALARM_MONTH = 0.1
-const FARGATE_VCPU_HOUR = 0.04048
-const FARGATE_GB_HOUR = 0.004445
 
 /** What a stage costs, as lines: at rest, and at most while a run is on. List prices of us-east-1. */
 export function stageCostLines({ functions, learner }: StageSettings): readonly string[] {
@@ -23,10 +22,6 @@ export function stageCostLines({ functions, learner }: StageSettings): readonly 
 
 function learnerCost(learner: StageSettings['learner']): string {
   if (learner.kind === 'anywhere') return 'a learner of your own'
-  if (learner.kind === 'fargate') {
-    const hour = learner.vcpu * FARGATE_VCPU_HOUR + learner.memoryGb * FARGATE_GB_HOUR
-    return `${usd(hour)} an hour for the learner`
-  }
-  const { usd: price, per } = US_EAST_1.learnerHour
-  return `for the learner what its machine costs (${usd(price)} per ${per}${learner.onDemandFallback ? '' : '; less as spot'})`
+  const hour = `${usd(learnerHourUsd(learner))} an hour for the learner`
+  return learner.kind === 'gpu' ? `${hour} (on demand; less as spot)` : hour
 }

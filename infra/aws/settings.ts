@@ -89,6 +89,8 @@ export const StageSettings = z.strictObject({
   learner: LearnerSettings.prefault({ kind: 'anywhere' }),
   /** Functions end by themselves so long after the learner's last sign of life. */
   heartbeatSeconds: z.number().min(5).max(120).default(15),
+  /** How often the learner saves a run, so that another one can go on with it. */
+  checkpointSeconds: z.number().min(5).max(3600).default(30),
   /** When everything else is dead, schedules in the account set functions and learner to none after so long. */
   deadManMinutes: z.number().min(2).max(120).default(15),
   /** Days after which the bucket deletes by itself what a run left: batches and policies after 1, checkpoints and results as given. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LearnerHost, StageDescription } from '../../shared/protocol/stage.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+import { learnerHourUsd } from '../aws/learnerHour.ts'
 import { type StageNames, stageNames } from '../aws/names.ts'
 import { type StageSettings, type StageSettingsInput, settings } from '../aws/settings.ts'
 import type { LocalCloud } from '../local/cloud.ts'
@@ -27,6 +28,7 @@ export interface StageOptions {
   readonly heartbeatSeconds?: number
   readonly deadManSeconds?: number
   readonly idleMinutes?: number
+  readonly checkpointSeconds?: number
 }
 
 export interface ProvisionedStage {
@@ -68,6 +70,8 @@ export function provisionStage(cloud: LocalCloud, options: StageOptions = {}): P
     timeoutSeconds: chosen.functions.timeoutSeconds,
     heartbeatSeconds: options.heartbeatSeconds ?? chosen.heartbeatSeconds,
     learner,
+    learnerHourUsd: learnerHourUsd(chosen.learner),
+    checkpointSeconds: options.checkpointSeconds ?? chosen.checkpointSeconds,
     idleMinutes: options.idleMinutes ?? chosen.learner.idleMinutes,
     maxHours: chosen.learner.maxHours,
     deadMan: {

@@ -1,4 +1,5 @@
 import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { learnerHourUsd } from '../aws/learnerHour.ts'
 import { packageFolder, packageVersion } from './packages.ts'
 import type { Stage } from './stage.ts'
 
@@ -30,6 +31,8 @@ export function describeStage({ name, names, settings, parent }: Stage, made: De
       timeoutSeconds: settings.functions.timeoutSeconds,
       heartbeatSeconds: settings.heartbeatSeconds,
       learner: made.learner,
+      learnerHourUsd: learnerHourUsd(settings.learner),
+      checkpointSeconds: settings.checkpointSeconds,
       idleMinutes: settings.learner.idleMinutes,
       maxHours: settings.learner.maxHours,
       deadMan: made.deadMan,

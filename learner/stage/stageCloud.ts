@@ -26,7 +26,8 @@ export interface StageCloudOptions extends AwsOptions {
 
 /** A deployed stage as a run sees it. What is sent costs least: bodies go through the bucket where the price book says so. */
 export function stageCloud(stage: StageDescription, { shards, trainWorker, ...aws }: StageCloudOptions): RunCloud {
-  const { bucket, queueUrl, deadLetterQueueUrl, rolloutFunction, heartbeatSeconds, memoryMb, region } = stage
+  const { bucket, queueUrl, deadLetterQueueUrl, rolloutFunction, heartbeatSeconds, memoryMb, learnerHourUsd, region } =
+    stage
   const clients = awsClients({ region, ...aws })
   return {
     where: `stage ${stage.stage}, ${region}`,
@@ -41,6 +42,7 @@ export function stageCloud(stage: StageDescription, { shards, trainWorker, ...aw
     heartbeatMs: heartbeatSeconds * 1000,
     leftovers: 'delete',
     memoryMb,
+    learnerHourUsd,
     trainWorker,
     async close() {
       clients.destroy()

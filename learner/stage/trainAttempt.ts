@@ -7,8 +7,6 @@ import { logProgress, progressLine } from './progressLog.ts'
 import type { RunRequest } from './records.ts'
 import { type RunRecord, lostClaim, sentence } from './runRecord.ts'
 
-/** A spot instance gives two minutes' notice, and most go without one's ever coming: what is lost is half of this on average. */
-const CHECKPOINT_EVERY_MS = 30_000
 /** The one before the newest stays, should that be unreadable. */
 const KEPT_CHECKPOINTS = 2
 const STOP_POLL_MS = 2_000
@@ -50,7 +48,7 @@ export async function trainAttempt(record: RunRecord, { request, experiment, res
       observer: record,
       signal: AbortSignal.any([stop.signal, ending, claim.lost]),
       checkpoint: {
-        everyMs: CHECKPOINT_EVERY_MS,
+        everyMs: parts.stage.checkpointSeconds * 1000,
         save: (bytes, updates) => saveCheckpoint(record, desk, { bytes, updates }),
       },
       attempt,

@@ -8,6 +8,8 @@ interface CostMeterOptions {
   readonly memoryMb: number
   /** ms since the epoch */
   readonly now: () => number
+  /** Of the learner's machine; without it the price book's. */
+  readonly learnerHourUsd?: number | undefined
   /** USD by part of earlier attempts at the run. */
   readonly before?: Readonly<Record<string, number>> | undefined
 }
@@ -18,17 +20,19 @@ export class CostMeter {
   private readonly memoryGb: number
   private readonly clock: () => number
   private readonly startedAt: number
+  private readonly learnerHourUsd: number
   private readonly before: Readonly<Record<string, number>>
   private readonly running = new Map<string, number>()
   private functionMs = 0
   private invocations = 0
   private requests = { s3Put: 0, s3Get: 0, sqs: 0 }
 
-  constructor(prices: PriceBook, { memoryMb, now, before = {} }: CostMeterOptions) {
+  constructor(prices: PriceBook, { memoryMb, now, learnerHourUsd, before = {} }: CostMeterOptions) {
     this.prices = prices
     this.memoryGb = memoryMb / 1024
     this.clock = now
     this.startedAt = now()
+    this.learnerHourUsd = learnerHourUsd ?? prices.learnerHour.usd
     this.before = before
   }
 
@@ -64,7 +68,7 @@ export class CostMeter {
         (ms / 1000) * this.memoryGb * prices.functionGbSecond.usd + this.invocations * prices.functionRequest.usd,
       s3: requests.s3Put * prices.s3Write.usd + requests.s3Get * prices.s3Read.usd,
       sqs: requests.sqs * prices.sqsRequest.usd,
-      learner: ((now - this.startedAt) / 3_600_000) * prices.learnerHour.usd,
+      learner: ((now - this.startedAt) / 3_600_000) * this.learnerHourUsd,
     }
     for (const part of PARTS) parts[part] += this.before[part] ?? 0
     return parts

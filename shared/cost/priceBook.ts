@@ -15,9 +15,19 @@ export interface PriceBook {
   readonly s3Write: Price
   readonly s3Read: Price
   readonly learnerHour: Price
+  /** An hour of a GPU machine on demand, by its type. */
+  readonly machineHour: Readonly<Record<string, Price>>
+  readonly fargateVcpuHour: Price
+  readonly fargateGbHour: Price
 }
 
 const lambda = 'https://aws.amazon.com/lambda/pricing/'
+const fargate = 'https://aws.amazon.com/fargate/pricing/'
+const machine = (type: string, usd: number): Price => ({
+  usd,
+  per: `hour of ${type} on demand`,
+  source: 'https://aws.amazon.com/ec2/pricing/on-demand/',
+})
 
 /** us-east-1, arm64 functions. A batch that stays an hour in the bucket costs nothing worth counting, so storage is left out. */
 export const US_EAST_1: PriceBook = {
@@ -28,9 +38,12 @@ export const US_EAST_1: PriceBook = {
   sqsRequest: { usd: 0.4e-6, per: 'request of up to 64 KiB', source: 'https://aws.amazon.com/sqs/pricing/' },
   s3Write: { usd: 5e-6, per: 'PUT, COPY, POST or LIST request', source: 'https://aws.amazon.com/s3/pricing/' },
   s3Read: { usd: 0.4e-6, per: 'GET request, 304 included', source: 'https://aws.amazon.com/s3/pricing/' },
-  learnerHour: {
-    usd: 1.006,
-    per: 'hour of g5.xlarge on demand',
-    source: 'https://aws.amazon.com/ec2/pricing/on-demand/',
+  learnerHour: machine('g5.xlarge', 1.006),
+  machineHour: {
+    'g4dn.xlarge': machine('g4dn.xlarge', 0.526),
+    'g5.xlarge': machine('g5.xlarge', 1.006),
+    'g6.xlarge': machine('g6.xlarge', 0.8048),
   },
+  fargateVcpuHour: { usd: 0.04048, per: 'vCPU and hour, x86', source: fargate },
+  fargateGbHour: { usd: 0.004445, per: 'GB and hour, x86', source: fargate },
 }

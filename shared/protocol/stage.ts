@@ -37,6 +37,10 @@ export const StageDescription = z.strictObject({
   /** How long functions go on without a sign of life of the learner. */
   heartbeatSeconds: seconds,
   learner: LearnerHost,
+  /** List price of the learner's machine, USD an hour, the dearest where it may be one of several; 0 where it is the user's own. */
+  learnerHourUsd: z.number().min(0),
+  /** How often a run is saved, so that another learner can go on with it. */
+  checkpointSeconds: seconds,
   /** The learner ends itself when no run has asked for it for so long, and at the latest after `maxHours`. */
   idleMinutes: z.number().positive(),
   maxHours: z.number().positive(),

@@ -116,7 +116,7 @@ test('no duplicate, corrupt or foreign batch reaches training: each is counted a
     const letters = await deadLetters(sqs)
     expect(letters.map((letter) => letter.reason).toSorted()).toEqual([
       expect.stringMatching(/^a body has SHA-256 [0-9a-f]+, its message promises /),
-      expect.stringMatching(/^a message points at runs\/poisoned\/batches\/.+, which is not there$/),
+      expect.stringMatching(/^a message points at batches\/poisoned\/.+, which is not there$/),
       expect.stringMatching(/^a queue message is not JSON$/),
       expect.stringMatching(/^it belongs to run another-run$/),
       expect.stringMatching(/rewards.*NaN/),

@@ -95,7 +95,7 @@ test('Ctrl-C leaves a run alive and says how to come back and how to stop it', a
 test('a learner that was killed is replaced, and the run goes on from its checkpoint', async () => {
   await using stage = await stageUnderTest(folder(), {
     heartbeatSeconds: 3,
-    environment: { MILLRACE_CHECKPOINT_MS: '500' },
+    checkpointSeconds: 0.5,
   })
   const { client, run } = await endlessRun(stage)
   await until('a checkpoint', async () => ((await statusOf(stage, run)).checkpoint?.updates ?? 0) > 0)

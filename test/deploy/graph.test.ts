@@ -68,6 +68,8 @@ describe.each(kinds)('a stage whose learner is %s', (kind) => {
           instanceTypes: ['g6.xlarge', 'g5.xlarge', 'g4dn.xlarge'],
         },
       }[kind],
+      learnerHourUsd: { anywhere: 0, fargate: 4 * 0.04048 + 8 * 0.004445, gpu: 1.006 }[kind],
+      checkpointSeconds: 30,
       idleMinutes: 10,
       maxHours: 24,
       deadMan: {

@@ -22,6 +22,8 @@ export const description: StageDescription = {
   timeoutSeconds: 180,
   heartbeatSeconds: 15,
   learner: { kind: 'gpu', autoScalingGroup: 'my-app-demo-learner', instanceTypes: ['g6.xlarge'] },
+  learnerHourUsd: 1,
+  checkpointSeconds: 30,
   idleMinutes: 10,
   maxHours: 24,
   deadMan: { group: 'my-app-demo', schedules: ['functions', 'learner'], afterSeconds: 900 },

@@ -28,6 +28,8 @@ export function description(learner: LearnerHost = GPU): StageDescription {
     timeoutSeconds: 180,
     heartbeatSeconds: 15,
     learner,
+    learnerHourUsd: 1,
+    checkpointSeconds: 30,
     idleMinutes: 10,
     maxHours: 24,
     deadMan: { group: 'millrace-demo', schedules: ['functions', 'learner'], afterSeconds: 900 },

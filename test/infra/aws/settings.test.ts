@@ -8,6 +8,7 @@ test('two fields are enough, and then a stage costs nothing at rest: no learner 
     functions: { concurrency: 50, memoryMb: 1769, architecture: 'arm64', timeoutSeconds: 180, logRetentionDays: 7 },
     learner: { kind: 'anywhere', idleMinutes: 10, maxHours: 24 },
     heartbeatSeconds: 15,
+    checkpointSeconds: 30,
     deadManMinutes: 15,
     keepDays: { checkpoints: 14, results: 365 },
   })

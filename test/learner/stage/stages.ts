@@ -37,6 +37,8 @@ export const stageOf = (changes: Partial<StageDescription> = {}): StageDescripti
   timeoutSeconds: 180,
   heartbeatSeconds: HEARTBEAT_MS / 1000,
   learner: { kind: 'gpu', autoScalingGroup: 'group', instanceTypes: ['g6.xlarge'] },
+  learnerHourUsd: 1,
+  checkpointSeconds: 30,
   idleMinutes: 10,
   maxHours: 24,
   deadMan: { group: 'dead-man', schedules: ['functions', 'learner'], afterSeconds: 900 },

@@ -103,10 +103,11 @@ test('an hour of one function of 1 GB costs what the price list says', () => {
 })
 
 test('every price names its unit and its source; none is free', () => {
-  const { region, date, ...prices } = US_EAST_1
+  const { region, date, machineHour, ...prices } = US_EAST_1
   expect(region).toBe('us-east-1')
   expect(date).toMatch(/^\d{4}-\d{2}-\d{2}$/)
-  for (const { usd, per, source } of Object.values(prices) satisfies Price[]) {
+  const all: Price[] = [...Object.values(prices), ...Object.values(machineHour)]
+  for (const { usd, per, source } of all) {
     expect(usd).toBeGreaterThan(0)
     expect(per.length).toBeGreaterThan(3)
     expect(source).toMatch(/^https:\/\/aws\.amazon\.com\//)
