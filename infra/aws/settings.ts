@@ -5,7 +5,7 @@ const count = z.number().int().min(1)
 
 /** Functions on Lambda. */
 const FunctionSettings = z.strictObject({
-  /** Rollout functions at once: the burn cap. 50 at 1,769 MB on arm64 burn at most $4.25 an hour. */
+  /** Rollout functions at once: the burn cap. 50 at 1,769 MB on arm64 burn at most $4.15 an hour. */
   concurrency: count.max(10_000).default(50),
   /** 1,769 MB are about one vCPU. */
   memoryMb: z.number().int().min(512).max(10_240).default(1769),
