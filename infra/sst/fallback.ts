@@ -12,8 +12,9 @@ const FAILED = 'EC2 Instance Launch Unsuccessful'
 const ENDED = 'EC2 Instance Terminate Successful'
 
 /**
- * A group of mixed machines does not turn to on-demand ones by itself when there are no spot machines to be had. When the group could not start a machine, the next one is bought on demand; when a machine has ended, spot comes first again. A
- * state machine that AWS's own events start: no code, and it costs nothing at rest.
+ * A group of mixed machines does not turn to on-demand ones by itself when there are no spot machines to be had. When the group
+ * could not start a machine, the next one is bought on demand; when a machine has ended, spot comes first again. A state machine
+ * that AWS's own events start: no code, and it costs nothing at rest.
  */
 export function onDemandFallback(stage: Stage, arns: $util.Output<StageArns>): void {
   const { name, names, parent } = stage
