@@ -65,7 +65,8 @@ export function stageLines(view: StageView, colors: Colors): string[] {
 export function learnerLine({ learner, group, description, runs, requested, now }: StageView): string {
   const waiting = runs.some(({ run, state }) => state === 'waiting' && requested.has(run))
   if (learner) {
-    const at = learner.run === undefined ? 'idle' : `working on ${learner.run}`
+    const run = workOf(learner, runs)
+    const at = run === undefined ? 'idle' : `working on ${run}`
     return `learner: up on ${learner.host} for ${duration(Math.max(0, now - learner.startedAt))}, ${at}`
   }
   if (description.learner.kind === 'anywhere')
@@ -73,6 +74,13 @@ export function learnerLine({ learner, group, description, runs, requested, now 
   if (group.desired === 0)
     return `learner: none, and none asked for${waiting ? '; following the run asks for one' : ''}`
   return `learner: asked for one, ${group.running === 0 ? 'no machine is up yet' : 'a machine is up'}`
+}
+
+/** The claim names a run, and none, only from its next renewal on; the status of a run is sooner. */
+function workOf(learner: LearnerClaim, runs: readonly RunStatus[]): string | undefined {
+  const begun = runs.find(({ state, learner: at }) => state === 'running' && at?.id === learner.learner)
+  if (begun) return begun.run
+  return runs.some((status) => status.run === learner.run && isOver(status)) ? undefined : learner.run
 }
 
 /** One run in full. */

@@ -158,6 +158,29 @@ test('an idle learner goes by itself, and the next run wakes another', async () 
   expect((await stage.run(`${short} --out two`)).code).toBe(2)
 })
 
+test('a stage whose learner is a service on Fargate is woken and ended like one with a group', async () => {
+  await using stage = await stageUnderTest(folder(), { learner: 'fargate' })
+  const ended = await stage.run('run cartpole --stage demo --set stop.envSteps=20000')
+  expect(ended).toMatchObject({ code: 2, err: '' })
+  expect((await stage.run('stop --stage demo')).code).toBe(0)
+  await until('no task is left', () => group(stage).machines.length === 0)
+})
+
+test.each([
+  ['ssm:GetParameter', 'status --stage demo'],
+  ['s3:PutObject', 'run cartpole --stage demo'],
+  ['autoscaling:SetDesiredCapacity', 'run cartpole --stage demo'],
+  ['logs:FilterLogEvents', 'logs --stage demo'],
+])('credentials without %s are told of it by millrace %s, and nothing is left waiting', async (right, args) => {
+  await using stage = await stageUnderTest(folder())
+  stage.cloud.control.account.denied.add(right)
+  const { code, err } = await stage.run(args)
+  expect(code).toBe(1)
+  expect(err).toMatch(new RegExp(`^error E_PERMISSION: .*${right}`))
+  expect(err.trimEnd().split('\n').length).toBeLessThanOrEqual(3)
+  expect(await stage.store.list(keys.requests)).toEqual([])
+})
+
 test.each([
   ['run cartpole --stage dem', /^error E_STAGE: .*'dem'.*demo/],
   ['run nothing.ts --stage demo', /^error E_EXPERIMENT: there is no experiment file nothing\.ts/],
