@@ -13,6 +13,8 @@ export interface PublisherOptions {
   readonly run: string
   /** How long functions go on without a sign of life of the learner. */
   readonly heartbeatMs: number
+  /** Is every version to be an object of its own, also one that is small enough to ride in the manifest? */
+  readonly everyVersion: boolean
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
   /** Writes made, for the bill. */
@@ -28,6 +30,7 @@ export class Publisher {
   private readonly clock: Clock
   private readonly run: string
   private readonly heartbeatMs: number
+  private readonly everyVersion: boolean
   private readonly consumed: () => readonly number[]
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
@@ -39,11 +42,16 @@ export class Publisher {
   private failure: unknown
   private readonly kept: { readonly key: string; readonly bytes: number }[] = []
 
-  constructor(store: ObjectStore, clock: Clock, { run, heartbeatMs, consumed, onRequest }: PublisherOptions) {
+  constructor(
+    store: ObjectStore,
+    clock: Clock,
+    { run, heartbeatMs, everyVersion, consumed, onRequest }: PublisherOptions,
+  ) {
     this.store = store
     this.clock = clock
     this.run = run
     this.heartbeatMs = heartbeatMs
+    this.everyVersion = everyVersion
     this.consumed = consumed
     this.onRequest = onRequest
   }
@@ -61,7 +69,7 @@ export class Publisher {
   }
 
   /**
-   * Makes a policy the newest one: its object first, then the manifest that names it.
+   * Makes a policy the newest one: its object first, where it has one, then the manifest that names it.
    * @param version rises with every call; calls may overlap
    * @throws MillraceError E_STORE
    */
@@ -69,18 +77,23 @@ export class Publisher {
     if (this.failure !== undefined) throw this.failure
     const key = keys.policy(this.run, version)
     const sha256 = sha256Hex(model)
-    this.onRequest(1)
-    const stored = this.store.put(key, model)
-    if (model.byteLength <= INLINE_BYTES) {
-      this.offer({ version, key, sha256, inline: Buffer.from(model).toString('base64') })
-      await Promise.all([stored, this.write()])
-    } else {
-      await stored
+    if (model.byteLength > INLINE_BYTES) {
+      await this.keep(key, model)
       this.offer({ version, key, sha256 })
       await this.write()
+    } else {
+      // A write costs as much as a fifth of a second of a function, and a small policy has many versions a second.
+      const stored = this.everyVersion ? this.keep(key, model) : undefined
+      this.offer({ version, key, sha256, inline: Buffer.from(model).toString('base64') })
+      await Promise.all([stored, this.write()])
     }
-    this.kept.push({ key, bytes: model.byteLength })
     await this.retire()
+  }
+
+  private async keep(key: string, model: Uint8Array): Promise<void> {
+    this.onRequest(1)
+    await this.store.put(key, model)
+    this.kept.push({ key, bytes: model.byteLength })
   }
 
   /** Nobody asks for an old policy: without this a day's run would leave millions in the bucket. */

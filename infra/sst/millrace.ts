@@ -1,5 +1,5 @@
 import type { Millrace as Declared } from '../aws/component.ts'
-import type { StageSettings } from '../aws/settings.ts'
+import { type StageSettingsInput, settings } from '../aws/settings.ts'
 import { stageAlarms } from './alarms.ts'
 import { stageBucket } from './bucket.ts'
 import { monthlyBudget } from './budget.ts'
@@ -13,14 +13,14 @@ import { arnsOf, stageOf } from './stage.ts'
 /**
  * A stage of Millrace on AWS: a bucket, queues, two functions, what the learner runs on, and what ends all of them.
  *
- * @throws MillraceError E_SETTINGS when the settings are of another app than SST's, or the stage's name does not fit
+ * @throws MillraceError E_SETTINGS when a setting is wrong, they are of another app than SST's, or the stage's name does not fit
  */
 export class Millrace extends $util.ComponentResource implements Declared {
   readonly outputs: Declared['outputs']
 
-  constructor(name: string, settings: StageSettings) {
+  constructor(name: string, input: StageSettingsInput) {
     super('millrace:aws:Millrace', name)
-    const stage = stageOf(name, settings, this)
+    const stage = stageOf(name, settings(input), this)
     const bucket = stageBucket(stage)
     const { queue, deadLetterQueue } = stageQueues(stage)
     const arns = arnsOf(stage, bucket.name)

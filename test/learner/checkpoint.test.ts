@@ -12,6 +12,7 @@ import { planOf } from '../../learner/planOf.ts'
 import { decodeBatch } from '../../shared/batch/index.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import { parseLease } from '../../shared/protocol/lease.ts'
+import { parseManifest } from '../../shared/protocol/manifest.ts'
 
 const setting = {
   env: 'Identity-v0',
@@ -56,7 +57,8 @@ async function attempt(
         store: {
           ...cloud.store,
           put(key, body, condition) {
-            if (key.startsWith('policies/')) policies.push(body)
+            if (key.endsWith('/manifest.json'))
+              policies.push(new Uint8Array(Buffer.from(parseManifest(body).policy.inline ?? '', 'base64')))
             return cloud.store.put(key, body, condition)
           },
         },

@@ -14,10 +14,16 @@ const HEARTBEAT_MS = 10_000
 /** Over and under the size that rides in the manifest. */
 const modelOf = (version: number, large: boolean) => new Uint8Array(large ? 70_000 : 100).fill(version + 1)
 
-function publishing(store: ObjectStore, consumed: () => readonly number[] = () => [0]) {
+function publishing(store: ObjectStore, consumed: () => readonly number[] = () => [0], everyVersion = true) {
   const puts = { count: 0 }
   const onRequest = (made: number) => void (puts.count += made)
-  const publisher = new Publisher(store, systemClock, { run: RUN, heartbeatMs: HEARTBEAT_MS, consumed, onRequest })
+  const publisher = new Publisher(store, systemClock, {
+    run: RUN,
+    heartbeatMs: HEARTBEAT_MS,
+    everyVersion,
+    consumed,
+    onRequest,
+  })
   return { publisher, puts }
 }
 
@@ -185,4 +191,17 @@ test('however long a run is, the bucket holds a bounded number of policies, the 
     for (let newest = Math.max(0, version - 31); newest <= version; newest++)
       expect(held).toContain(keys.policy(RUN, newest))
   }
+})
+
+test('where nobody asks for an older version, a small policy rides in the manifest alone, and a large one has its object', async () => {
+  const store = memoryStore()
+  const { publisher, puts } = publishing(store, () => [0], false)
+  await publisher.publish(0, modelOf(0, false))
+  expect([...store.objects.keys()]).toEqual([keys.manifest(RUN)])
+  expect(puts.count).toBe(1)
+  const { policy } = await manifestIn(store)
+  expect(sha256Hex(Buffer.from(policy.inline ?? '', 'base64'))).toBe(policy.sha256)
+  await publisher.publish(1, modelOf(1, true))
+  expect([...store.objects.keys()].toSorted()).toEqual([keys.policy(RUN, 1), keys.manifest(RUN)].toSorted())
+  expect(puts.count).toBe(3)
 })

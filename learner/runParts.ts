@@ -1,0 +1,90 @@
+import { sha256Hex } from '../shared/batch/hash.ts'
+import { CostMeter } from '../shared/cost/costMeter.ts'
+import { US_EAST_1 } from '../shared/cost/priceBook.ts'
+import { asDefinition, makeVectorEnv } from '../shared/env/index.ts'
+import { MillraceError } from '../shared/errors.ts'
+import { type PolicySpec, policySpecFor } from '../shared/policy/index.ts'
+import { keys } from '../shared/protocol/keys.ts'
+import type { Lease } from '../shared/protocol/lease.ts'
+import { deriveSeed } from '../shared/random.ts'
+import type { PlanSetting } from './algorithm.ts'
+import { checkpointOf, experimentHash } from './checkpoint.ts'
+import { Checkpointer } from './checkpointer.ts'
+import type { Experiment } from './experiment.ts'
+import { Publisher } from './publisher.ts'
+import { Reporter } from './reporter.ts'
+import { Sampler } from './rollouts/sampler.ts'
+import { RunState } from './runState.ts'
+import type { TrainOptions } from './service.ts'
+import { makeLearner } from './training/makeLearner.ts'
+
+/** A function that waits for a newer policy goes on with the old one after this long, so that a lost fragment cannot stop a run. */
+const PATIENCE_MS = 2_000
+
+/**
+ * All that works on a run, made and not started: what samples, what learns, what publishes, what is known of it, and what saves it.
+ *
+ * @throws MillraceError E_CHECKPOINT when `resume` cannot be read or is of another experiment, E_EXPERIMENT, E_ENV_UNKNOWN, E_POLICY_SPEC
+ */
+export async function runParts(experiment: Experiment, setting: PlanSetting, options: TrainOptions) {
+  const { run, cloud, observer = {}, attempt = 1, resume, checkpoint } = options
+  const { algorithm, rollouts, seed } = experiment
+  const before = resume && checkpointOf(experiment, resume)
+  const spec = specOf(experiment)
+  const env = await envOf(experiment, options)
+  const onEvent = (text: string): void => observer.onEvent?.({ level: 'warn', text })
+  const meter = new CostMeter(US_EAST_1, {
+    memoryMb: cloud.memoryMb,
+    now: () => cloud.clock.now(),
+    learnerHourUsd: cloud.learnerHourUsd,
+    before: before?.costByPart,
+  })
+  const baseVersion = before?.state.clocks.updates ?? 0
+  const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
+  const rolloutSeed = attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt)
+  const sampler = new Sampler({ run, cloud, rollouts, env, policy: spec, seed: rolloutSeed, pacing, meter, onEvent })
+  const state = new RunState((fragment) => sampler.consumed(fragment))
+  if (before) state.restore(before.state)
+  const learner = makeLearner(experiment, {
+    setting,
+    policy: spec,
+    trainWorker: cloud.trainWorker,
+    engine: options.engine,
+    state: before?.train,
+  })
+  const publisher = new Publisher(cloud.store, cloud.clock, {
+    run,
+    heartbeatMs: cloud.heartbeatMs,
+    // An exact pace asks for versions that are no longer the newest; the newest itself rides in the manifest where it is small.
+    everyVersion: pacing.mode === 'exact',
+    consumed: () => sampler.consumedUpTo,
+    onRequest: (s3Put) => meter.request({ s3Put }),
+  })
+  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, before: before?.report })
+  const saved = { run, experiment: experimentHash(experiment), state, learner, meter, reporter }
+  const saver = checkpoint && new Checkpointer(checkpoint, { ...saved, clock: cloud.clock, onEvent })
+  return { before, spec, env: env.id, meter, sampler, state, learner, publisher, reporter, saver, baseVersion, onEvent }
+}
+
+function specOf({ env, envConfig }: Experiment): PolicySpec {
+  const { observationSpace, actionSpace } = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
+  return policySpecFor(observationSpace, actionSpace)
+}
+
+/** How functions come by the env: a built-in by its id, a user's own as a module in the bucket. */
+async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: TrainOptions): Promise<Lease['env']> {
+  const { id } = asDefinition(env)
+  if (typeof env === 'string') return { id, config: envConfig }
+  if (!envCode) {
+    throw new MillraceError(
+      'E_EXPERIMENT',
+      `env '${id}' is the experiment's own, and the experiment was not given as a module`,
+      { env: id },
+    )
+  }
+  if (!(envCode instanceof Uint8Array)) return { id, config: envConfig, code: envCode }
+  const sha256 = sha256Hex(envCode)
+  const key = keys.code(run, sha256)
+  await cloud.store.put(key, envCode)
+  return { id, config: envConfig, code: { key, sha256 } }
+}
