@@ -17,11 +17,13 @@ const FunctionSettings = z.strictObject({
     .default(7),
 })
 
+const idleMinutes = z.number().positive().max(10_080)
+const maxHours = z.number().positive().max(720)
 const ends = {
   /** The learner ends itself when no run has asked for it for so long. */
-  idleMinutes: z.number().positive().max(1440).default(10),
+  idleMinutes: idleMinutes.default(10),
   /** And at the latest after so long. */
-  maxHours: z.number().positive().max(720).default(24),
+  maxHours: maxHours.default(24),
 }
 
 /** Gigabytes that Fargate has for so many vCPUs: least, most, and in steps of. */
@@ -51,7 +53,11 @@ function fargateSizes({ input }: { readonly input?: unknown }): string {
 /** What the learner runs on. */
 const LearnerSettings = z.discriminatedUnion('kind', [
   /** A machine of the user's own: `millrace learner --stage name`. Costs nothing on AWS. */
-  z.strictObject({ kind: z.literal('anywhere'), ...ends }),
+  z.strictObject({
+    kind: z.literal('anywhere'),
+    idleMinutes: idleMinutes.default(1440),
+    maxHours: maxHours.default(720),
+  }),
   /** CPU only, a container on Fargate. */
   z
     .strictObject({

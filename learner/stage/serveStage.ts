@@ -127,7 +127,7 @@ async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): 
       await serveRun(next, { parts, claim, ending: ending.signal })
       continue
     }
-    if (idleSince === undefined) log(once ? 'no run waits' : `no run waits; ends in ${stage.idleMinutes} minutes`)
+    if (idleSince === undefined) log(once ? 'no run waits' : `no run waits; ends in ${timeOf(stage.idleMinutes)}`)
     idleSince ??= clock.now()
     if (clock.now() - idleSince < idleMs) await clock.sleep(LOOK_EVERY_MS, ending.signal)
     else {
@@ -137,6 +137,8 @@ async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): 
   }
   return false
 }
+
+const timeOf = (minutes: number): string => (minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`)
 
 /**
  * Asks for no machine any more. A run that was asked for at that moment found one there and asked for none: it is looked for

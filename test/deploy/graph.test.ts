@@ -70,8 +70,7 @@ describe.each(kinds)('a stage whose learner is %s', (kind) => {
       }[kind],
       learnerHourUsd: { anywhere: 0, fargate: 4 * 0.04048 + 8 * 0.004445, gpu: 1.006 }[kind],
       checkpointSeconds: 30,
-      idleMinutes: 10,
-      maxHours: 24,
+      ...(kind === 'anywhere' ? { idleMinutes: 1440, maxHours: 720 } : { idleMinutes: 10, maxHours: 24 }),
       deadMan: {
         group: 'millrace-test',
         schedules: kind === 'anywhere' ? [gone.functions] : [gone.functions, gone.learner],

@@ -26,7 +26,7 @@ describe('loadSettings', () => {
       app: 'my-app',
       region: 'eu-west-1',
       functions: { concurrency: 7, architecture: 'arm64', memoryMb: 1769 },
-      learner: { kind: 'anywhere', idleMinutes: 10 },
+      learner: { kind: 'anywhere', idleMinutes: 1440 },
       heartbeatSeconds: 15,
     })
   })

@@ -6,7 +6,7 @@ const least = { app: 'ride', region: 'eu-west-1' }
 test('two fields are enough, and then a stage costs nothing at rest: no learner on AWS', () => {
   expect(settings(least)).toMatchObject({
     functions: { concurrency: 50, memoryMb: 1769, architecture: 'arm64', timeoutSeconds: 180, logRetentionDays: 7 },
-    learner: { kind: 'anywhere', idleMinutes: 10, maxHours: 24 },
+    learner: { kind: 'anywhere', idleMinutes: 1440, maxHours: 720 },
     heartbeatSeconds: 15,
     checkpointSeconds: 30,
     deadManMinutes: 15,
