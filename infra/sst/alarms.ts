@@ -6,6 +6,8 @@ import type { Stage } from './stage.ts'
 const HOUR = 3600
 /** CloudWatch looks back a week at most. */
 const MAX_HOURS = 168
+/** A day of functions at their limit is worth a mail, however long the learner may stay. */
+const MOST_BUSY_HOURS = 25
 
 /** Alarms, few: what nobody can use, functions that never rest, a learner that should have ended. */
 export function stageAlarms(stage: Stage, { host, group }: Learner, arns: $util.Output<StageArns>): void {
@@ -14,6 +16,7 @@ export function stageAlarms(stage: Stage, { host, group }: Learner, arns: $util.
   // What an alarm says of no data: nothing runs, which is well.
   const common = { comparisonOperator: 'GreaterThanOrEqualToThreshold', treatMissingData: 'notBreaching' }
   const hours = Math.min(Math.ceil(settings.learner.maxHours) + 1, MAX_HOURS)
+  const busyHours = Math.min(hours, MOST_BUSY_HOURS)
   new aws.cloudwatch.MetricAlarm(
     `${name}DeadLettersAlarm`,
     {
@@ -37,13 +40,13 @@ export function stageAlarms(stage: Stage, { host, group }: Learner, arns: $util.
     {
       ...common,
       name: `${names.prefix}-functions-at-limit`,
-      alarmDescription: `Rollout functions have been at their limit of ${settings.functions.concurrency} for longer than a learner may be up`,
+      alarmDescription: `Rollout functions have been at their limit of ${settings.functions.concurrency} for ${busyHours} hours`,
       namespace: 'AWS/Lambda',
       metricName: 'ConcurrentExecutions',
       dimensions: { FunctionName: names.rolloutFunction },
       statistic: 'Maximum',
       period: HOUR,
-      evaluationPeriods: hours,
+      evaluationPeriods: busyHours,
       threshold: settings.functions.concurrency,
       alarmActions: told,
     },
