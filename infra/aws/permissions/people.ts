@@ -42,6 +42,12 @@ export function peoplePermissions(arns: StageArns, kind: LearnerKind): readonly 
       reason: 'status; and without it S3 answers "forbidden" instead of "not there"',
     },
     {
+      sid: 'CountDeadLetters',
+      actions: ['sqs:GetQueueAttributes'],
+      resources: [arns.deadLetterQueue],
+      reason: 'status: how many messages no learner could use',
+    },
+    {
       sid: 'StopFunctions',
       actions: ['lambda:GetFunctionConcurrency', 'lambda:PutFunctionConcurrency'],
       resources: [arns.rolloutFunction],

@@ -81,6 +81,7 @@ test('who runs experiments on a stage needs this and no more', () => {
     's3:PutObject on b/stage/requests/*, b/stage/runs/*, b/runs/*, b/code/*',
     's3:DeleteObject on b/stage/requests/*, b/stage/runs/*, b/runs/*/status.json',
     's3:ListBucket on b',
+    'sqs:GetQueueAttributes on ride-demo-dead-letters',
     'lambda:GetFunctionConcurrency, lambda:PutFunctionConcurrency on function:ride-demo-rollout',
     'lambda:InvokeFunction on function:ride-demo-evaluate',
     'scheduler:GetSchedule, scheduler:UpdateSchedule on schedule/ride-demo/*',
