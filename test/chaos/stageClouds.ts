@@ -27,6 +27,8 @@ export async function stageUnderTest(folder: string, options: StageOptions = {})
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',
     AWS_SECRET_ACCESS_KEY: 'local',
+    // What a killed command was writing goes with the project.
+    TMPDIR: folder,
   }
   const started: Running[] = []
   const start = (args: string): Running => {

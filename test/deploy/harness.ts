@@ -1,6 +1,6 @@
 import { PutParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { execFile } from 'node:child_process'
-import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { StageSettingsInput } from '../../infra/aws/settings.ts'
@@ -125,11 +125,15 @@ async function copyRepository(project: string, { settings, edits = [] }: DeployO
   )
 }
 
-/** SST's platform is installed once, in this repository. */
+/**
+ * SST's platform is installed once, in this repository. Each project has its own folder of links to it: `sst` writes the compiled program
+ * there under no more than the time of day, and two that were compiled in one millisecond would run the same one.
+ */
 async function preparePlatform(project: string): Promise<void> {
-  const platform: string = ensurePlatform(root)
-  await mkdir(join(project, '.sst'), { recursive: true })
-  await symlink(platform, join(project, '.sst/platform'))
+  const installed: string = ensurePlatform(root)
+  const platform = join(project, '.sst/platform')
+  await mkdir(platform, { recursive: true })
+  for (const name of await readdir(installed)) await symlink(join(installed, name), join(platform, name))
   await copyFile(join(root, '.sst/provider-lock.json'), join(project, '.sst/provider-lock.json'))
 }
 
