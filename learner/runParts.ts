@@ -27,7 +27,7 @@ const PATIENCE_MS = 2_000
  * @throws MillraceError E_CHECKPOINT when `resume` cannot be read or is of another experiment, E_EXPERIMENT, E_ENV_UNKNOWN, E_POLICY_SPEC
  */
 export async function runParts(experiment: Experiment, setting: PlanSetting, options: TrainOptions) {
-  const { run, cloud, observer = {}, attempt = 1, resume, checkpoint } = options
+  const { run, cloud, observer = {}, attempt = 1, resume, earlier, checkpoint } = options
   const { algorithm, rollouts, seed } = experiment
   const before = resume && checkpointOf(experiment, resume)
   const spec = specOf(experiment)
@@ -37,7 +37,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     memoryMb: cloud.memoryMb,
     now: () => cloud.clock.now(),
     learnerHourUsd: cloud.learnerHourUsd,
-    before: before?.costByPart,
+    before: spentBefore(before?.costByPart, earlier?.costUsd),
   })
   const baseVersion = before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
@@ -60,10 +60,35 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     consumed: () => sampler.consumedUpTo,
     onRequest: (s3Put) => meter.request({ s3Put }),
   })
-  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, before: before?.report })
+  const elapsedMs = Math.max(before?.report.elapsedMs ?? 0, earlier?.elapsedMs ?? 0)
+  const report = { curve: [], curveStride: 1, ...before?.report, elapsedMs }
+  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, before: report })
   const saved = { run, experiment: experimentHash(experiment), state, learner, meter, reporter }
   const saver = checkpoint && new Checkpointer(checkpoint, { ...saved, clock: cloud.clock, onEvent })
-  return { before, spec, env: env.id, meter, sampler, state, learner, publisher, reporter, saver, baseVersion, onEvent }
+  return {
+    elapsedMs,
+    spec,
+    env: env.id,
+    meter,
+    sampler,
+    state,
+    learner,
+    publisher,
+    reporter,
+    saver,
+    baseVersion,
+    onEvent,
+  }
+}
+
+/** USD by part of the attempts before: what the checkpoint tells, and under `lost` what was spent after it. */
+function spentBefore(
+  costByPart: Readonly<Record<string, number>> = {},
+  totalUsd = 0,
+): Readonly<Record<string, number>> | undefined {
+  const known = Object.values(costByPart).reduce((sum, usd) => sum + usd, 0)
+  if (totalUsd <= known) return costByPart
+  return { ...costByPart, lost: (costByPart['lost'] ?? 0) + totalUsd - known }
 }
 
 function specOf({ env, envConfig }: Experiment): PolicySpec {

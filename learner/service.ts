@@ -23,6 +23,8 @@ export interface TrainOptions {
   readonly checkpoint?: CheckpointSetting | undefined
   /** A checkpoint of this experiment, to go on from. Give the run another name than that of the attempt it is of. */
   readonly resume?: Uint8Array | undefined
+  /** What all attempts before have taken, those included that the checkpoint does not know of: the run's limits count it. */
+  readonly earlier?: { readonly elapsedMs: number; readonly costUsd: number } | undefined
   /** The how manieth attempt at the run this is, from 1: each samples from seeds of its own. */
   readonly attempt?: number
   /** What runs the train graph, unless the experiment asks for something else. */
@@ -49,7 +51,8 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const { run, cloud, observer = {}, signal } = options
   const { plan, output, setting } = planOf(experiment)
   const parts = await runParts(experiment, setting, options)
-  const { before, spec, env, meter, sampler, state, learner, publisher, reporter, saver, baseVersion, onEvent } = parts
+  const { elapsedMs, spec, env, meter, sampler, state, learner, publisher, reporter, saver, baseVersion, onEvent } =
+    parts
   cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
   const { algorithm, seed, stop } = experiment
   observer.onStart?.({ run, env, algorithm: algorithm.name, seed, where: cloud.where, stop })
@@ -68,7 +71,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
       publisherKey.of(publisher),
       runState.of(state),
     ]
-    const goal = new Goal(experiment, { meter, elapsedMs: before?.report.elapsedMs ?? 0 })
+    const goal = new Goal(experiment, { meter, elapsedMs })
     const abort = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
     let reason: StopReason = 'ended'
     let newest: Uint8Array | undefined

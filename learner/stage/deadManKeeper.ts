@@ -10,15 +10,21 @@ interface DeadManKeeperParts {
   /** The schedules fire so long after the last push. */
   readonly afterMs: number
   readonly log: (text: string) => void
+  /** It came back after the dead-man must have struck. */
+  readonly onStruck: () => Promise<void>
 }
 
 /** Pushes the dead-man on, three times as often as it must, until the signal aborts. */
 export async function keepArmed(parts: DeadManKeeperParts, signal: AbortSignal): Promise<void> {
-  const { deadMan, clock, afterMs, log } = parts
+  const { deadMan, clock, afterMs, log, onStruck } = parts
   let failing = false
+  let until = Infinity
   while (!signal.aborted) {
     try {
-      await deadMan.arm(clock.now() + afterMs)
+      const next = clock.now() + afterMs
+      await deadMan.arm(next)
+      if (clock.now() > until) await onStruck()
+      until = next
       failing = false
     } catch (error) {
       if (!failing) log(`the dead-man could not be pushed on: ${sentence(error)}`)

@@ -27,6 +27,7 @@ export class RunRecord implements RunObserver {
   private readonly parts: RunRecordParts
   private status: RunStatus
   private metrics: MetricsPieces | undefined
+  private writing: Promise<void> = Promise.resolve()
 
   constructor(parts: RunRecordParts, status: RunStatus) {
     this.parts = parts
@@ -74,9 +75,8 @@ export class RunRecord implements RunObserver {
       try {
         if (clock.now() - flushedAt >= FLUSH_EVERY_MS || this.metrics?.full) {
           flushedAt = clock.now()
-          await this.metrics?.flush()
-        }
-        await this.write()
+          await this.save()
+        } else await this.write()
         failing = false
       } catch (error) {
         if (!failing) log(`${this.status.run}: its status could not be written: ${sentence(error)}`)
@@ -86,13 +86,12 @@ export class RunRecord implements RunObserver {
     }
   }
 
-  /** Writes what has to be there: tries again where the store fails. @throws MillraceError E_STORE, E_LEARNER */
+  /** Writes what has to be there, trying again where the store fails. @throws MillraceError E_STORE, E_LEARNER */
   async settle(changes: Partial<RunStatus>): Promise<void> {
     this.set(changes)
     for (let attempt = 1; ; attempt++) {
       try {
-        await this.metrics?.flush()
-        return await this.write()
+        return await this.save()
       } catch (error) {
         if (attempt === ATTEMPTS || !this.parts.claim.held) throw error
         await this.parts.clock.sleep(250 * 2 ** attempt)
@@ -100,7 +99,19 @@ export class RunRecord implements RunObserver {
     }
   }
 
+  /** All that is known by now is in the bucket, once: the metrics log, then the status that counts its pieces. @throws as `settle` */
+  async save(): Promise<void> {
+    await this.metrics?.flush()
+    await this.write()
+  }
+
+  /** One write at a time: an older status must not come to lie over a newer one. */
   private async write(): Promise<void> {
+    this.writing = this.writing.catch(() => undefined).then(() => this.writeNow())
+    await this.writing
+  }
+
+  private async writeNow(): Promise<void> {
     const { store, clock, claim, heartbeatMs } = this.parts
     // A learner that lost its claim has nothing to say any more.
     if (!claim.held) throw lostClaim()

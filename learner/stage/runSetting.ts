@@ -55,12 +55,17 @@ export async function readModule(
   return found.body
 }
 
+export interface FoundCheckpoint {
+  readonly bytes: Uint8Array
+  readonly updates: number
+}
+
 /** The newest checkpoint of a run that can be read and is of this experiment. */
 export async function newestCheckpoint(
   store: ObjectStore,
   run: string,
   { experiment, tell }: { readonly experiment: Experiment; readonly tell: (text: string) => void },
-): Promise<{ readonly bytes: Uint8Array; readonly updates: number } | undefined> {
+): Promise<FoundCheckpoint | undefined> {
   const found = await store.list(keys.checkpoints(run))
   for (const key of found.toReversed()) {
     const read = await store.get(key)

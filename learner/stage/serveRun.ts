@@ -1,18 +1,16 @@
-import type { ObjectStore } from '../../shared/cloud/ports.ts'
-import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
-import { RUN_FILES, configRecord, jsonFile, resultFiles } from '../runFiles.ts'
 import { readRecord } from './bucketRecords.ts'
-import { MetricsPieces, trimMetrics } from './metricsPieces.ts'
-import type { StageParts } from './parts.ts'
+import { reserveCeiling } from './ceiling.ts'
+import { loadExperiment, prepareAttempt } from './prepareAttempt.ts'
 import { type RunRequest, RunStatus } from './records.ts'
 import type { WaitingRun } from './requests.ts'
+import { endRun, failRun, tidy, writeResult } from './runEnd.ts'
 import { RunRecord, lostClaim, sentence } from './runRecord.ts'
-import { checkVersion, fitStage, newestCheckpoint, readModule } from './runSetting.ts'
+import { checkVersion, newestCheckpoint } from './runSetting.ts'
 import { type RunDesk, trainAttempt } from './trainAttempt.ts'
 
-/** Learners that may be lost over a run before it is taken for what kills them. */
+/** Learners that may be lost over a run, without a checkpoint in between, before it is taken for what kills them. */
 const MAX_LOSSES = 5
 const AGAIN_PAUSE_MS = 5_000
 /** Not the run's own errors: the cloud's, after all retries. */
@@ -31,7 +29,8 @@ export async function serveRun({ run, request }: WaitingRun, desk: RunDesk): Pro
   const { store, clock } = parts
   const previous = await readRecord(store, keys.status(run), RunStatus)
   if (previous?.state === 'ended' || previous?.state === 'failed') {
-    await tidy(store, run) // its learner was lost between its last word and this
+    // Its learner was lost between its last word and this, or could not do it.
+    if (!(await tidy(previous, parts))) await clock.sleep(AGAIN_PAUSE_MS, desk.ending)
     return 'over'
   }
   const record = new RunRecord(
@@ -42,20 +41,19 @@ export async function serveRun({ run, request }: WaitingRun, desk: RunDesk): Pro
   try {
     // Before anything of the user's runs: what takes the learner with it is to be seen in the status.
     await record.settle({ learner: { id: parts.learner, host: parts.host } })
-    return await attemptAt(record, request, desk)
+    const checked = checkRequest(record, request, parts.versions.millrace)
+    try {
+      return await attemptAt(record, checked, desk)
+    } catch (error) {
+      if (!claim.held) throw lostClaim()
+      if (await isInterrupted(record, error, desk)) return 'again'
+      // What training came to before it failed is worth having.
+      await concludeFromCheckpoint(record, checked, desk).catch((why: unknown) => parts.log(`${run}: ${sentence(why)}`))
+      throw error
+    }
   } catch (error) {
     if (!claim.held) throw lostClaim()
-    const losses = (record.current.losses ?? 0) + 1
-    if (CLOUDY.some((code) => isMillraceError(error, code)) && losses < MAX_LOSSES) {
-      record.onEvent({ level: 'warn', text: `interrupted: ${sentence(error)}; it goes on from its last checkpoint` })
-      await record.settle({ state: 'waiting', losses })
-      await clock.sleep(AGAIN_PAUSE_MS, desk.ending)
-      return 'again'
-    }
-    const code = isMillraceError(error) ? error.code : 'E_INTERNAL'
-    await record.settle({ state: 'failed', endedAt: clock.now(), error: { code, message: sentence(error) } })
-    parts.log(`${run}: failed, ${code}: ${sentence(error)}`)
-    await tidy(store, run)
+    await failRun(record, parts, error)
     return 'over'
   } finally {
     claim.working(undefined)
@@ -93,32 +91,6 @@ function begun(run: string, { previous, request, now }: Begun): RunStatus {
   }
 }
 
-async function attemptAt(record: RunRecord, request: RunRequest | undefined, desk: RunDesk): Promise<RunOutcome> {
-  const { store, limit, stage, log, versions } = desk.parts
-  const { run, attempt } = record.current
-  const checked = checkRequest(record, request, versions.millrace)
-  if ((await store.get(keys.stop(run))).kind === 'found') {
-    record.onEvent({ level: 'info', text: 'stopped before it began' })
-    return await end(record, desk, {})
-  }
-  log(`${run}: attempt ${attempt}, asked for at ${new Date(checked.requestedAt).toISOString()}`)
-  const setting = await prepare(record, checked, desk.parts)
-  // A dead-man that struck has set it to 0.
-  if ((await limit.get()) !== stage.concurrency) await limit.set(stage.concurrency)
-  const { result, stopped } = await trainAttempt(record, { request: checked, ...setting }, desk)
-  if (result.summary.reason === 'interrupted' && !stopped) {
-    record.onEvent({ level: 'warn', text: 'its learner had to end; the next one goes on from its last checkpoint' })
-    await record.settle({ state: 'waiting' })
-    return 'handedOver'
-  }
-  const { experiment } = setting
-  const summary = { ...result.summary, run }
-  const source = { experiment, env: asDefinition(experiment.env).id, ownEnv: checked.envCode !== undefined }
-  for (const file of resultFiles({ ...result, ...source, summary })) await putFile(store, run, file)
-  const curve = summary.curve.map(([steps, mean]): [number, number] => [steps, mean])
-  return await end(record, desk, { summary: { ...summary, curve }, progress: summary.progress })
-}
-
 /** @throws MillraceError E_RUN, E_STAGE for a request of another version, E_LEARNER when the run was lost too often */
 function checkRequest(record: RunRecord, request: RunRequest | undefined, own: string): RunRequest {
   const { run, losses = 0 } = record.current
@@ -128,45 +100,50 @@ function checkRequest(record: RunRecord, request: RunRequest | undefined, own: s
   throw new MillraceError('E_LEARNER', `the run was given up: its learner was lost ${losses} times`, { run })
 }
 
-/** The experiment as this stage runs it, and what the attempt goes on from. The files that are known already are written. */
-async function prepare(record: RunRecord, request: RunRequest, parts: StageParts) {
-  const { store, stage, versions } = parts
-  const { run, attempt, metricsPieces, startedAt = 0 } = record.current
-  const tell = (text: string) => record.onEvent({ level: 'info', text })
-  const module = await readModule(store, request.module, 'the experiment')
-  const experiment = fitStage(await parts.loadExperiment(module, request), stage, tell)
-  const env = asDefinition(experiment.env).id
-  const config = configRecord({ run, experiment, env, file: request.experiment, startedAt, versions })
-  await putFile(store, run, [RUN_FILES.config, jsonFile(config)])
-  if (request.envCode) {
-    const code = await readModule(store, request.envCode, "the experiment's env")
-    await putFile(store, run, [RUN_FILES.envCode, code])
+async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk): Promise<RunOutcome> {
+  const { store, log } = desk.parts
+  const { run, attempt } = record.current
+  if ((await store.get(keys.stop(run))).kind === 'found') {
+    record.onEvent({ level: 'info', text: attempt === 1 ? 'stopped before it began' : 'stopped between two learners' })
+    await endRun(record, desk.parts, attempt === 1 ? {} : await concludeFromCheckpoint(record, request, desk))
+    return 'over'
   }
-  if (attempt === 1) {
-    record.logInto(new MetricsPieces(store, run, 0))
-    return { experiment, resume: undefined }
+  log(`${run}: attempt ${attempt}, asked for at ${new Date(request.requestedAt).toISOString()}`)
+  const prepared = await prepareAttempt(record, request, desk.parts)
+  await reserveCeiling(desk.parts)
+  const { result, stopped } = await trainAttempt(record, { request, ...prepared }, desk)
+  if (result.summary.reason === 'interrupted' && !stopped) {
+    record.onEvent({ level: 'warn', text: 'its learner had to end; the next one goes on from its last checkpoint' })
+    await record.settle({ state: 'waiting' })
+    return 'handedOver'
   }
-  const earlier = await newestCheckpoint(store, run, { experiment, tell })
-  const kept = await trimMetrics(store, run, { pieces: metricsPieces, updates: earlier?.updates ?? -1 })
-  record.logInto(new MetricsPieces(store, run, kept))
-  const from = earlier ? `goes on from update ${earlier.updates}` : 'begins anew: there is no checkpoint'
-  tell(`attempt ${attempt} ${from}`)
-  return { experiment, resume: earlier?.bytes }
-}
-
-/** The run is over: everything that says so, and then nothing is left that a learner would work on. */
-async function end(record: RunRecord, { parts }: RunDesk, changes: Partial<RunStatus>): Promise<'over'> {
-  await record.settle({ ...changes, state: 'ended', endedAt: parts.clock.now() })
-  await tidy(parts.store, record.current.run)
+  const { experiment } = prepared
+  await endRun(record, desk.parts, await writeResult(store, run, { result, experiment, request }))
   return 'over'
 }
 
-async function tidy(store: ObjectStore, run: string): Promise<void> {
-  await store.delete([keys.request(run)])
-  const checkpoints = await store.list(keys.checkpoints(run))
-  if (checkpoints.length > 0) await store.delete(checkpoints)
+/** Did the cloud fail, and not the run? Then it waits a little and goes on from its last checkpoint. @throws as `RunRecord.settle` */
+async function isInterrupted(record: RunRecord, error: unknown, { parts, ending }: RunDesk): Promise<boolean> {
+  const losses = (record.current.losses ?? 0) + 1
+  if (losses >= MAX_LOSSES || !CLOUDY.some((code) => isMillraceError(error, code))) return false
+  record.onEvent({ level: 'warn', text: `interrupted: ${sentence(error)}; it goes on from its last checkpoint` })
+  await record.settle({ state: 'waiting', losses })
+  await parts.clock.sleep(AGAIN_PAUSE_MS, ending)
+  return true
 }
 
-async function putFile(store: ObjectStore, run: string, [name, body]: readonly [string, Uint8Array | string]) {
-  await store.put(keys.result(run, name), typeof body === 'string' ? new TextEncoder().encode(body) : body)
+/**
+ * The result of a run that nobody trains any further, as of its newest checkpoint: an attempt that ends before it has begun.
+ *
+ * @returns what its status says of it: nothing where there is no checkpoint
+ */
+async function concludeFromCheckpoint(record: RunRecord, request: RunRequest, desk: RunDesk) {
+  const { store } = desk.parts
+  const { run } = record.current
+  const experiment = await loadExperiment(request, desk.parts)
+  const from = await newestCheckpoint(store, run, { experiment, tell: (text) => desk.parts.log(`${run}: ${text}`) })
+  if (!from) return {}
+  record.onEvent({ level: 'info', text: `its result is that of its last checkpoint, at update ${from.updates}` })
+  const { result } = await trainAttempt(record, { request, experiment, from, over: true }, desk)
+  return await writeResult(store, run, { result, experiment, request })
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import { reserveCeiling } from './ceiling.ts'
 import { StageClaim, claimStage } from './claim.ts'
 import { keepArmed } from './deadManKeeper.ts'
 import type { StageParts } from './parts.ts'
@@ -31,13 +32,12 @@ export async function serveStage(parts: StageParts): Promise<void> {
     const claim = await takeStage(parts, ending)
     if (!claim) return
     log(`serving stage ${stage.stage} of ${stage.app} on ${parts.host}, as learner ${parts.learner}`)
-    const armed = { ...parts, afterMs: stage.deadMan.afterSeconds * 1000 }
+    const armed = { ...parts, afterMs: stage.deadMan.afterSeconds * 1000, onStruck: () => reserveCeiling(parts) }
     beside.push(claim.keep(done.signal), keepArmed(armed, done.signal))
-    const groupEnded = await serveRuns(parts, claim, ending)
+    await serveRuns(parts, claim, ending)
     done.abort()
     await Promise.all(beside)
-    await leave(parts, { groupEnded, tooLong: ending.tooLong })
-    await claim.release()
+    await leave(parts, claim, ending)
   } finally {
     done.abort()
     await Promise.all(beside)
@@ -110,8 +110,8 @@ async function takeStage(parts: StageParts, { signal }: Ending): Promise<StageCl
   return undefined
 }
 
-/** Works until there is nothing to do any more, or the learner is to end. @returns whether its group was set to none */
-async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): Promise<boolean> {
+/** Works until nothing has come for long, or the learner is to end. */
+async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): Promise<void> {
   const { store, clock, stage, once, log } = parts
   const idleMs = once ? 0 : stage.idleMinutes * 60_000
   let idleSince: number | undefined
@@ -129,47 +129,49 @@ async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): 
     }
     if (idleSince === undefined) log(once ? 'no run waits' : `no run waits; ends in ${timeOf(stage.idleMinutes)}`)
     idleSince ??= clock.now()
-    if (clock.now() - idleSince < idleMs) await clock.sleep(LOOK_EVERY_MS, ending.signal)
-    else {
-      const end = await endGroup(parts)
-      if (end !== 'stay') return end === 'ended'
-    }
+    if (clock.now() - idleSince >= idleMs) return
+    await clock.sleep(LOOK_EVERY_MS, ending.signal)
   }
-  return false
 }
 
 const timeOf = (minutes: number): string => (minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`)
 
 /**
- * Asks for no machine any more. A run that was asked for at that moment found one there and asked for none: it is looked for
- * once more, and then the learner stays.
+ * Gives the stage back, with no machine where none is wanted any more. The dead-man is disarmed only where nothing is left that
+ * could cost money: else it sees to it that nothing is for long.
  */
-async function endGroup({ group, store, log }: StageParts): Promise<'ended' | 'stay' | 'failed'> {
+async function leave(parts: StageParts, claim: StageClaim, ending: Ending): Promise<void> {
+  const { stage, deadMan, log } = parts
   try {
-    await group.set(0)
-    if ((await waitingRuns(store)).length === 0) return 'ended'
-    await group.set(1)
-    return 'stay'
+    if (!ending.signal.aborted || ending.tooLong) await endMachine(parts, claim, ending)
+    else {
+      const waiting = await countWaiting(parts)
+      if (waiting > 0) await deadMan.arm(parts.clock.now() + HAND_OVER_MS)
+      else if (stage.learner.kind === 'anywhere') await deadMan.disarm()
+    }
   } catch (error) {
-    log(`cannot end the machine: ${sentence(error)}`)
-    return 'failed'
+    log(`ended, but not all of it could be done: ${sentence(error)}`)
   }
+  await claim.release()
 }
 
-/** The dead-man is disarmed only where nothing is left that could cost money: else it sees to it that nothing is for long. */
-async function leave(
-  parts: StageParts,
-  why: { readonly groupEnded: boolean; readonly tooLong: boolean },
-): Promise<void> {
-  const { store, stage, group, deadMan, clock, log } = parts
-  try {
-    if (why.tooLong) await group.set(0)
-    const waiting = (await waitingRuns(store)).length
-    log(waiting > 0 ? `ended; ${waiting} ${waiting === 1 ? 'run waits' : 'runs wait'} for the next learner` : 'ended')
-    const none = why.groupEnded || why.tooLong
-    if (none || (waiting === 0 && stage.learner.kind === 'anywhere')) await deadMan.disarm()
-    else if (waiting > 0) await deadMan.arm(clock.now() + HAND_OVER_MS)
-  } catch (error) {
-    log(`ended; the dead-man stays armed: ${sentence(error)}`)
-  }
+/**
+ * No machine, then no dead-man, then no claim, and only then a look for runs: whoever asks for one before that is seen here, and whoever
+ * asks after it sees that nobody serves, and wakes a learner. A machine that was just let go cannot be kept: a run gets a new one.
+ */
+async function endMachine(parts: StageParts, claim: StageClaim, { tooLong }: Ending): Promise<void> {
+  const { stage, group, deadMan, clock } = parts
+  await group.set(0)
+  await deadMan.disarm()
+  await claim.release()
+  const waiting = await countWaiting(parts)
+  if (waiting === 0 || tooLong || stage.learner.kind === 'anywhere') return
+  await deadMan.arm(clock.now() + HAND_OVER_MS)
+  await group.set(1)
+}
+
+async function countWaiting({ store, log }: StageParts): Promise<number> {
+  const waiting = (await waitingRuns(store)).length
+  log(waiting > 0 ? `ended; ${waiting} ${waiting === 1 ? 'run waits' : 'runs wait'} for the next learner` : 'ended')
+  return waiting
 }

@@ -6,6 +6,7 @@ import type { StageParts } from './parts.ts'
 import { logProgress, progressLine } from './progressLog.ts'
 import type { RunRequest } from './records.ts'
 import { type RunRecord, lostClaim, sentence } from './runRecord.ts'
+import type { FoundCheckpoint } from './runSetting.ts'
 
 /** The one before the newest stays, should that be unreadable. */
 const KEPT_CHECKPOINTS = 2
@@ -21,7 +22,9 @@ export interface RunDesk {
 interface Attempt {
   readonly request: RunRequest
   readonly experiment: Experiment
-  readonly resume: Uint8Array | undefined
+  readonly from: FoundCheckpoint | undefined
+  /** Only what the checkpoint comes to is wanted: nothing is sampled and nothing is trained. */
+  readonly over?: boolean
 }
 
 /**
@@ -29,10 +32,11 @@ interface Attempt {
  *
  * @throws MillraceError E_LEARNER when the claim was lost meanwhile, and what the run failed with
  */
-export async function trainAttempt(record: RunRecord, { request, experiment, resume }: Attempt, desk: RunDesk) {
+export async function trainAttempt(record: RunRecord, { request, experiment, from, over }: Attempt, desk: RunDesk) {
   const { parts, claim, ending } = desk
-  const { run, attempt } = record.current
+  const { run, attempt, progress: earlier } = record.current
   const stop = new AbortController()
+  if (over) stop.abort()
   const done = new AbortController()
   const cloud = await parts.openCloud({ shards: experiment.rollouts.shards })
   const beside = [
@@ -43,7 +47,8 @@ export async function trainAttempt(record: RunRecord, { request, experiment, res
   let result: TrainResult
   try {
     result = await parts.train(experiment, {
-      run: attemptName(run, attempt),
+      // Functions of the attempt before may still look at its manifest.
+      run: attemptName(run, over ? attempt + 1 : attempt),
       cloud,
       observer: record,
       signal: AbortSignal.any([stop.signal, ending, claim.lost]),
@@ -52,7 +57,8 @@ export async function trainAttempt(record: RunRecord, { request, experiment, res
         save: (bytes, updates) => saveCheckpoint(record, desk, { bytes, updates }),
       },
       attempt,
-      resume,
+      resume: from?.bytes,
+      earlier: earlier && { elapsedMs: earlier.atMs, costUsd: earlier.costUsd },
       engine: parts.engine,
       ...(request.envCode && { envCode: request.envCode }),
     })
@@ -94,8 +100,11 @@ async function saveCheckpoint(
   const { run } = record.current
   const { store, clock, log } = parts
   const key = keys.checkpoint(run, updates)
+  // Lines of updates that a checkpoint has behind it are never made again.
+  await record.save()
   await store.put(key, bytes)
-  record.set({ checkpoint: { key, updates, at: clock.now() } })
+  // A run that comes this far each time is not what kills its learners.
+  record.set({ checkpoint: { key, updates, at: clock.now() }, losses: 0 })
   log(`${run}: checkpoint at update ${updates}, ${bytes.byteLength} bytes`)
   const old = (await store.list(keys.checkpoints(run))).slice(0, -KEPT_CHECKPOINTS)
   if (old.length > 0) await store.delete(old)

@@ -47,7 +47,7 @@ export function awsConfig(service: ServiceName, options: AwsOptions) {
     ...(region !== undefined && { region }),
     ...(unsigned && { credentials: DUMMY_CREDENTIALS, signer: NULL_SIGNER }),
     cacheMiddleware: true,
-    requestHandler: httpHandler(options.maxSockets ?? 256, local),
+    requestHandler: httpHandler(service, options.maxSockets ?? 256, local),
     /** Is the service on this machine? Not the SDK's field: clients take it off. */
     local,
   }
@@ -58,12 +58,21 @@ const EMULATED_KEY = 'local'
 const DUMMY_CREDENTIALS = { accessKeyId: 'millrace', secretAccessKey: 'millrace' }
 const NULL_SIGNER = { sign: async <Request>(request: Request): Promise<Request> => request }
 
-function httpHandler(maxSockets: number, local: boolean): AbortableHandler {
+/**
+ * A connection that says nothing for so long is gone (a network was changed, a machine sleeps): TCP alone would wait for a quarter of an
+ * hour, and whoever waits for the answer with it. A long poll takes 20 s; Lambda answers an evaluation when that is over, 900 s at most.
+ */
+const SILENCE_MS = { lambda: 930_000, others: 45_000 }
+
+function httpHandler(service: ServiceName, maxSockets: number, local: boolean): AbortableHandler {
   const settings = { keepAlive: true, maxSockets, noDelay: true, scheduling: 'lifo' } as const
   return new AbortableHandler({
     httpAgent: new Agent(settings),
     httpsAgent: new SecureAgent(settings),
-    ...(!local && { connectionTimeout: 5_000 }),
+    ...(!local && {
+      connectionTimeout: 5_000,
+      socketTimeout: service === 'LAMBDA' ? SILENCE_MS.lambda : SILENCE_MS.others,
+    }),
   })
 }
 

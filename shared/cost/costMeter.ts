@@ -2,7 +2,8 @@ import type { LeaseReport } from '../protocol/lease.ts'
 import type { PriceBook } from './priceBook.ts'
 
 const PARTS = ['functions', 's3', 'sqs', 'learner'] as const
-type CostByPart = Record<(typeof PARTS)[number], number>
+/** `lost`: what learners that were lost had spent since their last checkpoint, where any was. */
+type CostByPart = Record<(typeof PARTS)[number], number> & { lost?: number }
 
 interface CostMeterOptions {
   readonly memoryMb: number
@@ -11,7 +12,7 @@ interface CostMeterOptions {
   /** Of the learner's machine; without it the price book's. */
   readonly learnerHourUsd?: number | undefined
   /** USD by part of earlier attempts at the run. */
-  readonly before?: Readonly<Record<string, number>> | undefined
+  readonly before?: Readonly<Partial<CostByPart>> | undefined
 }
 
 /** What a run would cost on AWS at list prices: functions, requests and the learner's own hours. Only adds up; it bounds nothing. */
@@ -21,7 +22,7 @@ export class CostMeter {
   private readonly clock: () => number
   private readonly startedAt: number
   private readonly learnerHourUsd: number
-  private readonly before: Readonly<Record<string, number>>
+  private readonly before: Readonly<Partial<CostByPart>>
   private readonly running = new Map<string, number>()
   private functionMs = 0
   private invocations = 0
@@ -71,7 +72,8 @@ export class CostMeter {
       learner: ((now - this.startedAt) / 3_600_000) * this.learnerHourUsd,
     }
     for (const part of PARTS) parts[part] += this.before[part] ?? 0
-    return parts
+    const { lost } = this.before
+    return lost === undefined ? parts : { ...parts, lost }
   }
 
   total(): number {

@@ -161,6 +161,38 @@ test('time and money of the earlier attempt count: one that has used up its seco
   expect(over.result.summary.progress.costUsd).toBeGreaterThanOrEqual(7)
 })
 
+test('what a lost attempt took after its checkpoint, or without one, counts too, under a name of its own', async () => {
+  const first = await attempt(endless, { updates: 2 })
+  const known = decodeCheckpoint(first.checkpoints[0]!.bytes).costByPart
+  const sum = Object.values(known).reduce((total, usd) => total + usd, 0)
+  for (const [resume, lost] of [
+    [first.checkpoints[0]!.bytes, 7 - sum],
+    [undefined, 7],
+  ] as const) {
+    const earlier = { elapsedMs: 3_600_000, costUsd: 7 }
+    const one = withOverrides(endless, { 'stop.seconds': '60' })
+    const { result } = await attempt(one, { resume, earlier, run: 'run.2', attempt: 2 })
+    expect(result.summary.reason).toBe('seconds')
+    expect(result.summary.costByPart['lost']).toBeCloseTo(lost, 12)
+    expect(result.summary.progress.atMs).toBeGreaterThanOrEqual(3_600_000)
+  }
+  const { result } = await attempt(endless, { updates: 1 })
+  expect(result.summary.costByPart).not.toHaveProperty('lost')
+})
+
+test('an attempt that is over before it begins has the policy and the numbers of its checkpoint, and samples nothing', async () => {
+  const first = await attempt(endless, { updates: 6 })
+  const { bytes } = first.checkpoints[0]!
+  const saved = decodeCheckpoint(bytes)
+  const { result, leases } = await attempt(endless, { resume: bytes, signal: AbortSignal.abort(), run: 'run.2' })
+  expect(leases).toEqual([])
+  const learner = learnerOf(saved)
+  expect(result.policy).toEqual(await learner.policy())
+  await learner.close()
+  expect(result.summary).toMatchObject({ reason: 'interrupted', progress: saved.state.clocks })
+  expect(result.summary.curve).toEqual(saved.report.curve.map(({ point }) => point))
+})
+
 describe('the file', () => {
   const number = fc.float({ noNaN: true, noDefaultInfinity: true })
   const vector = (length: number) => fc.array(number, { minLength: length, maxLength: length })

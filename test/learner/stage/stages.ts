@@ -7,7 +7,7 @@ import type { StageParts } from '../../../learner/stage/parts.ts'
 import { LearnerClaim, type RunRequest, RunStatus } from '../../../learner/stage/records.ts'
 import { serveStage } from '../../../learner/stage/serveStage.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
-import type { ObjectStore } from '../../../shared/cloud/ports.ts'
+import type { ObjectStore, WriteCondition } from '../../../shared/cloud/ports.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import type { StageDescription } from '../../../shared/protocol/stage.ts'
@@ -55,6 +55,7 @@ export interface Trained {
   readonly attempt: number
   readonly from: number
   readonly experiment: Experiment
+  readonly earlier: TrainOptions['earlier']
   updates: number
   ended: boolean
 }
@@ -66,7 +67,12 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
   const stage = stageOf(changes)
   const group = { desired: 1, sets: [] as number[], onSet: async (_desired: number) => undefined as unknown }
   const limit = { value: undefined as number | undefined, sets: [] as number[] }
-  const deadMan = { at: undefined as number | undefined, arms: 0, failNext: 0 }
+  const deadMan = {
+    at: undefined as number | undefined,
+    arms: 0,
+    failNext: 0,
+    onDisarm: async () => undefined as unknown,
+  }
   const trained: Trained[] = []
   const lines: string[] = []
   /** Updates after which a run has reached its goal, and what becomes of one that does not reach it. */
@@ -77,7 +83,8 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
     const { observer = {}, signal, run, attempt = 1 } = options
     const before = options.resume && decodeCheckpoint(options.resume)
     const from = before?.state.clocks.updates ?? 0
-    const playing: Trained = { run, attempt, from, experiment: one, updates: from, ended: false }
+    const { earlier } = options
+    const playing: Trained = { run, attempt, from, experiment: one, earlier, updates: from, ended: false }
     trained.push(playing)
     const startedAt = clock.now()
     const progress = (): Progress => progressOf(playing.updates, clock.now() - startedAt)
@@ -150,6 +157,7 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
         },
         async disarm() {
           deadMan.at = undefined
+          await deadMan.onDisarm()
         },
       },
       learner: name,
@@ -255,10 +263,12 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
 }
 
 /** Every status and claim that is ever written fits its schema. */
-function watched(store: MemoryStore): MemoryStore {
+function watched(store: MemoryStore) {
   return {
     ...store,
-    async put(key, body, condition) {
+    onPut: async (_key: string, _body: Uint8Array) => undefined as unknown,
+    async put(key: string, body: Uint8Array, condition?: WriteCondition) {
+      await this.onPut(key, body)
       if (key.endsWith('/status.json')) RunStatus.parse(JSON.parse(new TextDecoder().decode(body)))
       if (key === keys.claim) LearnerClaim.parse(JSON.parse(new TextDecoder().decode(body)))
       return store.put(key, body, condition)

@@ -1,0 +1,69 @@
+import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { asDefinition } from '../../shared/env/index.ts'
+import { isMillraceError } from '../../shared/errors.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import type { Experiment } from '../experiment.ts'
+import { resultFiles } from '../runFiles.ts'
+import type { TrainResult } from '../service.ts'
+import type { StageParts } from './parts.ts'
+import type { RunRequest, RunStatus } from './records.ts'
+import { type RunRecord, sentence } from './runRecord.ts'
+
+/** Writes what a run came to. @returns what its status says of it */
+export async function writeResult(
+  store: ObjectStore,
+  run: string,
+  { result, experiment, request }: { result: TrainResult; experiment: Experiment; request: RunRequest },
+): Promise<Pick<RunStatus, 'summary' | 'progress'>> {
+  const summary = { ...result.summary, run }
+  const source = { experiment, env: asDefinition(experiment.env).id, ownEnv: request.envCode !== undefined }
+  for (const file of resultFiles({ ...result, ...source, summary })) await putFile(store, run, file)
+  const curve = summary.curve.map(([steps, mean]): [number, number] => [steps, mean])
+  return { summary: { ...summary, curve }, progress: summary.progress }
+}
+
+/** The run is over: everything that says so, and then nothing is left that a learner would work on. @throws as `RunRecord.settle` */
+export async function endRun(record: RunRecord, parts: StageParts, changes: Partial<RunStatus>): Promise<void> {
+  await record.settle({ ...changes, state: 'ended', endedAt: parts.clock.now() })
+  await tidy(record.current, parts)
+}
+
+/** The run is over, and this is why. Its checkpoints stay, for as long as the bucket keeps any. @throws as `RunRecord.settle` */
+export async function failRun(record: RunRecord, parts: StageParts, error: unknown): Promise<void> {
+  const { run } = record.current
+  const code = isMillraceError(error) ? error.code : 'E_INTERNAL'
+  await record.settle({ state: 'failed', endedAt: parts.clock.now(), error: { code, message: sentence(error) } })
+  parts.log(`${run}: failed, ${code}: ${sentence(error)}`)
+  await tidy(record.current, parts)
+}
+
+/**
+ * Deletes what a run that is over does not need. Never fails: the status has the last word, and a learner that finds the request still
+ * there comes here again.
+ *
+ * @returns whether the request is gone
+ */
+export async function tidy(
+  { run, state }: Pick<RunStatus, 'run' | 'state'>,
+  { store, log }: Pick<StageParts, 'store' | 'log'>,
+): Promise<boolean> {
+  try {
+    if (state === 'ended') {
+      const checkpoints = await store.list(keys.checkpoints(run))
+      if (checkpoints.length > 0) await store.delete(checkpoints)
+    }
+    await store.delete([keys.request(run)])
+    return true
+  } catch (error) {
+    log(`${run}: is over, and could not be tidied up: ${sentence(error)}`)
+    return false
+  }
+}
+
+export async function putFile(
+  store: ObjectStore,
+  run: string,
+  [name, body]: readonly [string, Uint8Array | string],
+): Promise<void> {
+  await store.put(keys.result(run, name), typeof body === 'string' ? new TextEncoder().encode(body) : body)
+}
