@@ -11,6 +11,7 @@ import {
   sqsQueue,
   systemClock,
 } from '../../shared/cloud/index.ts'
+import { asking } from '../../shared/cloud/control/problem.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
@@ -27,7 +28,8 @@ const MANIFEST_POLL_MS = 1
  * The default of `millrace train`: the emulated cloud in this process, reached through the AWS SDK like the real one. Services
  * named by AWS_ENDPOINT_URL_S3, _SQS or _LAMBDA are used where they are instead, each on its own.
  *
- * @throws MillraceError E_USAGE when functions on another machine were to use a bucket or a queue of this one
+ * @throws MillraceError E_USAGE when functions on another machine were to use a bucket or a queue of this one; E_AWS, E_CREDENTIALS and
+ *   E_PERMISSION where a service that is named cannot be used
  */
 export async function emulatedRunCloud(): Promise<RunCloud> {
   let onFailed: Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0] = () => undefined
@@ -76,7 +78,10 @@ async function foreignResources(
 ): Promise<{ queueUrl: string; deadLetterQueueUrl: string }> {
   if (isForeign('S3')) {
     const bucket = { Bucket: names.bucket }
-    await clients.s3.send(new HeadBucketCommand(bucket)).catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
+    const made = clients.s3
+      .send(new HeadBucketCommand(bucket))
+      .catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
+    await asking(`cannot make the bucket ${names.bucket} at ${foreignEndpoint('S3')}`, made)
   }
   if (!isForeign('SQS')) {
     return {
@@ -84,8 +89,10 @@ async function foreignResources(
       deadLetterQueueUrl: `${endpoint}/000000000000/${names.deadLetterQueue}`,
     }
   }
-  const create = async (QueueName: string): Promise<string> =>
-    (await clients.sqs.send(new CreateQueueCommand({ QueueName }))).QueueUrl ?? ''
+  const create = async (QueueName: string): Promise<string> => {
+    const made = clients.sqs.send(new CreateQueueCommand({ QueueName }))
+    return (await asking(`cannot make the queue ${QueueName} at ${foreignEndpoint('SQS')}`, made)).QueueUrl ?? ''
+  }
   return { queueUrl: await create(names.queue), deadLetterQueueUrl: await create(names.deadLetterQueue) }
 }
 

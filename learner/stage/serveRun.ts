@@ -103,7 +103,7 @@ function checkRequest(record: RunRecord, request: RunRequest | undefined, own: s
 async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk): Promise<RunOutcome> {
   const { store, log } = desk.parts
   const { run, attempt } = record.current
-  if ((await store.get(keys.stop(run))).kind === 'found') {
+  if (await isStopped(run, desk)) {
     record.onEvent({ level: 'info', text: attempt === 1 ? 'stopped before it began' : 'stopped between two learners' })
     await endRun(record, desk.parts, attempt === 1 ? {} : await concludeFromCheckpoint(record, request, desk))
     return 'over'
@@ -112,7 +112,8 @@ async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk):
   const prepared = await prepareAttempt(record, request, desk.parts)
   await reserveCeiling(desk.parts)
   const { result, stopped } = await trainAttempt(record, { request, ...prepared }, desk)
-  if (result.summary.reason === 'interrupted' && !stopped) {
+  // `stop --now` ends the machine in the moment in which it says why.
+  if (result.summary.reason === 'interrupted' && !stopped && !(await isStopped(run, desk))) {
     record.onEvent({ level: 'warn', text: 'its learner had to end; the next one goes on from its last checkpoint' })
     await record.settle({ state: 'waiting' })
     return 'handedOver'
@@ -121,6 +122,10 @@ async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk):
   await endRun(record, desk.parts, await writeResult(store, run, { result, experiment, request }))
   return 'over'
 }
+
+/** Does its user not want the run any more? */
+const isStopped = async (run: string, { parts }: RunDesk): Promise<boolean> =>
+  (await parts.store.get(keys.stop(run))).kind === 'found'
 
 /** Did the cloud fail, and not the run? Then it waits a little and goes on from its last checkpoint. @throws as `RunRecord.settle` */
 async function isInterrupted(record: RunRecord, error: unknown, { parts, ending }: RunDesk): Promise<boolean> {

@@ -1,5 +1,6 @@
 import { Agent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
+import { MillraceError } from '../errors.ts'
 import { AbortableHandler } from './abort.ts'
 
 export interface AwsOptions {
@@ -34,6 +35,8 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
  * are looked at here only to know a loopback address, where requests go unsigned unless the environment has credentials.
  * `cacheMiddleware` and the null signer are the SDK's documented options; together with checksums only where AWS wants
  * them they take a call from 1.2 to 0.35 ms of CPU.
+ *
+ * @throws MillraceError E_USAGE when one of those variables is no address
  */
 export function awsConfig(service: ServiceName, options: AwsOptions) {
   const configured = options.endpoint === undefined ? configuredEndpoint(service) : undefined
@@ -78,7 +81,13 @@ function httpHandler(service: ServiceName, maxSockets: number, local: boolean): 
 
 function configuredEndpoint(service: ServiceName): string | undefined {
   if (process.env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return undefined
-  return process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'] || undefined
+  for (const name of [`AWS_ENDPOINT_URL_${service}`, 'AWS_ENDPOINT_URL']) {
+    const endpoint = process.env[name]
+    if (!endpoint) continue
+    if (URL.canParse(endpoint) && /^https?:/.test(new URL(endpoint).protocol)) return endpoint
+    throw new MillraceError('E_USAGE', `${name} is '${endpoint}'; it has to be an address like http://127.0.0.1:4566`)
+  }
+  return undefined
 }
 
 /** Does this address name the machine it is used on? */

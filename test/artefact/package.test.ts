@@ -136,7 +136,7 @@ export type Used = RunSummary
 
 test('the installed command trains a user experiment with an env of its own, and evaluates what it exported', () => {
   writeFileSync(join(project, 'echo.ts'), EXPERIMENT)
-  const command = join(installed, 'dist/cli/main.js')
+  const command = join(installed, 'cli/bin.mjs')
   expect(run('node', [command, '--version']).trim()).toMatch(/\d+\.\d+\.\d+/)
   expect(run('node', [command, 'train', 'echo.ts', '--out', 'run'])).toContain('Reached a mean return of')
   expect(run('node', [command, 'evaluate', 'run', '--episodes', '20'])).toMatch(/10/)
@@ -152,7 +152,9 @@ test('the package holds what runs and nothing else', () => {
       )
   }
   for (const file of sizes.keys())
-    expect(file).toMatch(/^(dist|docs|examples|templates|infra\/learner)[/.]|^(package\.json|README\.md|LICENSE)$/)
+    expect(file).toMatch(
+      /^(dist|docs|examples|templates|infra\/learner)[/.]|^(package\.json|cli\/bin\.mjs|README\.md|LICENSE)$/,
+    )
   // The bundled function is what a cold start reads.
   expect(sizes.get('dist/functions/rollout.mjs')).toBeLessThan(2_000_000)
 })

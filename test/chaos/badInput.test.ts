@@ -84,6 +84,15 @@ test('functions on another machine are not sent to a bucket and a queue of this 
   expect(readdirSync(folder())).toEqual([])
 })
 
+test.each(['S3', 'SQS'])('a cloud that was ended and whose variable %s outlived it is asked after', async (service) => {
+  const variables = { [`AWS_ENDPOINT_URL_${service}`]: 'http://127.0.0.1:9' }
+  const { code, err } = await runCommand(['train', 'cartpole'], { cwd: folder(), variables })
+  expect(err).toMatch(
+    /^error E_AWS: cannot make .* at http:\/\/127\.0\.0\.1:9: nothing answers at 127\.0\.0\.1:9; is 'millrace cloud' running\?\n$/,
+  )
+  expect(code).toBe(1)
+})
+
 test('a disk that fills up under a run ends it with one sentence, and every line there is whole', async (context) => {
   const disk = join(folder(), 'disk')
   mkdirSync(disk)

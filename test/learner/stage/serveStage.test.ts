@@ -30,6 +30,21 @@ describe('a learner that is asked to end', () => {
     expect(w.logged('run')).toEqual(upTo(60))
   })
 
+  test('in the moment in which its run is stopped writes the result: no other learner will', async () => {
+    const w = worldOf()
+    w.play.updates = 1e6
+    await w.ask('run')
+    const learner = w.learner()
+    await w.clock.advance(10_250)
+    await w.put(keys.stop('run'), { format: 1, at: w.clock.now(), by: 'me' })
+    learner.end()
+    await learner.ended(3_000)
+    const { updates } = w.trained[0]!
+    expect(w.status('run')).toMatchObject({ state: 'ended', summary: { reason: 'interrupted', progress: { updates } } })
+    expect(w.keysUnder('runs/run/result/')).toContain(keys.result('run', 'policy.onnx'))
+    expect(w.keysUnder(keys.requests)).toEqual([])
+  })
+
   test('by a spot notice does the same', async () => {
     const w = worldOf()
     w.play.updates = 1e6
