@@ -65,12 +65,15 @@ export class Inbox {
   private doneKeys: string[] = []
   private deleting: Promise<void> = Promise.resolve()
   private flushedAt: number
+  /** Since when there has been room; while there is none, never. */
+  private roomSince: number
+  private heardAt: number
   private readonly marks: number[]
   private readonly counts = { duplicate: 0, corrupt: 0, foreign: 0 }
 
   constructor(options: InboxOptions) {
     this.options = options
-    this.flushedAt = options.clock.now()
+    this.flushedAt = this.roomSince = this.heardAt = options.clock.now()
     this.marks = Array.from({ length: options.shards }, () => 0)
   }
 
@@ -88,15 +91,25 @@ export class Inbox {
     return this.held.size
   }
 
+  /**
+   * Was the queue listened to without a break since then (ms since the epoch)? Not while there was no room, nor where the answer to a
+   * receive is long overdue: what was sent may wait in the queue.
+   */
+  heardAllSince(ms: number): boolean {
+    return this.roomSince <= ms && this.options.clock.now() - this.heardAt <= 2 * LONG_POLL_MS
+  }
+
   /** Receives until the signal aborts. */
   async pump(): Promise<void> {
     const { queue, signal, capacity, clock, onRequests } = this.options
     while (!signal.aborted) {
       if (clock.now() - this.flushedAt >= FLUSH_AFTER_MS) this.flush()
       if (this.size >= capacity) {
+        this.roomSince = Number.POSITIVE_INFINITY
         await new Promise<void>((resolve) => {
           this.roomWaiter = resolve
         })
+        this.roomSince = clock.now()
         continue
       }
       const messages = await queue.receive({
@@ -105,6 +118,7 @@ export class Inbox {
         signal,
       })
       onRequests({ sqs: 1 })
+      this.heardAt = clock.now()
       for (const message of messages) {
         const opened: Promise<void> = this.accept(message)
           .catch((error: unknown) => this.options.onFatal(error))

@@ -1,56 +1,45 @@
-import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
-import type { CostMeter } from '../../shared/cost/costMeter.ts'
-import { MillraceError } from '../../shared/errors.ts'
-import type { Lease, LeaseReport } from '../../shared/protocol/lease.ts'
+import { MillraceError, type Where } from '../../shared/errors.ts'
+import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
+import { Failures } from './failures.ts'
+import { type Held, Issuer, type IssuerOptions } from './issuer.ts'
+import { Unheard } from './unheard.ts'
+import { Watchdogs } from './watchdogs.ts'
 
 /** A function may be late by this much before its lease counts as lost. */
 const GRACE_MS = 5_000
-const THROTTLE_PAUSE_MS = { first: 50, last: 5_000 }
 /** After an invocation that Lambda took and then had no environment for: it has tried for a minute, or the function is stopped. */
 const NOT_STARTED_PAUSE_MS = 5_000
 /** Leases of one shard that may fail in a row, without a single fragment, before the run ends with their error. */
 const MAX_FAILURES = 3
+/** Lambda tries for a minute to start a function, and says some time later that it could not: sooner, silence means nothing. */
+const SILENCE_MS = 120_000
 
-/** What is known of the lease a shard works under. */
-interface Held {
-  readonly lease: string
-  readonly firstSequence: number
-  requestId?: string
-}
-
-export interface LeaseKeeperOptions {
-  readonly invoker: Invoker
-  readonly clock: Clock
-  readonly meter: CostMeter
-  readonly leaseMs: number
-  /** The payload for one lease; `deadline` in ms since the epoch. */
-  readonly makeLease: (options: {
-    readonly shard: number
-    readonly lease: string
-    readonly deadline: number
-    readonly firstSequence: number
-  }) => Lease
+export interface LeaseKeeperOptions extends IssuerOptions {
   /** The sequence number with which a shard goes on after a lease that was lost or failed and may have sent those before `sentUpTo`. */
   readonly goOnAt: (shard: number, sentUpTo: number) => number
-  /** A lease ended in a way worth telling: it was lost, throttled, or it failed. */
-  readonly onEvent: (text: string) => void
+  /** Was the queue listened to without a break since then (ms since the epoch), so that whatever was sent has come? */
+  readonly heardAllSince: (ms: number) => boolean
+  /** Is there a policy for functions to act with? */
+  readonly policyIsOut: () => boolean
   /** The run cannot go on. */
   readonly onFatal: (error: unknown) => void
-  readonly signal: AbortSignal
 }
 
 /** Keeps one lease open for every shard: starts them, renews what ended, replaces what was lost. */
 export class LeaseKeeper {
   private readonly options: LeaseKeeperOptions
   private readonly held = new Map<number, Held>()
-  private readonly failures = new Map<number, number>()
+  private readonly failures = new Failures()
+  private readonly unheard: Unheard
+  private readonly issuer: Issuer
   private readonly starting = new Set<Promise<void>>()
-  private readonly watchdogs = new Map<number, NodeJS.Timeout>()
-  private issued = 0
+  private readonly watchdogs = new Watchdogs()
 
   constructor(options: LeaseKeeperOptions) {
     this.options = options
+    this.unheard = new Unheard(options)
+    this.issuer = new Issuer(options, this.held)
   }
 
   get inFlight(): number {
@@ -63,26 +52,33 @@ export class LeaseKeeper {
 
   /** A fragment came: the shard's function works. */
   alive(shard: number): void {
-    if (this.failures.size > 0) this.failures.delete(shard)
-  }
-
-  private isCurrent(shard: number, lease: string): boolean {
-    return this.held.get(shard)?.lease === lease
+    this.failures.forget(shard)
+    this.unheard.heard(shard)
+    const held = this.held.get(shard)
+    if (held) held.heard = true
   }
 
   /** A function said goodbye. Its shard gets a new lease unless the run is over. */
   ended(report: LeaseReport): void {
     const { meter, signal, goOnAt } = this.options
-    meter.leaseEnded(report.lease, report)
-    const held = this.held.get(report.shard)
-    if (held?.lease !== report.lease) return
-    this.forget(report.shard)
+    const { shard, lease, end } = report
+    meter.leaseEnded(lease, report)
+    this.issuer.ended(report)
+    const held = this.held.get(shard)
+    if (held?.lease !== lease) return
+    this.release(shard)
     // 'stopped' is this learner's own word: the run is ending.
-    if (signal.aborted || report.end === 'stopped') return
-    if (report.end === 'error' && this.givesUp(report.shard, report.lease, report.error)) return
-    // A lease that failed may have lost one fragment and sent the next.
+    if (signal.aborted || end === 'stopped') return
     const sentUpTo = held.firstSequence + report.fragments
-    this.start(report.shard, report.end === 'error' ? goOnAt(report.shard, sentUpTo) : sentUpTo)
+    if (end === 'error') {
+      // A lease that failed may have lost one fragment and sent the next.
+      if (!this.givesUp(shard, held, report.error)) this.start(shard, goOnAt(shard, sentUpTo))
+    } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, sentUpTo)
+    else {
+      // It waited for a policy, or for the learner, and said so: nothing hangs.
+      this.failures.forget(shard)
+      this.start(shard, sentUpTo)
+    }
   }
 
   /** The platform says that an invocation ended without an answer: it crashed, ran out of time or memory, or never started. */
@@ -94,88 +90,101 @@ export class LeaseKeeper {
   /** The same, by the lease. One that was never started is tried again after a pause: nothing is wrong with the function. */
   cameToNothing({ shard, lease, started, reason }: Omit<InvocationFailed, 'kind' | 'run'>): void {
     const { meter, signal, goOnAt, onEvent } = this.options
+    if (!started) this.failures.withdraw(shard, lease)
     const held = this.held.get(shard)
     if (held?.lease !== lease || signal.aborted) return
-    this.forget(shard)
+    this.release(shard)
     meter.leaseEnded(lease)
     if (!started) onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
-    else if (this.givesUp(shard, lease, { code: 'E_ROLLOUT', message: reason })) return
+    else if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
     this.start(shard, goOnAt(shard, held.firstSequence), started ? 0 : NOT_STARTED_PAUSE_MS)
   }
 
   /** Tells of a failure; true when it was one too many. */
-  private givesUp(shard: number, lease: string, error: LeaseReport['error']): boolean {
-    const failures = (this.failures.get(shard) ?? 0) + 1
-    this.failures.set(shard, failures)
+  private givesUp(shard: number, { lease, issuedAt }: Held, error: LeaseReport['error']): boolean {
     const text = error?.message ?? 'no reason given'
     this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${text}`)
-    if (failures < MAX_FAILURES) return false
-    const where = { shard, lease, code: error?.code }
-    this.options.onFatal(
-      new MillraceError('E_ROLLOUT', `shard ${shard} failed ${failures} times in a row: ${text}`, where),
-    )
+    const { count } = this.failures.add(shard, lease, issuedAt)
+    if (count < MAX_FAILURES) return false
+    this.fail(`shard ${shard} failed ${count} times in a row: ${text}`, { shard, lease, code: error?.code })
     return true
+  }
+
+  private fail(text: string, where: Where): void {
+    this.options.onFatal(new MillraceError('E_ROLLOUT', text, where))
   }
 
   /** Waits for invocations being made; the functions themselves end by the manifest. */
   async close(): Promise<void> {
-    for (const watchdog of this.watchdogs.values()) clearTimeout(watchdog)
+    this.watchdogs.close()
     await Promise.all(this.starting)
   }
 
   private start(shard: number, firstSequence: number, afterMs = 0): void {
-    const started: Promise<void> = this.invoke(shard, firstSequence, afterMs)
+    const started: Promise<void> = this.issue(shard, firstSequence, afterMs)
       .catch((error: unknown) => this.options.onFatal(error))
       .finally(() => this.starting.delete(started))
     this.starting.add(started)
   }
 
-  private async invoke(shard: number, firstSequence: number, afterMs: number): Promise<void> {
-    const { invoker, clock, meter, leaseMs, makeLease, onEvent, signal } = this.options
-    if (afterMs > 0) await clock.sleep(afterMs, signal)
-    let pauseMs = THROTTLE_PAUSE_MS.first
-    for (;;) {
-      if (signal.aborted) return
-      const lease = `${shard}-${this.issued++}`
-      const deadline = clock.now() + leaseMs
-      const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, firstSequence })))
-      const held: Held = { lease, firstSequence }
-      this.held.set(shard, held)
-      meter.leaseStarted(lease)
-      const result = await invoker.invoke(payload)
-      if (result.kind === 'accepted') {
-        if (result.requestId !== undefined) held.requestId = result.requestId
-        this.watch(shard, { lease, deadline, firstSequence })
-        return
-      }
-      meter.leaseEnded(lease)
-      this.held.delete(shard)
-      onEvent(`shard ${shard} was throttled (${result.reason}); trying again in ${pauseMs} ms`)
-      await clock.sleep(pauseMs, signal)
-      pauseMs = Math.min(pauseMs * 2, THROTTLE_PAUSE_MS.last)
+  private startUnheard(report: LeaseReport, firstSequence: number): void {
+    try {
+      this.start(report.shard, firstSequence, this.unheard.pauseAfter(report))
+    } catch (error) {
+      this.options.onFatal(error)
     }
   }
 
-  /** A function that has not said goodbye some time after its deadline is lost: its shard gets a new one. */
-  private watch(shard: number, { lease, deadline, firstSequence }: Held & { readonly deadline: number }): void {
-    if (!this.isCurrent(shard, lease) || this.options.signal.aborted) return
-    const watchdog = setTimeout(
-      () => {
-        if (!this.isCurrent(shard, lease) || this.options.signal.aborted) return
-        this.forget(shard)
-        this.options.meter.leaseEnded(lease)
-        this.options.onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
-        this.start(shard, this.options.goOnAt(shard, firstSequence))
-      },
-      Math.max(0, deadline - this.options.clock.now()) + GRACE_MS,
-    )
-    watchdog.unref()
-    this.watchdogs.set(shard, watchdog)
+  private async issue(shard: number, firstSequence: number, afterMs: number): Promise<void> {
+    const { clock, signal } = this.options
+    if (afterMs > 0) await clock.sleep(afterMs, signal)
+    const held = await this.issuer.issue(shard, firstSequence)
+    if (held) this.watch(shard, held)
   }
 
-  private forget(shard: number): void {
-    clearTimeout(this.watchdogs.get(shard))
-    this.watchdogs.delete(shard)
+  /** A function that has not said goodbye some time after its deadline is lost: its shard gets a new one. */
+  private watch(shard: number, held: Held): void {
+    if (this.held.get(shard) !== held || this.options.signal.aborted) return
+    const now = this.options.clock.now()
+    const afterMs = Math.max(0, held.deadline - now) + GRACE_MS
+    this.watchdogs.set(shard, afterMs, () => this.lost(shard, held, now + afterMs))
+  }
+
+  private lost(shard: number, held: Held, dueAt: number): void {
+    const { meter, signal, goOnAt, onEvent } = this.options
+    const { lease, firstSequence } = held
+    if (this.held.get(shard) !== held || signal.aborted) return
+    this.release(shard)
+    meter.leaseEnded(lease)
+    onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
+    const silent = this.silentLeases(shard, held, dueAt)
+    if (silent === 0) return this.start(shard, goOnAt(shard, firstSequence))
+    this.fail(
+      `shard ${shard} failed ${silent} times in a row: no word since its deadline, and not one fragment; the env may hang in step or ` +
+        `reset, or take longer for a fragment than a lease lasts (rollouts.leaseSeconds) or than the function's time-out allows`,
+      { shard, lease },
+    )
+  }
+
+  /**
+   * How many leases came to nothing with a lost one, where that is too many; else 0. A healthy run never comes to it:
+   *
+   * - a function that waits, for its first policy or for a slow learner, ends its lease at its deadline and says so;
+   * - a learner that does not listen (its inbox is full, it computed, it was suspended or stopped in a debugger) cannot know what was
+   *   said meanwhile, and blames nobody;
+   * - a queue's backlog that is being read brings fragments, or goodbyes, and either starts the count anew;
+   * - a function for which Lambda has no environment is excused by Lambda's own word, for which there is time.
+   */
+  private silentLeases(shard: number, { lease, issuedAt, deadline, heard }: Held, dueAt: number): number {
+    const { clock, heardAllSince } = this.options
+    const now = clock.now()
+    if (heard || now - dueAt > GRACE_MS || !heardAllSince(deadline)) return 0
+    const { count, since } = this.failures.add(shard, lease, issuedAt)
+    return count >= MAX_FAILURES && now - since >= SILENCE_MS ? count : 0
+  }
+
+  private release(shard: number): void {
+    this.watchdogs.clear(shard)
     this.held.delete(shard)
   }
 }

@@ -34,6 +34,7 @@ export class Sampler implements Sampling {
   private readonly keeper: LeaseKeeper
   private readonly inbox: Inbox
   private pumping: Promise<void> = Promise.resolve()
+  private policyIsOut = false
 
   constructor(options: SamplerOptions) {
     const { run, cloud, rollouts, policy, pacing, meter, onEvent } = options
@@ -70,6 +71,8 @@ export class Sampler implements Sampling {
       meter,
       leaseMs: rollouts.leaseSeconds * 1000,
       makeLease: (lease) => this.makeLease(lease),
+      heardAllSince: (ms) => this.inbox.heardAllSince(ms),
+      policyIsOut: () => this.policyIsOut,
       // Batches in order need every fragment; otherwise one that never came is not worth those after it.
       goOnAt: (shard, sentUpTo) =>
         pacing.mode === 'exact' ? this.inbox.firstMissing(shard) : Math.max(sentUpTo, this.inbox.afterLast(shard)),
@@ -79,6 +82,11 @@ export class Sampler implements Sampling {
   /** The platform told of an invocation that failed. */
   invocationFailed(requestId: string, reason: string): void {
     this.keeper.crashed(requestId, reason)
+  }
+
+  /** The first policy is there for functions to read; until then they wait. */
+  policyPublished(): void {
+    this.policyIsOut = true
   }
 
   get leasesInFlight(): number {

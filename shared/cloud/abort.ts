@@ -1,3 +1,4 @@
+import type { LambdaClient } from '@aws-sdk/client-lambda'
 import type { S3Client } from '@aws-sdk/client-s3'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
@@ -26,7 +27,7 @@ export class AbortableHandler extends NodeHttpHandler {
 }
 
 /** The last middleware before the request leaves, so that it sees the very request that the handler is given. */
-export function takeSignals<Client extends S3Client | SQSClient>(client: Client): Client {
+export function takeSignals<Client extends S3Client | SQSClient | LambdaClient>(client: Client): Client {
   const { middlewareStack } = client as S3Client
   middlewareStack.add(
     (next) => (args) => {
@@ -45,7 +46,7 @@ const takers = new WeakSet<object>()
 
 /** What to pass beside a command whose input has the signal: nothing, unless the client knows only the SDK's own way. */
 export function signalOptions(
-  client: S3Client | SQSClient,
+  client: S3Client | SQSClient | LambdaClient,
   signal: AbortSignal | undefined,
 ): { abortSignal: AbortSignal } | undefined {
   return signal === undefined || takers.has(client) ? undefined : { abortSignal: signal }

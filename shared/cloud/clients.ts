@@ -22,10 +22,10 @@ export function sqsClient(options: AwsOptions = {}): SQSClient {
   return takeSignals(new SQSClient({ ...config, ...(local && { md5: false, useQueueUrlAsEndpoint: false }) }))
 }
 
-/** A Lambda client with one attempt a call: a throttle is the learner's to handle, and at once. */
+/** A Lambda client with one attempt a call: throttles and failures are the learner's to handle, at once and under a new lease. */
 export function lambdaClient(options: AwsOptions = {}): LambdaClient {
   const { local: _, ...config } = awsConfig('LAMBDA', options)
-  return new LambdaClient({ ...config, maxAttempts: 1 })
+  return takeSignals(new LambdaClient({ ...config, maxAttempts: 1 }))
 }
 
 export interface AwsClients {

@@ -1,3 +1,5 @@
+import type { MillraceError } from '../errors.ts'
+
 /** What a read of an object gave. */
 export type ReadResult =
   | { readonly kind: 'found'; readonly body: Uint8Array; readonly etag: string }
@@ -51,11 +53,14 @@ export interface BatchQueue {
 
 export type InvokeResult =
   /** `requestId` as the platform will name this invocation when it tells of its failure, where it does. */
-  { readonly kind: 'accepted'; readonly requestId?: string } | { readonly kind: 'throttled'; readonly reason: string }
+  | { readonly kind: 'accepted'; readonly requestId?: string }
+  | { readonly kind: 'throttled'; readonly reason: string }
+  /** The platform failed or could not be reached, which may pass. It may have taken the invocation all the same. */
+  | { readonly kind: 'unavailable'; readonly error: MillraceError }
 
 /** A way to start functions (Lambda's asynchronous invocation). */
 export interface Invoker {
-  /** @throws MillraceError E_INVOKE; a throttle is a result, not an error */
+  /** @throws MillraceError E_INVOKE for what another try would not mend; a throttle, and what may pass, is a result and not an error */
   invoke(payload: Uint8Array): Promise<InvokeResult>
 }
 

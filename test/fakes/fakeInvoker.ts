@@ -9,6 +9,8 @@ export interface FakeInvoker extends Invoker {
   readonly payloads: readonly unknown[]
   /** The next invocations are throttled, `times` of them. */
   throttleNext(times?: number): void
+  /** The next invocations get no answer, `times` of them; nothing is started. */
+  loseNext(times?: number): void
   /** The next invocations fail with E_INVOKE, `times` of them. */
   failNext(times?: number): void
   /** Resolves when every function started so far has ended. */
@@ -24,11 +26,15 @@ export function fakeInvoker(run: (payload: unknown) => unknown = () => undefined
   const running = new Set<Promise<unknown>>()
   const errors: unknown[] = []
   let throttles = 0
+  let losses = 0
   let failures = 0
   return {
     payloads,
     throttleNext(times = 1) {
       throttles += times
+    },
+    loseNext(times = 1) {
+      losses += times
     },
     failNext(times = 1) {
       failures += times
@@ -41,6 +47,10 @@ export function fakeInvoker(run: (payload: unknown) => unknown = () => undefined
       if (failures > 0) {
         failures--
         throw new MillraceError('E_INVOKE', 'the invocation failed, as the test asked')
+      }
+      if (losses > 0) {
+        losses--
+        return { kind: 'unavailable', error: new MillraceError('E_INVOKE', 'no answer, as the test asked') }
       }
       if (throttles > 0) {
         throttles--

@@ -51,8 +51,9 @@ async function oneLease(patient: Patient, which: 'first' | 'second'): Promise<Se
   const startedAt = clock.now()
   const payload = new TextEncoder().encode(JSON.stringify(probeLease(patient, spec, lease)))
   const invoked = await within(limits.functions, patient, async () => {
-    const { kind } = await patient.rollout.invoke(payload)
-    return kind === 'accepted' ? true : undefined
+    const answer = await patient.rollout.invoke(payload)
+    if (answer.kind === 'unavailable') throw answer.error
+    return answer.kind === 'accepted' ? true : undefined
   })
   if (!invoked) return failed(`throttled for ${limits.functions / 1000} s`)
   const arrived = await receive(patient, lease)

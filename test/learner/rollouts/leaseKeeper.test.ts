@@ -1,62 +1,13 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { LeaseKeeper, type LeaseKeeperOptions } from '../../../learner/rollouts/leaseKeeper.ts'
-import { systemClock } from '../../../shared/cloud/clock.ts'
-import { CostMeter } from '../../../shared/cost/costMeter.ts'
+import type { LeaseKeeper } from '../../../learner/rollouts/leaseKeeper.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
-import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
-import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
-import { leaseOf } from '../../shared/rollout/leases.ts'
+import type { Lease } from '../../../shared/protocol/lease.ts'
 import { reportOf } from './inboxes.ts'
-
-const LEASE_MS = 60_000
-const LATE_MS = 5_000
+import { LATE_MS, LEASE_MS, keeperOf } from './keepers.ts'
 
 // The system clock under fake timers: watchdogs and pauses take no time here.
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
-
-function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
-  const abort = new AbortController()
-  const invoker = fakeInvoker()
-  const events: string[] = []
-  const fatal: unknown[] = []
-  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() })
-  const keeper = new LeaseKeeper({
-    invoker,
-    clock: systemClock,
-    meter,
-    leaseMs: LEASE_MS,
-    makeLease: (lease) => leaseOf(lease),
-    goOnAt: () => 1000,
-    onEvent: (text) => events.push(text),
-    onFatal: (error) => fatal.push(error),
-    signal: abort.signal,
-    ...changes,
-  })
-  const settled = () => vi.advanceTimersByTimeAsync(0)
-  const leases = () => invoker.payloads as readonly Lease[]
-  return {
-    keeper,
-    invoker,
-    meter,
-    abort,
-    events,
-    fatal,
-    leases,
-    settled,
-    async open(shards: number) {
-      keeper.open(shards)
-      await settled()
-    },
-    /** The function that works under the newest lease of a shard says goodbye. */
-    async ends(shard: number, report: Partial<LeaseReport> = {}) {
-      const lease = leases().findLast((one) => one.shard === shard)
-      keeper.ended(reportOf({ shard, lease: lease?.lease ?? 'none', ...report }))
-      await settled()
-      return lease
-    },
-  }
-}
 
 const failed = { end: 'error', error: { code: 'E_ENV_STEP', message: 'the wheel fell off' } } as const
 

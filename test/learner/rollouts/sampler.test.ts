@@ -4,6 +4,7 @@ import type { RunCloud } from '../../../learner/runCloud.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
+import { MillraceError } from '../../../shared/errors.ts'
 import { type Pacing, parseLease } from '../../../shared/protocol/lease.ts'
 import { RolloutWorker } from '../../../shared/rollout/index.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
@@ -13,20 +14,28 @@ import { RUN, leaseOf, publish, work } from '../../shared/rollout/leases.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 
 /** A sampler whose functions are the real rollout core, in this process. */
-function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragments?: number }) {
+function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragments?: number; lostAnswers?: number }) {
   const [store, queue, idle] = [memoryStore(), memoryQueue({ clock: virtualClock() }), virtualClock()]
   const workers = new Map<number, RolloutWorker>()
   const invoker = fakeInvoker(async (payload) => {
     const lease = parseLease(payload)
-    const worker = workers.get(lease.shard) ?? new RolloutWorker()
+    // Two leases of a shard at once are in two environments.
+    const worker = (options.lostAnswers ? undefined : workers.get(lease.shard)) ?? new RolloutWorker()
     workers.set(lease.shard, worker)
     await work({ ...lease, maxFragments: options.maxFragments ?? lease.maxFragments }, { store, queue, worker })
   })
+  let { lostAnswers = 0 } = options
+  const error = new MillraceError('E_INVOKE', 'socket hang up')
   const cloud: RunCloud = {
     where: 'here',
     store,
     queue,
-    invoker,
+    invoker: {
+      async invoke(payload) {
+        const answer = await invoker.invoke(payload)
+        return lostAnswers-- > 0 ? { kind: 'unavailable', error } : answer
+      },
+    },
     clock: { now: () => systemClock.now(), sleep: (ms, signal) => idle.sleep(ms, signal) },
     bucket: 'bucket',
     queueUrl: 'queue',
@@ -52,7 +61,7 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
   })
   const open = () =>
     sampler.source.open({ mode: 'async', inFlight: 1, stages: [], signal: new AbortController().signal })
-  return { sampler, store, queue, invoker, events, open }
+  return { sampler, store, queue, invoker, events, open, idle }
 }
 
 test('fragments of every shard come out in order, over as many leases as it takes, and the end tells functions and queue', async () => {
@@ -97,3 +106,24 @@ test('functions that keep failing end the run with their error, at the next requ
   await opened.close()
   expect(s.events).toHaveLength(3)
 })
+
+test.each(['exact', 'newest'] as const)(
+  'an invocation that was taken though its answer was lost: two functions work for one shard, and no fragment comes twice (%s)',
+  async (mode) => {
+    const s = sampling({ shards: 1, maxFragments: 6, lostAnswers: 1, pacing: { mode, perVersion: 100 } })
+    await publish(s.store)
+    const opened = s.open()
+    await s.idle.advance(1_000)
+    for (let sequence = 0; sequence < 15; sequence++) {
+      const event = await opened.request('0')
+      if (event.kind !== 'item') throw new Error(event.kind)
+      expect(event.item.provenance.sequence).toBe(sequence)
+      s.sampler.consumed(event.item)
+    }
+    expect(s.sampler.rejected).toMatchObject({ duplicate: 6, corrupt: 0, foreign: 0 })
+    expect(s.events).toEqual([expect.stringContaining('socket hang up; trying again')])
+    await publish(s.store, {}, { stop: true })
+    await opened.close()
+    await s.invoker.idle()
+  },
+)

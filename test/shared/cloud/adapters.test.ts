@@ -1,15 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
 import type { FaultAction, Faults } from '../../../infra/local/faults.ts'
-import {
-  awsClients,
-  lambdaClient,
-  lambdaInvoker,
-  s3Client,
-  s3ObjectStore,
-  sqsClient,
-  sqsQueue,
-} from '../../../shared/cloud/index.ts'
+import { awsClients, s3Client, s3ObjectStore, sqsClient, sqsQueue } from '../../../shared/cloud/index.ts'
 
 let cloud: LocalCloud
 let other: LocalCloud
@@ -111,21 +103,6 @@ test('a delete that the queue refuses for some messages is an error', async () =
       code: 'E_QUEUE',
       message: expect.stringContaining('why'),
     })
-})
-
-test('an invocation is one attempt: a throttle is a result with its reason, anything else an error', async () => {
-  let attempts = 0
-  let action = refuse(429, 'TooManyRequestsException')
-  faults = (point) => {
-    attempts++
-    expect(point).toEqual({ service: 'lambda', operation: 'Invoke', resource: 'rollout' })
-    return action
-  }
-  const invoker = lambdaInvoker(lambdaClient({ localEndpoint: cloud.endpoint }), 'rollout')
-  expect(await invoker.invoke(text('{}'))).toEqual({ kind: 'throttled', reason: 'TooManyRequestsException' })
-  action = refuse(500, 'ServiceException')
-  await expect(invoker.invoke(text('{}'))).rejects.toMatchObject({ code: 'E_INVOKE' })
-  expect(attempts).toBe(2)
 })
 
 test('AWS_ENDPOINT_URL_S3 and _SQS each move their own service and leave the other where it was', async () => {

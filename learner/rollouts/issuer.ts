@@ -1,0 +1,98 @@
+import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
+import type { CostMeter } from '../../shared/cost/costMeter.ts'
+import type { Lease, LeaseReport } from '../../shared/protocol/lease.ts'
+import { DoubtfulLeases } from './doubtfulLeases.ts'
+import { Spell } from './spell.ts'
+
+const PAUSE_MS = { first: 50, last: 5_000 }
+/** How long Lambda may be out of reach, or fail itself, before the run ends with its error. */
+const OUTAGE_MS = 180_000
+
+/** What is known of the lease a shard works under. Times in ms since the epoch. */
+export interface Held {
+  readonly lease: string
+  readonly firstSequence: number
+  readonly issuedAt: number
+  readonly deadline: number
+  requestId?: string
+  /** Has a fragment of the shard come since? */
+  heard: boolean
+}
+
+export interface IssuerOptions {
+  readonly invoker: Invoker
+  readonly clock: Clock
+  readonly meter: CostMeter
+  readonly leaseMs: number
+  /** The payload for one lease; `deadline` in ms since the epoch. */
+  readonly makeLease: (options: {
+    readonly shard: number
+    readonly lease: string
+    readonly deadline: number
+    readonly firstSequence: number
+  }) => Lease
+  readonly onEvent: (text: string) => void
+  readonly signal: AbortSignal
+}
+
+/** Gives out leases, and tries again for as long as Lambda is at a limit or may only be having a bad minute. */
+export class Issuer {
+  private readonly options: IssuerOptions
+  private readonly held: Map<number, Held>
+  private readonly doubtful: DoubtfulLeases
+  private readonly outage = new Spell()
+  private issued = 0
+
+  /** @param held by shard: what is issued is put there, and taken away where nobody took it */
+  constructor(options: IssuerOptions, held: Map<number, Held>) {
+    this.options = options
+    this.held = held
+    this.doubtful = new DoubtfulLeases(options.meter)
+  }
+
+  /**
+   * Every try is a lease of its own: what became of the one before it may be unknown.
+   *
+   * @returns the lease that was taken; undefined where the run ended first, or the lease did
+   * @throws MillraceError E_INVOKE when Lambda refuses, or has failed for three minutes
+   */
+  async issue(shard: number, firstSequence: number): Promise<Held | undefined> {
+    const { invoker, clock, meter, leaseMs, makeLease, onEvent, signal } = this.options
+    let outSince: number | undefined
+    for (let pauseMs = PAUSE_MS.first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)) {
+      const lease = `${shard}-${this.issued++}`
+      const issuedAt = clock.now()
+      const deadline = issuedAt + leaseMs
+      const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, firstSequence })))
+      const held: Held = { lease, firstSequence, issuedAt, deadline, heard: false }
+      this.held.set(shard, held)
+      meter.leaseStarted(lease)
+      const result = await invoker.invoke(payload)
+      // Its goodbye was faster than the answer, whatever that says, and has seen to its shard.
+      if (this.held.get(shard) !== held) return undefined
+      if (result.kind === 'accepted') {
+        if (result.requestId !== undefined) held.requestId = result.requestId
+        return held
+      }
+      meter.leaseEnded(lease)
+      this.held.delete(shard)
+      const now = clock.now()
+      if (result.kind === 'throttled') {
+        outSince = undefined
+        onEvent(`shard ${shard} was throttled (${result.reason}); trying again in ${pauseMs} ms`)
+      } else {
+        this.doubtful.add(lease, deadline, now)
+        outSince ??= now
+        if (now - outSince >= OUTAGE_MS) throw result.error
+        if (this.outage.begins(now)) onEvent(`${result.error.message}; trying again, for ${OUTAGE_MS / 60_000} minutes`)
+      }
+      await clock.sleep(pauseMs, signal)
+    }
+    return undefined
+  }
+
+  /** A goodbye came, of whatever lease. */
+  ended(report: LeaseReport): void {
+    this.doubtful.ended(report)
+  }
+}

@@ -1,0 +1,58 @@
+import { vi } from 'vitest'
+import { LeaseKeeper, type LeaseKeeperOptions } from '../../../learner/rollouts/leaseKeeper.ts'
+import { systemClock } from '../../../shared/cloud/clock.ts'
+import { CostMeter } from '../../../shared/cost/costMeter.ts'
+import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
+import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
+import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
+import { leaseOf } from '../../shared/rollout/leases.ts'
+import { reportOf } from './inboxes.ts'
+
+export const LEASE_MS = 60_000
+export const LATE_MS = 5_000
+
+/** A keeper on the system clock: under fake timers its watchdogs and pauses take no time. */
+export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
+  const abort = new AbortController()
+  const invoker = fakeInvoker()
+  const events: string[] = []
+  const fatal: unknown[] = []
+  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() })
+  const keeper = new LeaseKeeper({
+    invoker,
+    clock: systemClock,
+    meter,
+    leaseMs: LEASE_MS,
+    makeLease: (lease) => leaseOf(lease),
+    goOnAt: () => 1000,
+    heardAllSince: () => true,
+    policyIsOut: () => true,
+    onEvent: (text) => events.push(text),
+    onFatal: (error) => fatal.push(error),
+    signal: abort.signal,
+    ...changes,
+  })
+  const settled = () => vi.advanceTimersByTimeAsync(0)
+  const leases = () => invoker.payloads as readonly Lease[]
+  return {
+    keeper,
+    invoker,
+    meter,
+    abort,
+    events,
+    fatal,
+    leases,
+    settled,
+    async open(shards: number) {
+      keeper.open(shards)
+      await settled()
+    },
+    /** The function that works under the newest lease of a shard says goodbye. */
+    async ends(shard: number, report: Partial<LeaseReport> = {}) {
+      const lease = leases().findLast((one) => one.shard === shard)
+      keeper.ended(reportOf({ shard, lease: lease?.lease ?? 'none', ...report }))
+      await settled()
+      return lease
+    },
+  }
+}
