@@ -1,6 +1,8 @@
+import { MillraceError } from '../shared/errors.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 import type { CheckpointSetting } from './checkpointer.ts'
+import { endsAfter } from './closing.ts'
 import type { Experiment } from './experiment.ts'
 import { Goal } from './goal.ts'
 import type { RunObserver, RunSummary, StopReason } from './observer.ts'
@@ -44,8 +46,8 @@ export interface TrainResult {
  * With `resume` it goes on from a checkpoint: clocks, returns, weights, optimizer, time and cost. What the attempt before it had
  * sampled and not trained on is lost, so that a run that was interrupted is not the run that was not, in deterministic mode neither.
  *
- * @throws MillraceError E_CHECKPOINT when `resume` cannot be read or is of another experiment; else what made the run impossible or
- *   ended it, functions being told to stop by then
+ * @throws MillraceError E_CHECKPOINT when `resume` cannot be read or is of another experiment, E_ENGINE when the run is over and what
+ *   trains hangs; else what made the run impossible or ended it, functions being told to stop by then
  */
 export async function train(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
   const { run, cloud, observer = {}, signal } = options
@@ -57,6 +59,14 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const { algorithm, seed, stop } = experiment
   observer.onStart?.({ run, env, algorithm: algorithm.name, seed, where: cloud.where, stop })
 
+  const goal = new Goal(experiment, { meter, elapsedMs })
+  const over = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
+  // At once, and not when everything is closed: until they hear of it, functions wait for policies, and cost.
+  let told: Promise<void> | undefined
+  const tellFunctions = () => (told ??= publisher.stop().catch((error: unknown) => onEvent(untold(error))))
+  const onOver = () => void tellFunctions()
+  over.addEventListener('abort', onOver, { once: true })
+  let hangs = false
   try {
     publisher.start()
     reporter.start()
@@ -64,6 +74,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     const first = learner
       .policy()
       .then((model) => publisher.publish(baseVersion, model))
+      .then(() => sampler.policyPublished())
       .catch((error: unknown) => sampler.source.fail(error))
     const resources = [
       rolloutSource.of(sampler.source),
@@ -71,29 +82,42 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
       publisherKey.of(publisher),
       runState.of(state),
     ]
-    const goal = new Goal(experiment, { meter, elapsedMs })
-    const abort = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
-    let reason: StopReason = 'ended'
     let newest: Uint8Array | undefined
-    for await (const update of plan.run(output, { resources, signal: abort })) {
-      newest = update.policy
-      const reached = goal.reached(reporter.update(update))
-      if (!reached) continue
-      reason = reached
-      break
+    let reached: StopReason | undefined
+    const updates = async (): Promise<void> => {
+      for await (const update of plan.run(output, { resources, signal: over })) {
+        newest = update.policy
+        reached = goal.reached(reporter.update(update))
+        if (reached) break
+      }
+      await first
     }
-    if (reason === 'ended') reason = signal?.aborted ? 'interrupted' : goal.signal.aborted ? 'seconds' : reason
+    hangs = !(await endsAfter(over, updates()))
+    const reason = reached ?? whyOver(goal, over) ?? (signal?.aborted ? 'interrupted' : 'ended')
+    if (hangs)
+      throw new MillraceError(
+        'E_ENGINE',
+        `the run was over (${reason}), but its last update does not end: what trains hangs`,
+      )
     goal.close()
-    await first
     if (reason === 'interrupted') await saver?.last()
     // Of the update that ended the run: the learner may be one further.
     const policy = newest ?? (await learner.policy())
     return { summary: reporter.end(reason), policy, spec }
   } finally {
+    goal.close()
+    over.removeEventListener('abort', onOver)
     reporter.close()
-    await saver?.close()
-    // What fails here would hide why the run ended; functions then end by the heartbeat.
-    await publisher.stop().catch((error: unknown) => onEvent(`functions could not be told to stop: ${String(error)}`))
-    await learner.close()
+    // A learner that hangs answers neither of the two.
+    if (!hangs) await saver?.close()
+    await tellFunctions()
+    if (!hangs) await learner.close()
   }
 }
+
+/** The limit that came before the signal from outside, if one did. */
+const whyOver = (goal: Goal, over: AbortSignal): StopReason | undefined =>
+  goal.signal.aborted && over.reason === goal.signal.reason ? goal.reason : undefined
+
+/** What fails here would hide why the run ended; functions then end by the heartbeat. */
+const untold = (error: unknown): string => `functions could not be told to stop: ${String(error)}`
