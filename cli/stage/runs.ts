@@ -1,7 +1,7 @@
 import type { RunStatus } from '../../learner/stage/records.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { MillraceError, nearestName } from '../../shared/errors.ts'
-import { keys, runOfListed } from '../../shared/protocol/keys.ts'
+import { keys, runOfListed, runOfRequest } from '../../shared/protocol/keys.ts'
 import { type Found, readStatus } from './runRecords.ts'
 
 /** Every run that was ever asked for and that the bucket still knows, newest first. */
@@ -15,8 +15,6 @@ export async function requestedRuns(store: ObjectStore): Promise<readonly string
   const inOrder = [...(await listRuns(store))].reverse().filter((run) => known.delete(run))
   return [...inOrder, ...known]
 }
-
-const runOfRequest = (key: string): string => key.slice(keys.requests.length).replace(/\.json$/, '')
 
 /** The statuses of runs, in their order; one that the bucket has dropped is left out. */
 export async function readStatuses(store: ObjectStore, runs: readonly string[]): Promise<RunStatus[]> {

@@ -1,5 +1,5 @@
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
-import { keys } from '../../shared/protocol/keys.ts'
+import { keys, runOfRequest } from '../../shared/protocol/keys.ts'
 import { parsedOrUndefined } from './bucketRecords.ts'
 import { RunRequest } from './records.ts'
 
@@ -14,7 +14,7 @@ export interface WaitingRun {
 export async function waitingRuns(store: ObjectStore): Promise<readonly WaitingRun[]> {
   const found: WaitingRun[] = []
   for (const key of await store.list(keys.requests)) {
-    const run = key.slice(keys.requests.length).replace(/\.json$/, '')
+    const run = runOfRequest(key)
     const read = await store.get(key)
     if (read.kind !== 'found') continue
     const request = parsedOrUndefined(RunRequest, read.body)

@@ -5,7 +5,7 @@ const ordered = (n: number): string => String(n).padStart(9, '0')
  * lifecycle rules and its permissions go by prefix. Versions and sequences are padded so that a listing is in order.
  *
  * A run may be learned in several attempts (a spot instance went away): each is a run of its own to the functions, by the name
- * `attempt` gives it, so that nothing of an earlier one can be taken for it.
+ * `attemptName` gives it, so that nothing of an earlier one can be taken for it.
  */
 export const keys = {
   run: (run: string) => `runs/${run}/`,
@@ -38,6 +38,9 @@ export const keys = {
   /** `millrace doctor` is at work; it alone writes it, with the rights of whoever deployed. */
   doctor: 'stage/doctor.json',
 } as const
+
+/** The run that a key under `keys.requests` asks for. */
+export const runOfRequest = (key: string): string => key.slice(keys.requests.length).replace(/\.json$/, '')
 
 /** The run that a key under `keys.listedRuns` lists. */
 export const runOfListed = (key: string): string => key.slice(keys.listedRuns.length + 16)
