@@ -1,7 +1,6 @@
 import { type Experiment, withOverrides } from '../../learner/experiment.ts'
+import { checkShards } from '../../learner/stage/runSetting.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
-import { MillraceError } from '../../shared/errors.ts'
-import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
@@ -100,13 +99,4 @@ async function pursue(submission: Submission, stage: Stage, context: Context): P
   if (!detach) return await followToEnd(run, host, { stage, interrupts, quiet, out, ...parts })
   if (!quiet) comeBack(run, host, stage)
   return EXIT.ok
-}
-
-/** @throws MillraceError E_EXPERIMENT */
-function checkShards({ rollouts }: Experiment, { stage, concurrency }: StageDescription): void {
-  if (rollouts.shards <= concurrency) return
-  throw new MillraceError(
-    'E_EXPERIMENT',
-    `rollouts.shards is ${rollouts.shards}, but stage ${stage} runs at most ${concurrency} functions at once; set fewer shards, or a larger functions.concurrency in millrace.settings.ts and deploy`,
-  )
 }

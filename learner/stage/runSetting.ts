@@ -20,6 +20,15 @@ export function checkVersion({ run, millrace }: RunRequest, own: string): void {
   )
 }
 
+/** @throws MillraceError E_EXPERIMENT when it asks for more functions at once than the stage has */
+export function checkShards({ rollouts }: Experiment, { stage, concurrency }: StageDescription): void {
+  if (rollouts.shards <= concurrency) return
+  throw new MillraceError(
+    'E_EXPERIMENT',
+    `rollouts.shards is ${rollouts.shards}, but stage ${stage} runs at most ${concurrency} functions at once; set fewer shards, or a larger functions.concurrency in millrace.settings.ts and deploy`,
+  )
+}
+
 /**
  * The experiment as the stage can run it: leases are cut to what its functions' time-out lets them be.
  *
@@ -27,14 +36,9 @@ export function checkVersion({ run, millrace }: RunRequest, own: string): void {
  * @throws MillraceError E_EXPERIMENT when it asks for more functions at once than the stage has
  */
 export function fitStage(experiment: Experiment, stage: StageDescription, tell: (text: string) => void): Experiment {
+  checkShards(experiment, stage)
   const { rollouts } = experiment
-  const { concurrency, timeoutSeconds } = stage
-  if (rollouts.shards > concurrency) {
-    throw new MillraceError(
-      'E_EXPERIMENT',
-      `the experiment has ${rollouts.shards} shards and stage '${stage.stage}' runs ${concurrency} functions at once; take fewer shards, or deploy with a higher functions.concurrency`,
-    )
-  }
+  const { timeoutSeconds } = stage
   const longest = timeoutSeconds - LEASE_MARGIN_SECONDS
   if (rollouts.leaseSeconds <= longest) return experiment
   tell(

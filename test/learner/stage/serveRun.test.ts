@@ -109,7 +109,7 @@ describe('a run is refused with one sentence, once, and the next one is taken', 
       'with more shards than the stage has functions',
       (w) => w.ask('bad', {}, { rollouts: { shards: 11 } }),
       'E_EXPERIMENT',
-      /has 11 shards and stage 'demo' runs 10 functions at once/,
+      /rollouts\.shards is 11, but stage demo runs at most 10 functions at once/,
     ],
     [
       'whose module was altered',
