@@ -60,11 +60,6 @@ export function experiment(input: ExperimentInput): Experiment {
   return parseSettings(ExperimentSchema, input, 'experiment')
 }
 
-/** True for what `experiment()` gave back, also when another copy of this module made it. */
-export function isExperiment(value: unknown): value is Experiment {
-  return ExperimentSchema.safeParse(value).success
-}
-
 /**
  * A copy of an experiment with overrides by dotted path, as `--set` gives them: `rollouts.shards`, `algorithm.learningRate`, `seed`.
  * Values are JSON where they parse as JSON, else strings.
