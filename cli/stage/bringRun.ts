@@ -133,11 +133,10 @@ function checkPolicy(path: string): void {
     throw new MillraceError('E_RUN', `the code of env '${record.env.id}' is no longer in the bucket`)
 }
 
-/** Is this run there already, whole? A later attempt at it has a name of its own behind the run's. */
+/** Is this run there already, whole? */
 function holds(path: string, run: string): boolean {
   try {
-    const { run: found } = JSON.parse(readFileSync(join(path, WHOLE), 'utf8')) as { readonly run?: unknown }
-    return typeof found === 'string' && (found === run || found.startsWith(`${run}.`))
+    return (JSON.parse(readFileSync(join(path, WHOLE), 'utf8')) as { readonly run?: unknown }).run === run
   } catch {
     return false // not there, or not ours
   }

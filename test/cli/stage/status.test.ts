@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -132,6 +132,14 @@ describe('millrace status', () => {
     expect(readdirSync(join(cwd, 'runs'))).toEqual(['good-run'])
     const other = await status(stage, { run: 'good-run', follow: true, out: 'runs/good-run' })
     expect(other.error?.code).toBe('E_DISK')
+  })
+
+  test('a folder of another run is not taken for this one, however alike the names', async () => {
+    const stage = await busyStage()
+    mkdirSync(join(cwd, 'runs/good-run'), { recursive: true })
+    writeFileSync(join(cwd, 'runs/good-run/summary.json'), JSON.stringify({ run: 'good-run.2' }))
+    expect((await status(stage, { run: 'good-run', follow: true })).exitCode).toBe(0)
+    expect(readdirSync(join(cwd, 'runs'))).toEqual(['good-run', 'good-run-2'])
   })
 
   test('results that the bucket no longer has, or that do not belong together, leave no folder', async () => {
