@@ -8,7 +8,7 @@ import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { PolicyRecord } from '../run/records.ts'
 import { RUN_FILES } from '../run/runFolder.ts'
-import { readRecord, isOver } from '../stage/runRecords.ts'
+import { isOver, readFound } from '../stage/runRecords.ts'
 import { findRun } from '../stage/runs.ts'
 import { type OpenStage, type Stage, checkVersion, typed } from '../stage/stage.ts'
 import { printEpisodes, type EvaluateOptions } from './evaluate.ts'
@@ -58,7 +58,7 @@ export async function evaluateStageCommand(
 async function requestFor(options: EvaluateOptions & { readonly stage: string }, { store, description }: Stage) {
   const { value: status } = await findRun(store, options.folder)
   const { run } = status
-  const record = (await readRecord(store, keys.result(run, RUN_FILES.policySpec), PolicyRecord))?.value
+  const record = (await readFound(store, keys.result(run, RUN_FILES.policySpec), PolicyRecord))?.value
   if (!record) {
     const why = isOver(status) ? 'it left none' : `it has none until it is over; ${typed.follow(description, run)}`
     throw new MillraceError('E_RUN', `run '${run}' has no policy to evaluate: ${why}`)

@@ -9,9 +9,9 @@ import type { FileSystem } from '../run/disk.ts'
 import { checkOut } from '../stage/bringRun.ts'
 import { followToEnd } from '../stage/followToEnd.ts'
 import { isLost, livingLearner } from '../stage/runRecords.ts'
-import { findRun, listRuns, readStatuses, requestedRuns } from '../stage/runs.ts'
+import { type ListedRun, findRun, listRuns, readStatuses, requestedRuns } from '../stage/runs.ts'
 import type { OpenStage, Stage } from '../stage/stage.ts'
-import { type StageView, runLines, stageLines, stateWord } from '../stage/statusView.ts'
+import { type StageView, UNREADABLE, runLines, stageLines, stateWord } from '../stage/statusView.ts'
 
 export interface StatusOptions {
   readonly stage: string
@@ -74,9 +74,9 @@ async function followCommand(options: StatusOptions, host: Host, parts: StatusPa
 }
 
 /** The run that the learner is at, else the one it takes next. @throws MillraceError E_RUN */
-async function runUnderWay({ store, description: { stage } }: Stage): Promise<RunStatus> {
-  const statuses = await readStatuses(store, await requestedRuns(store))
-  const found = statuses.find(({ state }) => state === 'running') ?? statuses[0]
+async function runUnderWay({ store, description: { stage } }: Stage): Promise<ListedRun> {
+  const runs = (await readStatuses(store, await requestedRuns(store))).filter(({ status }) => status)
+  const found = runs.find(({ status }) => status?.state === 'running') ?? runs[0]
   if (!found)
     throw new MillraceError(
       'E_RUN',
@@ -105,7 +105,11 @@ function asData(view: StageView) {
     stage: description.stage,
     learner: { ...group, claim: learner ?? null },
     deadLetters: deadLetters ?? null,
-    runs: runs.map((status) => ({ ...status, events: undefined, ...inWords(status, view) })),
+    runs: runs.map(({ run, status }) =>
+      status
+        ? { ...status, events: undefined, ...inWords(status, view) }
+        : { run, word: UNREADABLE, lost: false },
+    ),
   }
 }
 

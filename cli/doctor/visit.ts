@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { MillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
-import { livingLearner, readRecord } from '../stage/runRecords.ts'
+import { livingLearner, readFound } from '../stage/runRecords.ts'
 import { requestedRuns } from '../stage/runs.ts'
 import type { Stage } from '../stage/stage.ts'
 import type { Patient } from './patient.ts'
@@ -32,7 +32,7 @@ export async function comeIn({ store, group, concurrency, description }: Stage, 
       'E_RUN',
       `run ${run} is waiting or under way on stage ${stage}, and the doctor would end it; wait for it, or millrace stop --stage ${stage}`,
     )
-  const marker = await readRecord(store, keys.doctor, Marker)
+  const marker = await readFound(store, keys.doctor, Marker)
   if (marker && now - marker.value.at < LONGEST_VISIT_MS)
     throw new MillraceError(
       'E_RUN',

@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { encodeRecord } from '../../learner/stage/bucketRecords.ts'
+import { encodeRecord, readRecord } from '../../learner/stage/bucketRecords.ts'
 import { LearnerClaim, RunStatus } from '../../learner/stage/records.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
@@ -26,8 +26,8 @@ export function parseRecord<S extends z.ZodType>(schema: S, body: Uint8Array, ke
   throw new MillraceError('E_RUN', `the record ${key} does not fit this version of Millrace: ${issues(result.error)}`)
 }
 
-/** @throws MillraceError E_RUN, and as the store does */
-export async function readRecord<S extends z.ZodType>(
+/** A record as it was found; undefined where there is none. @throws MillraceError E_RUN when it does not fit, and as the store does */
+export async function readFound<S extends z.ZodType>(
   store: ObjectStore,
   key: string,
   schema: S,
@@ -38,11 +38,11 @@ export async function readRecord<S extends z.ZodType>(
 }
 
 export const readStatus = (store: ObjectStore, run: string): Promise<Found<RunStatus> | undefined> =>
-  readRecord(store, keys.status(run), RunStatus)
+  readFound(store, keys.status(run), RunStatus)
 
-/** The claim of a learner whose word still holds. */
+/** The claim of a learner whose word still holds. One that this version cannot read is nobody's, as it is to a learner. */
 export async function livingLearner(store: ObjectStore, now: number): Promise<LearnerClaim | undefined> {
-  const claim = (await readRecord(store, keys.claim, LearnerClaim))?.value
+  const claim = await readRecord(store, keys.claim, LearnerClaim)
   return claim !== undefined && claim.heartbeatUntil > now ? claim : undefined
 }
 

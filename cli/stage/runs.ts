@@ -1,4 +1,5 @@
-import type { RunStatus } from '../../learner/stage/records.ts'
+import { parsedOrUndefined } from '../../learner/stage/bucketRecords.ts'
+import { RunStatus } from '../../learner/stage/records.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { MillraceError, nearestName } from '../../shared/errors.ts'
 import { keys, runOfListed, runOfRequest } from '../../shared/protocol/keys.ts'
@@ -16,10 +17,19 @@ export async function requestedRuns(store: ObjectStore): Promise<readonly string
   return [...inOrder, ...known]
 }
 
+export interface ListedRun {
+  readonly run: string
+  /** Undefined where another version wrote it, in a form that this one cannot read. */
+  readonly status: RunStatus | undefined
+}
+
 /** The statuses of runs, in their order; one that the bucket has dropped is left out. */
-export async function readStatuses(store: ObjectStore, runs: readonly string[]): Promise<RunStatus[]> {
-  const found = await Promise.all(runs.map((run) => readStatus(store, run)))
-  return found.flatMap((status) => (status === undefined ? [] : [status.value]))
+export async function readStatuses(store: ObjectStore, runs: readonly string[]): Promise<readonly ListedRun[]> {
+  const found = await Promise.all(runs.map((run) => store.get(keys.status(run))))
+  return runs.flatMap((run, i) => {
+    const read = found[i]
+    return read?.kind === 'found' ? [{ run, status: parsedOrUndefined(RunStatus, read.body) }] : []
+  })
 }
 
 /** @throws MillraceError E_RUN, with the nearest name, when the stage has no such run */

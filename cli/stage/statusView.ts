@@ -4,6 +4,7 @@ import { count, duration, measure, rate, usd } from '../display/format.ts'
 import { oneLine } from '../display/text.ts'
 import type { Colors } from '../terminal.ts'
 import { isLost, isOver } from './runRecords.ts'
+import type { ListedRun } from './runs.ts'
 import { typed } from './stage.ts'
 import { table } from './table.ts'
 
@@ -11,7 +12,7 @@ import { table } from './table.ts'
 export interface StageView {
   readonly description: StageDescription
   /** The newest, newest first. */
-  readonly runs: readonly RunStatus[]
+  readonly runs: readonly ListedRun[]
   /** Older ones that are not among them. */
   readonly older: number
   /** Runs with a request: the others are over, or nobody will go on with them. */
@@ -23,6 +24,9 @@ export interface StageView {
 }
 
 export type StateWord = 'waiting' | 'running' | 'lost' | 'ended at goal' | 'stopped' | 'ended' | 'failed'
+
+/** In the place of the state of a run whose status this version cannot read. */
+export const UNREADABLE = 'unreadable'
 
 /** A run's state in a word or two. `lost`: its learner fell silent, and the next one goes on with it. */
 export function stateWord(status: RunStatus, { requested, now }: Pick<StageView, 'requested' | 'now'>): StateWord {
@@ -38,10 +42,11 @@ export function stateWord(status: RunStatus, { requested, now }: Pick<StageView,
 /** A stage's runs as a table, with its learner below. */
 export function stageLines(view: StageView, colors: Colors): string[] {
   const { runs, older, now, deadLetters, description } = view
-  const rows = runs.map((status) => {
+  const rows = runs.map(({ run, status }) => {
+    if (!status) return [run, UNREADABLE, '-', '-', '-', '-']
     const progress = progressOf(status)
     return [
-      status.run,
+      run,
       stateWord(status, view),
       progress ? count(progress.envSteps) : '-',
       measure(progress?.meanReturn),
@@ -56,6 +61,7 @@ export function stageLines(view: StageView, colors: Colors): string[] {
   return [
     ...(rows.length > 0 ? [colors.dim(head), ...body] : [`no runs on stage ${description.stage} yet`]),
     ...(older > 0 ? [colors.dim(`and ${count(older)} older`)] : []),
+    ...(runs.some(({ status }) => !status) ? [colors.dim(`${UNREADABLE}: written by another version`)] : []),
     '',
     learnerLine(view),
     ...(deadLetters ? [colors.yellow(`${count(deadLetters)} messages in the dead-letter queue`)] : []),
@@ -63,7 +69,7 @@ export function stageLines(view: StageView, colors: Colors): string[] {
 }
 
 export function learnerLine({ learner, group, description, runs, requested, now }: StageView): string {
-  const waiting = runs.some(({ run, state }) => state === 'waiting' && requested.has(run))
+  const waiting = runs.some(({ run, status }) => status?.state === 'waiting' && requested.has(run))
   if (learner) {
     const run = workOf(learner, runs)
     const at = run === undefined ? 'idle' : `working on ${run}`
@@ -77,10 +83,10 @@ export function learnerLine({ learner, group, description, runs, requested, now 
 }
 
 /** The claim names a run, and none, only from its next renewal on; the status of a run is sooner. */
-function workOf(learner: LearnerClaim, runs: readonly RunStatus[]): string | undefined {
-  const begun = runs.find(({ state, learner: at }) => state === 'running' && at?.id === learner.learner)
+function workOf(learner: LearnerClaim, runs: readonly ListedRun[]): string | undefined {
+  const begun = runs.find(({ status }) => status?.state === 'running' && status.learner?.id === learner.learner)
   if (begun) return begun.run
-  return runs.some((status) => status.run === learner.run && isOver(status)) ? undefined : learner.run
+  return runs.some(({ run, status }) => run === learner.run && status && isOver(status)) ? undefined : learner.run
 }
 
 /** One run in full. */

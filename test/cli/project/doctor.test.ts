@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { doctorCommand, type DoctorParts } from '../../../cli/commands/doctor.ts'
 import type { Patient } from '../../../cli/doctor/patient.ts'
-import { encodeRecord, readRecord } from '../../../cli/stage/runRecords.ts'
+import { encodeRecord, readFound } from '../../../cli/stage/runRecords.ts'
 import { type LearnerClaim, type ProgressRecord, RunRequest, type RunStatus } from '../../../learner/stage/records.ts'
 import type { z } from 'zod'
 import type { Clock } from '../../../shared/cloud/ports.ts'
@@ -66,7 +66,7 @@ function healthyStage(changes: { readonly learner?: StageDescription['learner'] 
     }
     if (desired === 0) return
     for (const key of await store.list(keys.requests)) {
-      const request = (await readRecord(store, key, RunRequest))?.value
+      const request = (await readFound(store, key, RunRequest))?.value
       if (!request) continue
       const { run, set, requestedAt } = request
       const told = (await store.get(keys.stop(run))).kind === 'found'

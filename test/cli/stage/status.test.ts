@@ -82,6 +82,32 @@ describe('millrace status', () => {
     expect(lines.at(-1)).toBe('learner: none, and none asked for')
   })
 
+  test('a run that another version wrote is unreadable in its row, and spoils no other; so is a claim', async () => {
+    const stage = await busyStage()
+    await stage.put(keys.status('next-run'), { format: 2, run: 'next-run' })
+    await stage.put(keys.claim, { format: 2 })
+    const { exitCode, lines } = await status(stage)
+    expect(exitCode).toBe(0)
+    expect(lines.slice(1, 3).map((line) => line.split(/ {2,}/).slice(0, 3))).toEqual([
+      ['next-run', 'unreadable', '-'],
+      ['live-run', 'running', '76,800'],
+    ])
+    expect(lines).toContain('unreadable: written by another version')
+    expect(lines.at(-1)).toBe('learner: none, and none asked for')
+    const { runs } = JSON.parse((await status(stage, { json: true })).lines.join('\n')) as { runs: object[] }
+    expect(runs.slice(0, 2)).toMatchObject([{ run: 'next-run', word: 'unreadable' }, { word: 'running' }])
+  })
+
+  test('--follow without a name passes over a run that another version wrote', async () => {
+    const stage = fakeStage()
+    await stage.asked('odd-run')
+    await stage.put(keys.status('odd-run'), { format: 2 })
+    await stage.asked('fine-run', runningStatus('fine-run', 3))
+    await endAtLearner(stage, 'fine-run')
+    await stage.put(keys.request('fine-run'), {})
+    expect((await status(stage, { follow: true })).lines.at(-1)).toContain('millrace evaluate runs/fine-run')
+  })
+
   test('a stage without runs says so; one that waits for a learner anywhere says what to type', async () => {
     expect((await status(fakeStage())).lines[0]).toBe('no runs on stage demo yet')
     const stage = fakeStage({ kind: 'anywhere' })
