@@ -1,5 +1,5 @@
 import type { StageSettings } from '../../infra/aws/settings.ts'
-import { type AwsOptions, isLoopback } from '../../shared/cloud/index.ts'
+import { type AwsOptions, type Clock, isLoopback } from '../../shared/cloud/index.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { EXIT } from '../exitCodes.ts'
@@ -8,10 +8,13 @@ import type { PreflightPlace } from '../preflight/awsPorts.ts'
 import type { Finding } from '../preflight/finding.ts'
 import type { PreflightPorts } from '../preflight/ports.ts'
 import { preflight, type Versions } from '../preflight/preflight.ts'
+import type { Deployed } from '../project/deployed.ts'
 import type { RunSst } from '../project/sst.ts'
 import { stageCostLines } from '../project/stageCost.ts'
 import { report } from '../report.ts'
-import { checkVersion } from '../stage/stage.ts'
+import { aliveWords } from '../stage/aliveRuns.ts'
+import { type OpenStage, checkVersion } from '../stage/stage.ts'
+import { armIfAlive } from '../stage/wakeLearner.ts'
 
 export interface DeployOptions {
   readonly stage: string
@@ -24,15 +27,18 @@ export interface DeployParts {
   loadSettings(cwd: string): Promise<StageSettings>
   preflightPorts(place: PreflightPlace, options: AwsOptions): PreflightPorts
   readonly runSst: RunSst
-  findStage(app: string, stage: string, options: AwsOptions): Promise<StageDescription>
+  findDeployed(app: string, stage: string, options: AwsOptions): Promise<Deployed | undefined>
+  readonly openStage: OpenStage
   readonly versions: Versions
+  readonly clock: Clock
 }
 
 /**
- * `millrace deploy`: makes or updates a stage with SST, after a look at everything that would make that fail half-way.
+ * `millrace deploy`: makes or updates a stage with SST, after a look at everything that would make that fail half-way, and at the runs
+ * that the stage has: the next learner is of the version that is deployed, and takes none of another.
  *
  * @returns 1 when something is missing: one sentence each on stderr
- * @throws MillraceError E_SETTINGS; E_DEPLOY when SST fails; E_STAGE when what was deployed cannot be read
+ * @throws MillraceError E_SETTINGS; E_DEPLOY while a run of another version waits or is under way, and when SST fails; E_STAGE when what was deployed cannot be read
  */
 export async function deployCommand({ stage }: DeployOptions, host: Host, parts: DeployParts): Promise<number> {
   const folder = parts.findProject(host.cwd)
@@ -45,14 +51,53 @@ export async function deployCommand({ stage }: DeployOptions, host: Host, parts:
   const findings = await preflight(settings, parts.preflightPorts({ app, stage, folder }, options), parts.versions)
   for (const finding of findings) tell(finding, host)
   if (findings.some(({ kind }) => kind === 'missing')) return EXIT.error
+  const before = await parts.findDeployed(app, stage, options)
+  if (before && before.requested.length > 0) {
+    refuseOtherVersion(before, stage, parts.versions.millrace)
+    say(host.out.colors.yellow(goOnSentence(before, settings)))
+  }
   say('')
-  const status = await parts.runSst(['deploy', '--stage', stage], folder, host)
+  const rearm = () => rearmed(stage, host, parts)
+  let status: number | undefined
+  try {
+    status = await parts.runSst(['deploy', '--stage', stage], folder, host)
+  } finally {
+    if (status !== EXIT.ok) await rearm().catch(() => {}) // what SST ended with is what is to be told
+  }
   if (status !== EXIT.ok) return status
-  const description = await parts.findStage(app, stage, options)
+  const description = await rearm()
   checkVersion(description, parts.versions.millrace)
   say('')
   for (const line of deployedLines(description, settings)) say(line)
   return EXIT.ok
+}
+
+/** @throws MillraceError E_DEPLOY */
+function refuseOtherVersion({ millrace, requested }: Deployed, stage: string, own: string): void {
+  if (millrace === own) return
+  const { are, them } = aliveWords(requested, stage)
+  throw new MillraceError(
+    'E_DEPLOY',
+    `${are}, of Millrace ${millrace}, and a learner of ${own} would fail ${them}; wait for ${them}, or stop ${them} with version ${millrace}, then deploy`,
+  )
+}
+
+function goOnSentence({ requested, concurrency }: Deployed, { functions }: StageSettings): string {
+  const [runs, go] =
+    requested.length === 1 ? ['1 run waits or is', 'it goes'] : [`${requested.length} runs wait or are`, 'they go']
+  const fewer =
+    functions.concurrency < concurrency ? `, and one of more than ${functions.concurrency} shards will fail` : ''
+  return `${runs} under way; ${go} on with the new settings${fewer}`
+}
+
+/**
+ * The stage as it is now, with the dead-man armed where there is something for it to end. SST keeps its hands off the time and the state of
+ * the schedules, but an update of anything else in them writes both as they were made: switched off.
+ */
+async function rearmed(stage: string, { cwd }: Host, { openStage, clock }: DeployParts): Promise<StageDescription> {
+  const opened = await openStage(stage, { cwd })
+  await armIfAlive(opened, clock.now())
+  return opened.description
 }
 
 /** SST would fail there after a minute, with a sentence that helps nobody. @throws MillraceError E_DEPLOY */

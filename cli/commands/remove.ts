@@ -4,8 +4,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import type { RunSst } from '../project/sst.ts'
-import { requestedRuns } from '../stage/runs.ts'
-import { livingLearner } from '../stage/runRecords.ts'
+import { aliveRuns, aliveWords } from '../stage/aliveRuns.ts'
 import type { OpenStage, Stage } from '../stage/stage.ts'
 import { refuseEmulated } from './deploy.ts'
 
@@ -54,20 +53,15 @@ export async function removeCommand({ stage }: RemoveOptions, host: Host, parts:
     )
   }
   say(
-    `stage ${stage} is removed; what stays is SST's own, one for all its apps in the region: the buckets sst-asset-… and sst-state-… with a few KB of state`,
+    `stage ${stage} is removed; what stays is SST's own and free: for all its apps in ${region} the buckets sst-asset-… and sst-state-… with a few KB, the ECR repository sst-asset and the parameter /sst/bootstrap, and /sst/passphrase/${app}/${stage}`,
   )
   return EXIT.ok
 }
 
 /** @throws MillraceError E_RUN */
-async function refuseAlive({ description, store }: Stage, now: number): Promise<void> {
-  const [runs, learner] = await Promise.all([requestedRuns(store), livingLearner(store, now)])
-  const alive = [...new Set([...runs, ...(learner?.run === undefined ? [] : [learner.run])])]
-  if (alive.length === 0) return
-  const { stage } = description
-  const [subject, them] = alive.length === 1 ? [`run ${alive[0]} is`, 'it'] : [`${alive.length} runs are`, 'them']
-  throw new MillraceError(
-    'E_RUN',
-    `${subject} waiting or under way on stage ${stage}; millrace stop --stage ${stage} ends ${them}, then remove the stage`,
-  )
+async function refuseAlive({ description: { stage }, store }: Stage, now: number): Promise<void> {
+  const runs = await aliveRuns(store, now)
+  if (runs.length === 0) return
+  const { are, them } = aliveWords(runs, stage)
+  throw new MillraceError('E_RUN', `${are}; millrace stop --stage ${stage} ends ${them}, then remove the stage`)
 }

@@ -106,9 +106,7 @@ function asData(view: StageView) {
     learner: { ...group, claim: learner ?? null },
     deadLetters: deadLetters ?? null,
     runs: runs.map(({ run, status }) =>
-      status
-        ? { ...status, events: undefined, ...inWords(status, view) }
-        : { run, word: UNREADABLE, lost: false },
+      status ? { ...status, events: undefined, ...inWords(status, view) } : { run, word: UNREADABLE, lost: false },
     ),
   }
 }

@@ -8,16 +8,16 @@ export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' |
   },
 
   async deploy(options, host) {
-    const [{ deployCommand }, { awsPreflightPorts }, { findStage }, { packageManifest }, world] = await Promise.all([
+    const [{ deployCommand }, { awsPreflightPorts }, { findDeployed }, { packageManifest }, world] = await Promise.all([
       import('../commands/deploy.ts'),
       import('../preflight/awsPorts.ts'),
-      import('../../shared/cloud/control/index.ts'),
+      import('./deployed.ts'),
       import('../load/libraryEntries.ts'),
       projectWorld(),
     ])
     const { version, devDependencies } = packageManifest()
     const versions = { millrace: version, sst: devDependencies['sst'] ?? '' }
-    return await deployCommand(options, host, { ...world, preflightPorts: awsPreflightPorts, findStage, versions })
+    return await deployCommand(options, host, { ...world, preflightPorts: awsPreflightPorts, findDeployed, versions })
   },
 
   async remove(options, host) {

@@ -1,6 +1,7 @@
 import type { LearnerClaim } from '../../learner/stage/records.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { livingLearner } from './runRecords.ts'
+import { requestedRuns } from './runs.ts'
 import { type Stage, typed } from './stage.ts'
 
 /**
@@ -9,17 +10,33 @@ import { type Stage, typed } from './stage.ts'
  */
 const START_ALLOWANCE_MS = 30 * 60_000
 
+/** Arms the dead-man for as long as a learner may take to come up; one that is up pushes it on from there. */
+export const armForStart = async ({ deadMan }: Stage, now: number): Promise<void> =>
+  await deadMan.arm(now + START_ALLOWANCE_MS)
+
+/** The same, unless no learner is asked for or up and no run waits: then there is nothing that it could end. */
+export async function armIfAlive(stage: Stage, now: number): Promise<void> {
+  const { group, store } = stage
+  const [{ desired }, requested, living] = await Promise.all([
+    group.size(),
+    requestedRuns(store),
+    livingLearner(store, now),
+  ])
+  if (desired > 0 || requested.length > 0 || living) await armForStart(stage, now)
+}
+
 /**
  * Sees to it that a learner comes: asks for one where none lives, with the dead-man armed before the machine costs anything.
  *
  * @returns what was done or is to be done, as a sentence
  * @throws MillraceError E_PERMISSION, E_AWS
  */
-export async function wakeLearner({ description, store, group, deadMan }: Stage, now: number): Promise<string> {
+export async function wakeLearner(stage: Stage, now: number): Promise<string> {
+  const { description, store, group } = stage
   const living = await livingLearner(store, now)
   if (living) return livingSentence(living)
   if (description.learner.kind === 'anywhere') return `start a learner: ${typed.learner(description)}`
-  await deadMan.arm(now + START_ALLOWANCE_MS)
+  await armForStart(stage, now)
   await group.set(1)
   return asked(description)
 }

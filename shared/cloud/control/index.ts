@@ -19,6 +19,11 @@ export async function findStage(app: string, stage: string, options?: AwsOptions
   return await (await import('./stages.ts')).findStage(app, stage, options)
 }
 
+/** A stage's description as it was written, by whatever version; undefined where there is none. @throws as `findStage` */
+export async function stageText(app: string, stage: string, options?: AwsOptions): Promise<string | undefined> {
+  return await (await import('./stages.ts')).stageText(app, stage, options)
+}
+
 /** The names of an app's stages in this region, in order. @throws as `findStage` */
 export async function listStages(app: string, options?: AwsOptions): Promise<readonly string[]> {
   return await (await import('./stages.ts')).listStages(app, options)

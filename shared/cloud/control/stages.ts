@@ -25,6 +25,10 @@ export async function findStage(app: string, stage: string, options: AwsOptions 
   })
 }
 
+export async function stageText(app: string, stage: string, options: AwsOptions = {}): Promise<string | undefined> {
+  return await withClient(ssm(options), (client) => read(client, stageParameter(app, stage)))
+}
+
 export async function listStages(app: string, options: AwsOptions = {}): Promise<readonly string[]> {
   return await withClient(ssm(options), async (client) =>
     asking(`cannot list the stages of ${app}`, stagesOf(client, app)),

@@ -5,9 +5,14 @@ import { findProject } from '../../../cli/loadSettings.ts'
 import { runSst } from '../../../cli/project/sst.ts'
 import { packageRoot } from '../../../infra/local/packageRoot.ts'
 import { MillraceError } from '../../../shared/errors.ts'
+import type { Deployed } from '../../../cli/project/deployed.ts'
+import { encodeRecord } from '../../../cli/stage/runRecords.ts'
+import type { LearnerClaim } from '../../../learner/stage/records.ts'
+import type { ObjectStore } from '../../../shared/cloud/ports.ts'
+import { keys } from '../../../shared/protocol/keys.ts'
 import type { StageDescription } from '../../../shared/protocol/stage.ts'
 import { FakeHost } from '../fakeHost.ts'
-import { description, projectWithSst } from './projects.ts'
+import { description, memoryStage, projectWithSst } from './projects.ts'
 
 let project: ReturnType<typeof projectWithSst>
 beforeEach(() => {
@@ -30,14 +35,18 @@ function parts(changes: Partial<DeployParts> = {}): DeployParts {
       millraceVersion: async () => '1.0.0',
     }),
     runSst,
-    findStage: async () => description,
+    findDeployed: async () => undefined,
+    openStage: async () => memoryStage().stage,
     versions: { millrace: '1.0.0', sst: '4.17.1' },
+    clock: { now: () => 1_000_000, sleep: async () => {} },
     ...changes,
   }
 }
 
 const host = (env: Record<string, string> = {}) => new FakeHost(project.folder, { env: { ...process.env, ...env } })
 const deploy = (at: FakeHost, changes?: Partial<DeployParts>) => deployCommand({ stage: 'demo' }, at, parts(changes))
+
+const claim: LearnerClaim = { format: 1, learner: 'a', host: 'there', startedAt: 1, heartbeatUntil: 1_060_000 }
 
 describe('millrace deploy', () => {
   test('runs the sst of the project in its folder, reads the stage back and says what it costs and what to type next', async () => {
@@ -88,13 +97,79 @@ describe('millrace deploy', () => {
     const absent = new MillraceError('E_STAGE', 'it is not there')
     await expect(
       deploy(host(), {
-        findStage: async () => {
+        openStage: async () => {
           throw absent
         },
       }),
     ).rejects.toBe(absent)
     const older: StageDescription = { ...description, millrace: '0.9.0' }
-    await expect(deploy(host(), { findStage: async () => older })).rejects.toMatchObject({ code: 'E_STAGE' })
+    await expect(
+      deploy(host(), { openStage: async () => memoryStage({ description: older }).stage }),
+    ).rejects.toMatchObject({ code: 'E_STAGE' })
+  })
+
+  const before = (changes: Partial<Deployed> = {}): Pick<DeployParts, 'findDeployed'> => ({
+    findDeployed: async () => ({ millrace: '1.0.0', concurrency: 10, requested: ['run-1'], ...changes }),
+  })
+
+  test('is refused while a run of another version waits or is under way: its next learner would fail it', async () => {
+    await expect(deploy(host(), before({ millrace: '0.9.0' }))).rejects.toMatchObject({
+      code: 'E_DEPLOY',
+      message:
+        'run run-1 is waiting or under way on stage demo, of Millrace 0.9.0, and a learner of 1.0.0 would fail it; wait for it, or stop it with version 0.9.0, then deploy',
+    })
+    await expect(deploy(host(), before({ millrace: '0.9.0', requested: ['a', 'b'] }))).rejects.toMatchObject({
+      message: expect.stringMatching(/^2 runs are waiting.*would fail them; wait for them/) as string,
+    })
+    expect(project.calls()).toEqual([])
+    expect(await deploy(host(), before({ millrace: '0.9.0', requested: [] }))).toBe(0)
+  })
+
+  test('runs of this version go on with the new settings, and the user is told so', async () => {
+    const at = host()
+    expect(await deploy(at, before())).toBe(0)
+    expect(at.out.text).toContain('1 run waits or is under way; it goes on with the new settings\n')
+    const fewer = host()
+    expect(await deploy(fewer, before({ concurrency: 64, requested: ['a', 'b'] }))).toBe(0)
+    expect(fewer.out.text).toContain(
+      '2 runs wait or are under way; they go on with the new settings, and one of more than 50 shards will fail\n',
+    )
+  })
+
+  test.each([
+    ['a learner is asked for', async () => {}, 1],
+    ['a run waits', (store: ObjectStore) => store.put(keys.request('run-1'), new Uint8Array()), 0],
+    ['a learner is up', (store: ObjectStore) => store.put(keys.claim, encodeRecord(claim)), 0],
+  ] as const)(
+    'arms the dead-man anew where %s, also when SST failed half-way: its update switches it off',
+    async (_, prepare, desired) => {
+      const armed: number[] = []
+      const { stage } = memoryStage({
+        group: { size: async () => ({ desired, running: 0 }), set: async () => {} },
+        deadMan: { arm: async (at) => void armed.push(at), disarm: async () => {} },
+      })
+      await prepare(stage.store)
+      const calls = () => project.calls().length
+      const order: number[] = []
+      const openStage = async () => {
+        order.push(calls())
+        return stage
+      }
+      expect(await deploy(host(), { openStage })).toBe(0)
+      expect(order).toEqual([1])
+      expect(armed).toEqual([1_000_000 + 30 * 60_000])
+      const runSst = async () => {
+        throw new MillraceError('E_DEPLOY', 'half-way')
+      }
+      await expect(deploy(host(), { openStage, runSst })).rejects.toMatchObject({ message: 'half-way' })
+      expect(armed).toHaveLength(2)
+    },
+  )
+
+  test('leaves the dead-man alone where there is nothing that it could end', async () => {
+    const { stage, asked } = memoryStage()
+    expect(await deploy(host(), { openStage: async () => stage })).toBe(0)
+    expect(asked).toEqual([])
   })
 
   test('an emulated cloud is no place to deploy to', async () => {

@@ -39,6 +39,8 @@ describe('millrace remove', () => {
     expect(asked).toEqual(['group 0'])
     expect(project.calls()).toEqual([`${project.folder} remove --stage demo`])
     expect(at.out.text).toContain('stage demo is removed')
+    for (const left of ['sst-asset-…', 'sst-state-…', '/sst/bootstrap', '/sst/passphrase/my-app/demo'])
+      expect(at.out.text).toContain(left)
   })
 
   test('is refused while a run waits, or a learner is working on one', async () => {
