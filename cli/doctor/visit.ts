@@ -9,7 +9,7 @@ import type { Patient } from './patient.ts'
 const Marker = z.object({ name: z.string(), at: z.number() })
 /** A doctor takes that long at most; one that left its marker for longer was killed. */
 const LONGEST_VISIT_MS = 60 * 60_000
-const PREFIXES = ['runs/', 'policies/', 'batches/', 'code/', 'checkpoints/', 'rejected/', keys.requests]
+const PREFIXES = ['runs/', 'policies/', 'batches/', 'code/', 'checkpoints/', keys.requests]
 
 /** What the stage was like before. */
 export interface Before {
