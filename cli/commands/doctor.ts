@@ -3,7 +3,7 @@ import { Bill } from '../doctor/bill.ts'
 import { checklist } from '../doctor/items/index.ts'
 import { type Outcome, goThrough } from '../doctor/item.ts'
 import { LIMITS, type Limits, type Patient } from '../doctor/patient.ts'
-import { comeIn, goOut } from '../doctor/visit.ts'
+import { type Left, comeIn, goOut } from '../doctor/visit.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { watchSignals } from '../interrupts.ts'
@@ -32,7 +32,7 @@ export interface DoctorParts extends Pick<Patient, 'millrace' | 'learnerModule'>
 
 /**
  * `millrace doctor`: what only a deployed stage can show, item by item, each with the condition under which it passes. Leaves the stage
- * as it was.
+ * as it was, but for a dead-man that is armed wherever a learner is up.
  *
  * @returns 1 when an item failed
  * @throws MillraceError E_RUN while a run is on; E_STAGE, E_SETTINGS, and as AWS refuses
@@ -62,7 +62,7 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
     const say = (text: string) => void (options.json || host.out.write(`${text}\n`))
     say(`stage ${description.stage} of ${description.app}, in ${description.region}`)
     let outcomes: readonly Outcome[] = []
-    let left: readonly string[] = []
+    let left: Left = { problems: [], alive: false }
     try {
       const items = checklist(description.stage, { strike: options.deadMan })
       outcomes = await goThrough(items, patient, (outcome) => say(lines(outcome, host).join('\n')))
@@ -73,7 +73,7 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
     if (options.json) host.out.write(`${JSON.stringify(json(result), null, 2)}\n`)
     else for (const line of summary(result)) say(line)
     if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted
-    return left.length === 0 && outcomes.every(({ result: r }) => r !== 'failed') ? EXIT.ok : EXIT.error
+    return left.problems.length === 0 && outcomes.every(({ result: r }) => r !== 'failed') ? EXIT.ok : EXIT.error
   } finally {
     interrupts.close()
   }
@@ -82,8 +82,7 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
 interface Result {
   readonly description: StageDescription
   readonly outcomes: readonly Outcome[]
-  /** What could not be put back. */
-  readonly left: readonly string[]
+  readonly left: Left
   readonly usd: number
   readonly ms: number
 }
@@ -103,9 +102,11 @@ function summary({ outcomes, left, usd: cost, ms }: Result): string[] {
   const number = (result: Outcome['result']) => outcomes.filter((outcome) => outcome.result === result).length
   return [
     `${number('passed')} passed, ${number('failed')} failed, ${number('skipped')} left out, in ${Math.round(ms / 1000)} s; it cost ${usd(cost)} at list prices, beside the learner's machine while it was up`,
-    ...(left.length === 0
-      ? ['the stage is as it was before']
-      : ['not everything could be put back:', ...left.map((what) => `  ${what}`)]),
+    ...(left.problems.length === 0
+      ? [
+          `the stage is as it was before${left.alive ? ', with the dead-man armed for half an hour for its learner' : ''}`,
+        ]
+      : ['not everything could be put back:', ...left.problems.map((what) => `  ${what}`)]),
   ]
 }
 
@@ -120,6 +121,6 @@ function json({ description, outcomes, left, usd: costUsd, ms }: Result) {
     ms,
     costUsd,
     items: outcomes,
-    left,
+    left: left.problems,
   }
 }

@@ -1,6 +1,7 @@
 import { type Experiment, withOverrides } from '../../learner/experiment.ts'
 import { checkShards } from '../../learner/stage/runSetting.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
@@ -8,6 +9,7 @@ import type { LoadedExperiment } from '../loadExperiment.ts'
 import type { FileSystem } from '../run/disk.ts'
 import { runName } from '../run/runFolder.ts'
 import { checkOut } from '../stage/bringRun.ts'
+import { FORGOTTEN, doctorSince } from '../stage/doctorVisit.ts'
 import { comeBack, followToEnd } from '../stage/followToEnd.ts'
 import { type OpenStage, type Stage, checkVersion } from '../stage/stage.ts'
 import { type Submission, submitRun, withdrawRun } from '../stage/submitRun.ts'
@@ -65,6 +67,7 @@ export async function runCommand(options: RunOptions, host: Host, parts: RunPart
       parts.bundleForLearner(loaded.file),
       loaded.ownEnv ? parts.bundleEnvCode(loaded.file) : undefined,
     ])
+    await refuseDoctor(stage, parts.clock.now()) // as late as can be: one that comes after this looks for requests
     if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted
     const requestedAt = parts.clock.now()
     const run = `${runName(loaded.name, requestedAt, experiment.seed)}-${parts.suffix()}`
@@ -73,6 +76,16 @@ export async function runCommand(options: RunOptions, host: Host, parts: RunPart
   } finally {
     interrupts.close()
   }
+}
+
+/** The doctor stops functions and learner to see that it can. @throws MillraceError E_STAGE */
+async function refuseDoctor({ store, description: { stage } }: Stage, now: number): Promise<void> {
+  const since = await doctorSince(store, now)
+  if (since === undefined) return
+  throw new MillraceError(
+    'E_STAGE',
+    `a doctor is at stage ${stage} since ${since}, and stops what runs there; wait until it is done (${FORGOTTEN})`,
+  )
 }
 
 interface Context {

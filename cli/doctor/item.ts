@@ -1,5 +1,5 @@
 import { isMillraceError } from '../../shared/errors.ts'
-import type { Patient } from './patient.ts'
+import { type Patient, othersRuns } from './patient.ts'
 
 /** One line of the checklist. */
 export interface Item {
@@ -10,6 +10,8 @@ export interface Item {
   readonly advice: string
   /** Items without which this one says nothing: it is left out when one of them did not pass. */
   readonly needs?: readonly string[]
+  /** It would disturb a run of somebody else's: it is left out where one came during the visit. */
+  readonly disturbs?: boolean
   /** Looks; what it throws is a failure with that sentence. */
   look(patient: Patient): Promise<Seen>
 }
@@ -60,6 +62,8 @@ export async function goThrough(
 
 async function lookSafely(item: Item, patient: Patient): Promise<Seen> {
   try {
+    const [run] = item.disturbs ? await othersRuns(patient) : []
+    if (run !== undefined) return skipped(`run ${run} came meanwhile, and is not to be disturbed`)
     return await item.look(patient)
   } catch (error) {
     if (patient.signal.aborted) return skipped('interrupted')

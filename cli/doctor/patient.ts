@@ -1,5 +1,6 @@
 import type { BatchQueue, Clock, Invoker } from '../../shared/cloud/ports.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { requestedRuns } from '../stage/runs.ts'
 import type { Stage } from '../stage/stage.ts'
 import type { Bill } from './bill.ts'
 
@@ -41,6 +42,12 @@ export interface StageReadings {
   schedules(): Promise<readonly { readonly name: string; readonly enabled: boolean; readonly expression: string }[]>
   /** Smallest and largest size of the learner's group; undefined where it is a service, which has none. */
   groupBounds(): Promise<{ readonly min: number; readonly max: number } | undefined>
+}
+
+/** Runs that others asked for although the doctor is there. */
+export async function othersRuns({ stage, runs }: Pick<Patient, 'stage' | 'runs'>): Promise<readonly string[]> {
+  const own = new Set(runs.map(({ run }) => run))
+  return (await requestedRuns(stage.store)).filter((run) => !own.has(run))
 }
 
 /** How long the doctor waits for what takes time, ms. */

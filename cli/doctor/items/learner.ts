@@ -35,6 +35,7 @@ export function learnerItems({ stage }: { readonly stage: string }): readonly It
     },
     {
       name: RUN,
+      disturbs: true,
       pass: `a learner comes, takes a run of ${ENV_STEPS} env steps, and ends it`,
       advice: logs,
       needs: ['rollout function: first call'],
@@ -42,6 +43,7 @@ export function learnerItems({ stage }: { readonly stage: string }): readonly It
     },
     {
       name: 'learner: stop',
+      disturbs: true,
       pass: 'a run that would go on for long ends when it is told to',
       advice: logs,
       needs: [RUN],
@@ -53,6 +55,7 @@ export function learnerItems({ stage }: { readonly stage: string }): readonly It
 /** Once the log has been looked at. */
 export const learnerGone: Item = {
   name: 'learner: gone',
+  disturbs: true,
   pass: 'with none asked for, it leaves the stage and its machine goes away',
   advice: 'end the machine in the AWS console, lest it costs on, and deploy the stage again',
   async look(patient) {

@@ -22,6 +22,7 @@ export function safetyItems({ strike }: { readonly strike: boolean }): readonly 
     },
     {
       name: 'functions: stop and start',
+      disturbs: true,
       pass: 'with none reserved a call is throttled (429), with the ceiling it is not',
       advice: DEPLOY,
       async look(patient) {
@@ -47,6 +48,7 @@ export function safetyItems({ strike }: { readonly strike: boolean }): readonly 
     },
     {
       name: 'dead-man: schedules',
+      disturbs: true,
       pass: 'each can be armed an hour ahead, and disarmed',
       advice: 'deploy the stage again; E_PERMISSION names a right to have allowed',
       async look({ stage: { deadMan, description }, settings, clock }) {
@@ -69,6 +71,7 @@ export function safetyItems({ strike }: { readonly strike: boolean }): readonly 
 
 const deadManStrikes: Item = {
   name: 'dead-man: strikes',
+  disturbs: true,
   pass: 'armed, and left alone, it sets the functions to none',
   advice: "look at the schedule's target and role in the AWS console (EventBridge, Scheduler), and deploy again",
   needs: ['dead-man: schedules', 'functions: stop and start'],

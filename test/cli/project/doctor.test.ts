@@ -214,6 +214,56 @@ describe('millrace doctor', () => {
     expect(state()).toEqual({ reserved: 10, desired: 0, armed: false })
   })
 
+  test('where a learner was asked for one is again, with the dead-man armed for half an hour: it may have hung', async () => {
+    const { stage, parts, clock, state, aws } = healthyStage()
+    await stage.group.set(1)
+    const host = new FakeHost('/')
+    expect(await doctorCommand({ stage: 'demo', json: false, deadMan: false }, host, parts)).toBe(0)
+    expect(state()).toEqual({ reserved: 10, desired: 1, armed: true })
+    const [schedule] = await aws.settings.schedules()
+    const inMs = Date.parse(`${schedule?.expression.slice(3, -1)}Z`) - clock.now()
+    expect(inMs / 60_000).toBeCloseTo(30, 0)
+    expect(host.out.text).toMatch(/as it was before, with the dead-man armed for half an hour for its learner\n$/)
+  })
+
+  test('a run that comes while the log is looked at keeps its learner, its functions and its request', async () => {
+    const { stage, aws, parts, state } = healthyStage()
+    const logLines = async () => {
+      await stage.store.put(keys.request('run-1'), encodeRecord({}))
+      return ['a line']
+    }
+    const { code, report } = await examine({ ...parts, aws: () => ({ ...aws, logLines }) })
+    expect(code).toBe(0)
+    expect(notPassed(report)).toEqual([['learner: gone', 'skipped']])
+    expect(report.items.at(-1)?.saw).toBe('run run-1 came meanwhile, and is not to be disturbed')
+    expect(state()).toEqual({ reserved: 10, desired: 1, armed: true })
+    expect(await stage.store.list('')).toEqual([keys.request('run-1')])
+  })
+
+  test('a run that comes at once is disturbed by nothing, also at a stage that had been stopped', async () => {
+    const { stage, aws, parts, state } = healthyStage()
+    await stage.concurrency.set(0)
+    const settings = {
+      ...aws.settings,
+      async publicAccessBlocked() {
+        await stage.store.put(keys.request('run-1'), encodeRecord({}))
+        await stage.concurrency.set(10) // as its learner does
+        return true
+      },
+    }
+    const { code, report } = await examine({ ...parts, aws: () => ({ ...aws, settings }) }, { deadMan: true })
+    expect(code).toBe(0)
+    expect(notPassed(report)).toEqual([
+      ['functions: stop and start', 'skipped'],
+      ['dead-man: schedules', 'skipped'],
+      ['dead-man: strikes', 'skipped'],
+      ['learner: a run', 'skipped'],
+      ['learner: stop', 'skipped'],
+      ['learner: gone', 'skipped'],
+    ])
+    expect(state()).toEqual({ reserved: 10, desired: 1, armed: true })
+  })
+
   test('a stage that was stopped has its ceiling lifted for the visit, and is as stopped afterwards', async () => {
     const { stage, parts, state } = healthyStage()
     await stage.concurrency.set(0)

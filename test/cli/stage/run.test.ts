@@ -340,6 +340,21 @@ describe('what is wrong is seen before anything is uploaded', () => {
     expect(error?.message).toMatch(/deployed by Millrace 0\.1\.0, and this is 0\.2\.0; millrace deploy --stage demo/)
   })
 
+  test('a doctor at the stage; one that was killed is forgotten after an hour', async () => {
+    const stage = fakeStage()
+    await stage.put(keys.doctor, { name: 'doctor-abcdefgh', at: START - 60_000 })
+    const { error } = await start({ stage }).outcome()
+    expect(error).toMatchObject({
+      code: 'E_STAGE',
+      message:
+        'a doctor is at stage demo since 2026-11-21T08:59:00.000Z, and stops what runs there; wait until it is done (one that was killed is forgotten after an hour)',
+    })
+    expect([...stage.store.objects.keys()]).toEqual([keys.doctor])
+    expect(stage.calls).toEqual([])
+    await stage.put(keys.doctor, { name: 'doctor-abcdefgh', at: START - 3_600_000 })
+    expect((await start({ stage, options: { detach: true } }).outcome()).exitCode).toBe(0)
+  })
+
   test('an override that does not fit, a plan that cannot be built, a module that cannot be bundled', async () => {
     const fail = async () => {
       throw new MillraceError('E_EXPERIMENT', 'as the test asked')
