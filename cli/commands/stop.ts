@@ -102,14 +102,16 @@ async function begin(run: string, stopping: Stopping): Promise<'over' | 'asked' 
   }
   const wish: StopRequest = { format: 1, at: clock.now(), by }
   await putIfAbsent(store, keys.stop(run), wish)
-  if (status?.state !== 'running') {
+  const living = now ? undefined : await livingLearner(store, clock.now())
+  // A learner that takes a run between two learners makes its policy of its checkpoint; one that is busy need not be waited for.
+  const concludes = status?.checkpoint && living && (living.run === undefined || living.run === run)
+  if (status?.state !== 'running' && !concludes) {
     const after = await endRun(store, run, { now: clock.now(), only: 'waiting' })
     if (!after || isOver(after)) {
       say(`took run ${run} back: no learner was at it`)
       return 'over'
     }
   }
-  const living = now ? undefined : await livingLearner(store, clock.now())
   if (living) {
     say(`asked the learner on ${living.host} to end run ${run}`)
     return 'asked'

@@ -22,7 +22,7 @@ export interface Bringing {
 export interface Brought {
   /** The folder's absolute path. */
   readonly path: string
-  /** A run that was stopped by force leaves no policy. */
+  /** A run that was stopped in its learner's place leaves none, nor does one that failed before its first checkpoint. */
   readonly policy: boolean
 }
 

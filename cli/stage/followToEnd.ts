@@ -3,7 +3,7 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 import { ERROR_CODES, MillraceError, isMillraceError, type ErrorCode } from '../../shared/errors.ts'
 import { chooseDisplay } from '../display/chooseDisplay.ts'
 import { observers } from '../display/display.ts'
-import { fromHere, printSummary } from '../display/summary.ts'
+import { fromHere, printSummary, quoted } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import type { Interrupts } from '../interrupts.ts'
@@ -67,21 +67,26 @@ export function comeBack(run: string, { out }: Host, { description }: Stage, ove
 }
 
 function conclude(
-  { run, state, summary, info, error }: RunStatus,
+  { run, state, summary, progress, info, error }: RunStatus,
   brought: Brought | undefined,
   { host, quiet }: { readonly host: Host; readonly quiet: boolean },
 ): number {
-  const left =
-    brought && !quiet ? () => host.out.write(`what it left is in ${fromHere(brought.path, host.cwd)}\n`) : () => {}
+  const say = (text: string) => void (quiet || host.out.write(`${text}\n`))
+  const folder = brought && fromHere(brought.path, host.cwd)
   if (state === 'failed') {
-    left()
+    if (folder !== undefined)
+      say(
+        brought?.policy
+          ? `its policy as of the last checkpoint is in ${folder}; millrace evaluate ${quoted(folder)}`
+          : `what it left is in ${folder}; it has no policy`,
+      )
     const known = error && Object.hasOwn(ERROR_CODES, error.code) ? (error.code as ErrorCode) : 'E_LEARNER'
     throw new MillraceError(known, error?.message ?? 'the run failed, and its learner gave no reason', { run })
   }
   const goal = info?.stop.meanReturn
   if (!summary || !brought?.policy) {
-    if (!quiet) host.out.write(`run ${run} was stopped before it had a policy\n`)
-    left()
+    say(`run ${run} was stopped ${progress ? 'with no learner to write its policy' : 'before it had a policy'}`)
+    if (folder !== undefined) say(`what it left is in ${folder}`)
     return EXIT.interrupted
   }
   if (!quiet) printSummary(summary, { goal, folder: brought.path }, host)

@@ -215,6 +215,34 @@ describe('a run that is followed', () => {
     expect(readdirSync(cwd)).toEqual([])
   })
 
+  test('one that failed after a checkpoint brings the policy made of it, and says so', async () => {
+    const { stage, advance, outcome } = start()
+    await advance(2_000)
+    const ended = await endAtLearner(stage, RUN, { reason: 'interrupted' })
+    const { summary: _, ...failed } = ended
+    const error = { code: 'E_TRAIN_DIVERGED', message: 'the loss is NaN' }
+    await stage.writeStatus({ ...failed, state: 'failed', error })
+    await advance(5_000)
+    const { error: thrown, text } = await outcome()
+    expect(thrown?.code).toBe('E_TRAIN_DIVERGED')
+    const sentence = `its policy as of the last checkpoint is in runs/${RUN}; millrace evaluate runs/${RUN}\n`
+    expect(text.endsWith(sentence)).toBe(true)
+    expect(readFileSync(join(runFolder(), 'policy.onnx'))).toEqual(model)
+  })
+
+  test("one that was stopped in its learner's place has no policy, and no sentence says that it never began", async () => {
+    const { stage, advance, outcome } = start()
+    await advance(2_000)
+    await stage.put(keys.result(RUN, 'config.json'), { run: RUN })
+    await stage.writeStatus(runningStatus(RUN, 5, { state: 'ended' }))
+    await advance(5_000)
+    const { exitCode, text } = await outcome()
+    expect(exitCode).toBe(130)
+    expect(text).toContain(
+      `run ${RUN} was stopped with no learner to write its policy\nwhat it left is in runs/${RUN}\n`,
+    )
+  })
+
   test('Ctrl-C changes nothing in the stage, says how to come back, and exits with 130', async () => {
     const { stage, host, advance, outcome } = start()
     await advance(2_000)

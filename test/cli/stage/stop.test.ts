@@ -151,6 +151,24 @@ describe('millrace stop', () => {
     expect(stage.calls).toEqual([])
   })
 
+  test('one between two learners is left to a learner that is free, which makes its policy of the checkpoint', async () => {
+    const between = { state: 'waiting', checkpoint: { key: 'c', updates: 4, at: START } } as const
+    const stage = fakeStage()
+    await stage.asked('a', runningStatus('a', 5, between))
+    await stage.claim({ learner: 'l-2', host: 'gpu-2' })
+    const { advance, outcome } = start(stage, { run: 'a' })
+    await advance(1_000)
+    expect(stage.status('a').state).toBe('waiting')
+    await endAtLearner(stage, 'a', { reason: 'interrupted' })
+    await advance(1_000)
+    expect((await outcome()).lines[0]).toBe('asked the learner on gpu-2 to end run a')
+
+    const busy = fakeStage()
+    await busy.asked('a', runningStatus('a', 5, between))
+    await busy.claim({ run: 'b' })
+    expect((await start(busy, { run: 'a' }).outcome()).lines[0]).toBe('took run a back: no learner was at it')
+  })
+
   test('without a name, every run of the stage', async () => {
     const stage = fakeStage()
     await running(stage, 'a')
