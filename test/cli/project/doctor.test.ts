@@ -28,7 +28,10 @@ function hurriedClock(meanwhile: () => Promise<void>): Clock {
 }
 
 /** A stage that works: its function is the rollout core in this process, its learner does as it is told, on paper. */
-function healthyStage(changes: { readonly learner?: StageDescription['learner'] } = {}) {
+function healthyStage({
+  coldCalls = 1,
+  ...changes
+}: { readonly learner?: StageDescription['learner']; readonly coldCalls?: number } = {}) {
   const whole = { ...description, ...changes }
   let reserved: number | undefined = 10
   let desired = 0
@@ -100,10 +103,10 @@ function healthyStage(changes: { readonly learner?: StageDescription['learner'] 
         if (reserved === 0) return { kind: 'throttled', reason: 'none reserved' }
         const lease = parseLease(JSON.parse(new TextDecoder().decode(payload)))
         called++
-        const first = called === 1
+        const cold = called <= coldCalls
         const sent: typeof queue = {
           ...queue,
-          send: (body) => queue.send(first ? body : body.replace('"coldStart":true', '"coldStart":false')),
+          send: (body) => queue.send(cold ? body : body.replace('"coldStart":true', '"coldStart":false')),
         }
         await work(lease, { store, queue: sent, clock, worker, loadMs: 100 })
         return { kind: 'accepted' }
@@ -262,6 +265,13 @@ describe('millrace doctor', () => {
       ['learner: gone', 'skipped'],
     ])
     expect(state()).toEqual({ reserved: 10, desired: 1, armed: true })
+  })
+
+  test('a call that finds the function still ending is made again; one that is never warm fails its item', async () => {
+    expect(notPassed((await examine(healthyStage({ coldCalls: 3 }).parts)).report)).toEqual([])
+    const { code, report } = await examine(healthyStage({ coldCalls: 100 }).parts)
+    expect(code).toBe(1)
+    expect(notPassed(report)).toEqual([['rollout function: warm call', 'failed']])
   })
 
   test('a stage that was stopped has its ceiling lifted for the visit, and is as stopped afterwards', async () => {
