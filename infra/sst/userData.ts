@@ -8,7 +8,13 @@ export interface MachineStart {
   readonly logGroup: string
 }
 
-/** ECS's GPU image brings Docker, NVIDIA's driver and its runtime; its agent is not needed. */
+/**
+ * ECS's GPU image brings Docker, NVIDIA's driver and its runtime; its agent is not needed. The driver's module is installed while the
+ * machine boots (`nvidia-kmod-load.service`): a container that started before would see no GPU.
+ *
+ * The end is `ExecStopPost` and `StartLimitAction`, not `SuccessAction` and `FailureAction`: systemd takes those at the first failure, since
+ * a unit passes through `failed` before it is started again. `docker stop --timeout` is of a later Docker than the image's 25.
+ */
 const SCRIPT = `#!/bin/bash
 set -euo pipefail
 systemctl disable --now ecs.service || true
@@ -18,15 +24,16 @@ cat > /etc/systemd/system/millrace-learner.service <<'UNIT'
 [Unit]
 Description=Millrace learner
 Requires=docker.service
-After=docker.service network-online.target
+Wants=network-online.target nvidia-kmod-load.service
+After=docker.service network-online.target nvidia-kmod-load.service nvidia-persistenced.service
 StartLimitIntervalSec=900
 StartLimitBurst=5
-SuccessAction=poweroff
-FailureAction=poweroff
+StartLimitAction=poweroff
 [Service]
 ExecStartPre=-/usr/bin/docker rm --force learner
 ExecStart=@RUN@
-ExecStop=/usr/bin/docker stop --timeout 100 learner
+ExecStop=/usr/bin/docker stop -t 100 learner
+ExecStopPost=/bin/sh -c 'if [ "$SERVICE_RESULT" = success ]; then systemctl --no-block poweroff; fi'
 TimeoutStartSec=900
 TimeoutStopSec=120
 Restart=on-failure
@@ -39,9 +46,9 @@ systemctl enable --now --no-block millrace-learner.service
 `
 
 /**
- * The script. The container is a unit of systemd: it is started again when it fails, four times, and when the machine is taken away
- * it gets SIGTERM and 100 s for a last checkpoint. A machine whose learner has ended goes too: a group that was asked for one
- * again meanwhile starts another, with a learner on it.
+ * The script. The container is a unit of systemd: it is started again when it fails, four times in a quarter of an hour, and then the
+ * machine goes; when the machine is taken away it gets SIGTERM and 100 s for a last checkpoint. A machine whose learner has ended well goes
+ * too: a group that was asked for one again meanwhile starts another, with a learner on it.
  */
 export function userData({ image, registry, region, parameter, logGroup }: MachineStart): string {
   const run = [

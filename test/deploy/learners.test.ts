@@ -135,8 +135,24 @@ describe('gpu', () => {
     expect(script).toContain('--log-opt awslogs-group=/millrace/millrace/test/learner ')
     expect(script).toContain('learner --parameter /millrace/millrace/test\n')
     expect(script).toContain('{"123456789012.dkr.ecr.us-east-1.amazonaws.com":"ecr-login"}')
-    expect(script).toContain('SuccessAction=poweroff\n')
     expect(script).not.toMatch(/@[A-Z]+@|undefined|Output</)
+  })
+
+  test('its container waits for the driver, is started again when it fails, and the machine goes at its good end or at the fifth bad one', async () => {
+    const script = text(inputs(await stage(), 'ec2.LaunchTemplate', 'TrainLearnerTemplate')['userData'])
+    const [, unit = ''] = /<<'UNIT'\n(.*)\nUNIT\n/s.exec(script) ?? []
+    const [head = '', service = ''] = unit.split('[Service]')
+    expect(head).toMatch(/^After=.*\bnvidia-kmod-load\.service\b/m)
+    expect(head).toMatch(/^Wants=.*\bnvidia-kmod-load\.service\b/m)
+    expect(head).toMatch(/^StartLimitIntervalSec=900\nStartLimitBurst=5\nStartLimitAction=poweroff$/m)
+    expect(service).toMatch(/^Restart=on-failure$/m)
+    // systemd takes these at the first failure, before it starts the unit again.
+    expect(unit).not.toMatch(/^(Success|Failure)Action=/m)
+    expect(service).toContain(
+      `\nExecStopPost=/bin/sh -c 'if [ "$SERVICE_RESULT" = success ]; then systemctl --no-block poweroff; fi'\n`,
+    )
+    // Docker 25, as the machine's image has it, knows no --timeout.
+    expect(service).toContain('\nExecStop=/usr/bin/docker stop -t 100 learner\n')
   })
 
   test('an alarm ends it when it is up for longer than it may be', async () => {
