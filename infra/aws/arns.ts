@@ -26,6 +26,10 @@ export function stageArns({ partition, account, bucket, ...id }: StagePlace) {
     scheduleGroup: arn('scheduler', `schedule-group/${names.scheduleGroup}`),
     schedules: arn('scheduler', `schedule/${names.scheduleGroup}/*`),
     schedulerRole: `arn:${partition}:iam::${account}:role/${names.roles.scheduler}`,
+    learnerRole: `arn:${partition}:iam::${account}:role/${names.roles.learner}`,
+    /** Of the whole account: EC2 makes the ids. */
+    instances: arn('ec2', 'instance/*'),
+    volumes: arn('ec2', 'volume/*'),
     fallbackRule: arn('events', `rule/${names.fallback}`),
     fallbackMachine: arn('states', `stateMachine:${names.fallback}`),
     /** Every alarm of the stage. */

@@ -79,7 +79,7 @@ export function gpuLearner(stage: Stage, { arns, learner, logs }: GpuParts): aws
       ],
     },
   )
-  if (learner.onDemandFallback) onDemandFallback(stage, arns)
+  if (learner.onDemandFallback) onDemandFallback(stage, { arns, template })
   return group
 }
 

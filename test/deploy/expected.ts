@@ -152,7 +152,11 @@ const ROLES: Readonly<Record<LearnerKind, Readonly<Record<string, readonly strin
     TrainSchedulerRole: [...SCHEDULER, `Allow autoscaling:SetDesiredCapacity on ${GROUP}`],
     TrainFallbackRole: [
       by('states', only('states:stateMachine:millrace-test-on-demand')),
+      'Allow autoscaling:DescribeAutoScalingGroups on *',
       `Allow autoscaling:UpdateAutoScalingGroup on ${GROUP}`,
+      'Allow ec2:RunInstances on * if ec2:LaunchTemplate ArnEquals ec2:launch-template/TrainLearnerTemplate-id',
+      'Allow ec2:CreateTags on ec2:instance/*, ec2:volume/* if ec2:CreateAction StringEquals RunInstances',
+      'Allow iam:PassRole on iam:role/millrace-test-learner-487d if iam:PassedToService StringEquals ec2.amazonaws.com',
     ],
     TrainFallbackEventsRole: [
       by('events', only('events:rule/millrace-test-on-demand')),
@@ -187,13 +191,14 @@ export function faults(recording: Pick<Recording, 'resources'>, kind: LearnerKin
 function dataLines(recording: Pick<Recording, 'resources'>, kind: LearnerKind): string[] {
   const arns = arnsOf(recording)
   const repository = 'arn:aws:ecr:us-east-1:123456789012:repository/millrace-test-learner'
+  const template = 'arn:aws:ec2:us-east-1:123456789012:launch-template/TrainLearnerTemplate-id'
   const data: Readonly<Record<string, readonly Statement[]>> = {
     TrainRolloutRole: rolloutPermissions(arns),
     TrainEvaluateRole: evaluatePermissions(arns),
     TrainLearnerRole: [...learnerPermissions(arns, kind), ...(kind === 'gpu' ? imagePermissions(repository) : [])],
     TrainExecutionRole: executionPermissions(arns, repository),
     TrainSchedulerRole: schedulerPermissions(arns, kind),
-    TrainFallbackRole: fallbackPermissions(arns),
+    TrainFallbackRole: fallbackPermissions(arns, template),
     TrainFallbackEventsRole: fallbackEventsPermissions(arns),
   }
   return Object.keys(ROLES[kind]).flatMap((role) =>

@@ -179,10 +179,25 @@ describe('gpu', () => {
       detail: { AutoScalingGroupName: ['millrace-test-learner'] },
     })
     const machine = JSON.parse(String(inputs(recording, 'sfn.StateMachine', 'TrainFallback')['definition'])) as {
-      States: Record<string, { Parameters?: { MixedInstancesPolicy: unknown } }>
+      States: Record<string, { Parameters?: { MixedInstancesPolicy: unknown }; Default?: string; Next?: string }>
     }
     const buys = (name: string) => machine.States[name]?.Parameters?.MixedInstancesPolicy
     expect(buys('Buy on demand')).toEqual({ InstancesDistribution: { OnDemandPercentageAboveBaseCapacity: 100 } })
     expect(buys('Buy spot')).toEqual({ InstancesDistribution: { OnDemandPercentageAboveBaseCapacity: 0 } })
+    // AWS replaces a machine that is not as it would now be bought: spot comes first again when none is there.
+    const { States } = machine
+    expect(States['What happened']?.Default).toBe('Look at the group')
+    expect(States['Look at the group']).toEqual({
+      Type: 'Task',
+      Resource: 'arn:aws:states:::aws-sdk:autoscaling:describeAutoScalingGroups',
+      Parameters: { AutoScalingGroupNames: ['millrace-test-learner'] },
+      Next: 'Is a machine there',
+    })
+    expect(States['Is a machine there']).toEqual({
+      Type: 'Choice',
+      Choices: [{ Variable: '$.AutoScalingGroups[0].Instances[0]', IsPresent: true, Next: 'Done' }],
+      Default: 'Buy spot',
+    })
+    expect(States['Done']).toEqual({ Type: 'Succeed' })
   })
 })

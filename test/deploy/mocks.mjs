@@ -16,6 +16,7 @@ const ARNS = {
   'aws:ecs/taskDefinition:TaskDefinition': ({ family }) => arn('ecs', `task-definition/${family}:1`),
   'aws:autoscaling/policy:Policy': ({ name }) => arn('autoscaling', `scalingPolicy:*:policyName/${name}`),
   'aws:sfn/stateMachine:StateMachine': ({ name }) => arn('states', `stateMachine:${name}`),
+  'aws:ec2/launchTemplate:LaunchTemplate': (_inputs, name) => arn('ec2', `launch-template/${name}-id`),
   'aws:cloudwatch/eventRule:EventRule': ({ name }) => arn('events', `rule/${name}`),
 }
 const MORE = {
@@ -32,7 +33,7 @@ const MORE = {
 /** @returns a resource's outputs: its inputs, and what the provider adds */
 export function outputsOf(type, name, inputs) {
   const arnOf = ARNS[type]
-  return { name: `${name}-name`, ...inputs, ...(arnOf && { arn: arnOf(inputs) }), ...MORE[type]?.(inputs) }
+  return { name: `${name}-name`, ...inputs, ...(arnOf && { arn: arnOf(inputs, name) }), ...MORE[type]?.(inputs) }
 }
 
 const ANSWERS = {

@@ -17,6 +17,7 @@ import { packageRoot } from '../../infra/local/packageRoot.ts'
 const [app, stage, region] = ['app', 'stage', 'region']
 const arns = stageArns({ app, stage, region, partition: 'aws', account: 'account', bucket: 'bucket' })
 const repository = 'arn:aws:ecr:region:account:repository/app-stage-learner'
+const template = 'arn:aws:ec2:region:account:launch-template/lt-id'
 
 const roles: readonly [string, readonly Statement[]][] = [
   ['The rollout function', rolloutPermissions(arns)],
@@ -26,7 +27,7 @@ const roles: readonly [string, readonly Statement[]][] = [
   ['What starts it there', executionPermissions(arns, repository)],
   ['A learner anywhere', learnerPermissions(arns, 'anywhere')],
   ['The dead-man schedules', schedulerPermissions(arns, 'gpu')],
-  ['The fallback to machines on demand', fallbackPermissions(arns)],
+  ['The fallback to machines on demand', fallbackPermissions(arns, template)],
   ['What starts that', fallbackEventsPermissions(arns)],
   ['A person who runs experiments', peoplePermissions(arns, 'gpu')],
 ]
