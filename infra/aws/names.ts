@@ -9,20 +9,21 @@ export interface StageId {
   readonly region: string
 }
 
+/** Words with single hyphens between them, since ECR takes no others. */
+const STAGE_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
 /** SST allows more; beyond this the names of roles (64 letters) would not fit. */
-const STAGE_NAME = /^[a-z0-9][a-z0-9-]{0,23}$/
+const STAGE_LETTERS = 24
 
 /**
- * What everything in a stage is called. App and stage are in every name, so that two stages of one app never meet; roles live
- * in no region, so theirs carry a mark of it. Only the bucket has a name of its own making: those are one space for the whole world.
+ * What everything in a stage is called. App and stage are in every name, so that two stages of one app never meet; roles and
+ * budgets live in no region, so theirs carry a mark of it. Only the bucket has a name of its own making: those are one space for the whole world.
  *
  * @throws MillraceError E_SETTINGS for the name of a stage that does not fit into them
  */
 export function stageNames({ app, stage, region }: StageId) {
-  if (!STAGE_NAME.test(stage)) {
-    throw new MillraceError('E_SETTINGS', `the stage '${stage}' needs 1 to 24 small letters, digits and hyphens`, {
-      stage,
-    })
+  if (!STAGE_NAME.test(stage) || stage.length > STAGE_LETTERS) {
+    const sentence = `the stage '${stage}' needs 1 to ${STAGE_LETTERS} small letters, digits and hyphens, a hyphen between two others`
+    throw new MillraceError('E_SETTINGS', sentence, { stage })
   }
   const prefix = `${app}-${stage}`
   const mark = createHash('sha256').update(region).digest('hex').slice(0, 4)
@@ -35,13 +36,15 @@ export function stageNames({ app, stage, region }: StageId) {
     deadLetterQueue: `${prefix}-dead-letters`,
     /** The auto-scaling group, or the service on Fargate. */
     learner: `${prefix}-learner`,
+    /** EC2 refuses a name that begins with `sg-`, as an app's may. */
+    securityGroup: `learner-${prefix}`,
     /** The cluster of that service. */
     cluster: prefix,
     /** Sets the group to buy on demand, and back. */
     fallback: `${prefix}-on-demand`,
     /** Tells the address of the budget of an alarm. */
     topic: `${prefix}-alarms`,
-    budget: `${prefix}-month`,
+    budget: `${prefix}-month-${mark}`,
     scheduleGroup: prefix,
     schedules: { functions: `${prefix}-functions-off`, learner: `${prefix}-learner-off` },
     parameter: stageParameter(app, stage),

@@ -3,13 +3,14 @@ import type { Stage } from './stage.ts'
 /** One rule a prefix: a key and its life. `keys` in shared/protocol says what lies where. */
 export function lifecycle({ settings }: Stage) {
   const { checkpoints, results } = settings.keepDays
+  const learnerDays = Math.ceil(settings.learner.maxHours / 24)
   return [
     // What only a run that is on needs; its learner deletes old ones itself, unless it is lost.
     { prefix: 'policies/', days: 1 },
     { prefix: 'batches/', days: 1 },
     { prefix: 'rejected/', days: 7 },
-    // A run that was lost goes on from its checkpoint with its own code.
-    { prefix: 'code/', days: checkpoints },
+    // Written once, when a run is asked for, and read for as long as it may still be begun, be on, or go on from its last checkpoint.
+    { prefix: 'code/', days: Math.max(results, checkpoints, learnerDays + checkpoints) },
     { prefix: 'checkpoints/', days: checkpoints },
     { prefix: 'runs/', days: results },
     { prefix: 'stage/runs/', days: results },

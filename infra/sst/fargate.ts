@@ -74,7 +74,7 @@ export function fargateLearner(stage: Stage, { arns, learner, logs }: FargatePar
       deploymentMinimumHealthyPercent: 0,
       deploymentMaximumPercent: 100,
       networkConfiguration: {
-        subnets: network.subnetIds,
+        subnets: network.subnets.apply((subnets) => subnets.map(({ id }) => id)),
         securityGroups: [network.securityGroupId],
         assignPublicIp: true,
       },

@@ -1,9 +1,10 @@
+import { MillraceError } from '../../shared/errors.ts'
 import { imagePermissions, learnerPermissions } from '../aws/permissions/index.ts'
 import type { StageSettings } from '../aws/settings.ts'
 import { onDemandFallback } from './fallback.ts'
 import { learnerImage } from './image.ts'
 import type { LearnerParts } from './learner.ts'
-import { learnerNetwork } from './network.ts'
+import { type Network, learnerNetwork } from './network.ts'
 import { stageRole } from './roles.ts'
 import type { Stage } from './stage.ts'
 import { userData } from './userData.ts'
@@ -46,7 +47,7 @@ export function gpuLearner(stage: Stage, { arns, learner, logs }: GpuParts): aws
       minSize: 0,
       maxSize: 1,
       desiredCapacity: 0,
-      vpcZoneIdentifiers: network.subnetIds,
+      vpcZoneIdentifiers: subnetsWith(learner.instanceTypes, network, stage),
       // AWS says when a spot machine is at risk, and starts the next one before it is taken.
       capacityRebalance: true,
       mixedInstancesPolicy: {
@@ -81,6 +82,24 @@ export function gpuLearner(stage: Stage, { arns, learner, logs }: GpuParts): aws
   )
   if (learner.onDemandFallback) onDemandFallback(stage, { arns, template })
   return group
+}
+
+/**
+ * The subnets in whose zones AWS has one of the types: a group goes on trying in a zone that has none.
+ *
+ * @throws MillraceError E_REGION, when it is deployed, where no zone has one
+ */
+function subnetsWith(types: readonly string[], { subnets }: Network, { settings, parent }: Stage) {
+  const filters = [{ name: 'instance-type', values: [...types] }]
+  const offered = aws.ec2.getInstanceTypeOfferingsOutput({ locationType: 'availability-zone', filters }, { parent })
+  return offered.locations.apply((zones) =>
+    subnets.apply((subnets) => {
+      const fitting = subnets.filter(({ zone }) => zones.includes(zone))
+      if (fitting.length > 0) return fitting.map(({ id }) => id)
+      const sentence = `no zone of ${settings.region} has ${types.join(' or ')}; name others in learner.instanceTypes, or choose another region`
+      throw new MillraceError('E_REGION', sentence)
+    }),
+  )
 }
 
 function startScript(

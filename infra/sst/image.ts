@@ -57,7 +57,8 @@ function builtImage({ name, names, parent }: Stage, engine: string): LearnerImag
   }
   // Not at the top: SST reads the configuration of a new project before it has installed what this comes from.
   const image = $output(import('@pulumi/docker-build')).apply(
-    ({ Image }) => new Image(`${name}Image`, args, { parent }),
+    // It goes with its repository. To delete it by itself Docker would use the registry's token of the deployment, which is good for 12 hours.
+    ({ Image }) => new Image(`${name}Image`, args, { parent, retainOnDelete: true }),
   )
   return { uri: image.ref, repository: repository.arn }
 }

@@ -1,7 +1,13 @@
 import type { Stage } from './stage.ts'
 
+export interface Subnet {
+  readonly id: string
+  readonly zone: string
+}
+
 export interface Network {
-  readonly subnetIds: $util.Output<string[]>
+  /** One a zone. */
+  readonly subnets: $util.Output<Subnet[]>
   readonly securityGroupId: $util.Output<string>
 }
 
@@ -21,24 +27,27 @@ export function learnerNetwork({ name, names, settings, parent }: Stage): Networ
     { vpcId: vpc.id, routes: [{ cidrBlock: '0.0.0.0/0', gatewayId: gateway.id }], tags },
     opts,
   )
-  const zones = aws.getAvailabilityZonesOutput({ state: 'available' }, opts).names
-  const subnetIds = zones.apply((zones) =>
-    $resolve(
-      zones.map((availabilityZone, i) => {
-        const subnet = new aws.ec2.Subnet(
-          `${name}Subnet${i + 1}`,
-          { vpcId: vpc.id, availabilityZone, cidrBlock: `10.77.${i * 16}.0/20`, mapPublicIpOnLaunch: true, tags },
-          opts,
-        )
-        new aws.ec2.RouteTableAssociation(
-          `${name}Subnet${i + 1}Routes`,
-          { subnetId: subnet.id, routeTableId: routes.id },
-          opts,
-        )
-        return subnet.id
-      }),
-    ),
-  )
+  // Not those that somebody opted in to: Local Zones and Wavelength Zones, at the edge of mobile networks.
+  const filters = [{ name: 'opt-in-status', values: ['opt-in-not-required'] }]
+  const zones = aws.getAvailabilityZonesOutput({ state: 'available', filters }, opts).names
+  const subnets = zones.apply((zones) => {
+    const ids = zones.map((availabilityZone) => {
+      // By the zone's own letter: were it by its place in the list, a zone that comes or goes would move all the others.
+      const letter = availabilityZone.slice(-1)
+      const subnet = new aws.ec2.Subnet(
+        `${name}Subnet${letter.toUpperCase()}`,
+        { vpcId: vpc.id, availabilityZone, cidrBlock: cidrOf(letter), mapPublicIpOnLaunch: true, tags },
+        opts,
+      )
+      new aws.ec2.RouteTableAssociation(
+        `${name}Subnet${letter.toUpperCase()}Routes`,
+        { subnetId: subnet.id, routeTableId: routes.id },
+        opts,
+      )
+      return subnet.id
+    })
+    return $resolve(ids).apply((ids) => ids.map((id, i): Subnet => ({ id, zone: zones[i] ?? '' })))
+  })
   new aws.ec2.VpcEndpoint(
     `${name}ObjectsEndpoint`,
     {
@@ -53,7 +62,7 @@ export function learnerNetwork({ name, names, settings, parent }: Stage): Networ
   const outward = new aws.ec2.SecurityGroup(
     `${name}Outward`,
     {
-      name: names.learner,
+      name: names.securityGroup,
       description: 'A learner of Millrace: calls AWS, is called by nobody',
       vpcId: vpc.id,
       ingress: [],
@@ -62,5 +71,8 @@ export function learnerNetwork({ name, names, settings, parent }: Stage): Networ
     },
     opts,
   )
-  return { subnetIds, securityGroupId: outward.id }
+  return { subnets, securityGroupId: outward.id }
 }
+
+/** The subnet of a zone: a sixteenth of the network, for zones a to p. */
+const cidrOf = (letter: string): string => `10.77.${(letter.charCodeAt(0) - 'a'.charCodeAt(0)) * 16}.0/20`

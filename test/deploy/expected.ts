@@ -52,13 +52,13 @@ const LEARNER = `
   docker-build:index:Image TrainImage
   ec2.InternetGateway TrainGateway
   ec2.RouteTable TrainRoutes
-  ec2.RouteTableAssociation TrainSubnet1Routes
-  ec2.RouteTableAssociation TrainSubnet2Routes
-  ec2.RouteTableAssociation TrainSubnet3Routes
+  ec2.RouteTableAssociation TrainSubnetARoutes
+  ec2.RouteTableAssociation TrainSubnetBRoutes
+  ec2.RouteTableAssociation TrainSubnetDRoutes
   ec2.SecurityGroup TrainOutward
-  ec2.Subnet TrainSubnet1
-  ec2.Subnet TrainSubnet2
-  ec2.Subnet TrainSubnet3
+  ec2.Subnet TrainSubnetA
+  ec2.Subnet TrainSubnetB
+  ec2.Subnet TrainSubnetD
   ec2.Vpc TrainVpc
   ec2.VpcEndpoint TrainObjectsEndpoint
   ecr.LifecyclePolicy TrainImagesKept

@@ -1,22 +1,26 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { inputs, resource, short } from './graph.ts'
+import { recordDeploy } from './harness.ts'
 import { VARIANTS, recorded } from './variants.ts'
 
 const text = (base64: unknown): string => Buffer.from(String(base64), 'base64').toString()
 
 describe.each(['fargate', 'gpu'] as const)('the network of a %s learner', (kind) => {
-  test('is a public subnet a zone, lets nothing in, reaches S3 by its own way, and has nothing that costs at rest', async () => {
+  test('is a public subnet in each zone that is there for everybody, lets nothing in, reaches S3 by its own way, and has nothing that costs at rest', async () => {
     const recording = await recorded(VARIANTS[kind])
     const types = new Set(recording.resources.map(({ type }) => short(type)))
     for (const dear of ['ec2.NatGateway', 'ec2.Eip', 'ec2.Instance', 'lb.LoadBalancer', 'route53.Zone'])
       expect(types).not.toContain(dear)
-    expect(inputs(recording, 'ec2.SecurityGroup', 'TrainOutward')['ingress']).toEqual([])
+    expect(inputs(recording, 'ec2.SecurityGroup', 'TrainOutward')).toMatchObject({
+      name: 'learner-millrace-test', // 'sg-…' is EC2's own, and an app may be called sg
+      ingress: [],
+    })
     const subnets = recording.resources.filter(({ type }) => type === 'aws:ec2/subnet:Subnet')
     expect(subnets.map(({ inputs }) => [inputs['availabilityZone'], inputs['cidrBlock']])).toEqual([
       ['us-east-1a', '10.77.0.0/20'],
       ['us-east-1b', '10.77.16.0/20'],
-      ['us-east-1c', '10.77.32.0/20'],
+      ['us-east-1d', '10.77.48.0/20'],
     ])
     expect(inputs(recording, 'ec2.VpcEndpoint', 'TrainObjectsEndpoint')).toMatchObject({
       serviceName: 'com.amazonaws.us-east-1.s3',
@@ -115,6 +119,18 @@ describe('gpu', () => {
       },
     })
     expect(ignoreChanges).toContain('desiredCapacity')
+  })
+
+  test('its machine is looked for in the zones that have one of its types, and a region where none has is refused', async () => {
+    expect(inputs(await stage(), 'autoscaling.Group', 'TrainLearnerGroup')['vpcZoneIdentifiers']).toEqual([
+      'TrainSubnetA-id',
+      'TrainSubnetB-id',
+    ])
+    const learner = { kind: 'gpu' as const, instanceTypes: ['g9.xlarge'], usdPerHour: 3 }
+    const nowhere = recordDeploy({ settings: { app: 'millrace', region: 'us-east-1', learner } })
+    await expect(nowhere).rejects.toThrow(
+      'no zone of us-east-1 has g9.xlarge; name others in learner.instanceTypes, or choose another region',
+    )
   })
 
   test('its machine asks for sessions, has an encrypted disk that goes with it, and ends when it is switched off', async () => {

@@ -36,11 +36,24 @@ export function outputsOf(type, name, inputs) {
   return { name: `${name}-name`, ...inputs, ...(arnOf && { arn: arnOf(inputs, name) }), ...MORE[type]?.(inputs) }
 }
 
+/** Zones that nobody had to ask for: the account has opted in to a Local Zone too. */
+const isOwn = ({ name, values }) => name === 'opt-in-status' && values.join() === 'opt-in-not-required'
+/** The zones that have a type. The last zone has no GPU. */
+const OFFERED = { 'g6.xlarge': ['b'], 'g5.xlarge': ['a', 'b'], 'g4dn.xlarge': ['a', 'b'] }
+
 const ANSWERS = {
   'aws:index/getRegion:getRegion': () => ({ region: REGION, name: REGION, id: REGION }),
   'aws:index/getCallerIdentity:getCallerIdentity': () => ({ accountId: ACCOUNT }),
   'aws:index/getPartition:getPartition': () => ({ partition: 'aws' }),
-  'aws:index/getAvailabilityZones:getAvailabilityZones': () => ({ names: ['a', 'b', 'c'].map((z) => `${REGION}${z}`) }),
+  'aws:index/getAvailabilityZones:getAvailabilityZones': ({ filters = [] }) => ({
+    names: [...['a', 'b', 'd'].map((z) => `${REGION}${z}`), ...(filters.some(isOwn) ? [] : [`${REGION}-bos-1a`])],
+  }),
+  'aws:ec2/getInstanceTypeOfferings:getInstanceTypeOfferings': ({ locationType, filters }) => {
+    if (locationType !== 'availability-zone') throw new Error(`nobody should ask for the types of a ${locationType}`)
+    const types = filters.flatMap(({ values }) => values).filter((type) => type in OFFERED)
+    const offers = types.flatMap((type) => OFFERED[type].map((zone) => [type, `${REGION}${zone}`]))
+    return { instanceTypes: offers.map(([type]) => type), locations: offers.map(([, zone]) => zone) }
+  },
   'aws:ecr/getAuthorizationToken:getAuthorizationToken': () => ({
     proxyEndpoint: `https://${ACCOUNT}.dkr.ecr.${REGION}.amazonaws.com`,
     userName: 'AWS',

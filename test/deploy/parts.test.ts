@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { parseStage } from '../../shared/protocol/stage.ts'
 import { bucketName, inputs, resource } from './graph.ts'
 import { OTHER, VARIANTS, recorded } from './variants.ts'
 
@@ -54,6 +55,8 @@ describe('functions', () => {
       reservedConcurrentExecutions: 7,
     })
     expect(inputs(recording, 'cloudwatch.LogGroup', 'TrainRolloutLogGroup')['retentionInDays']).toBe(30)
+    const { value } = inputs(recording, 'ssm.Parameter', 'TrainDescription')
+    expect(parseStage(String(value)).functionGbSecondUsd).toBe(0.0000166667)
     expect(inputs(recording, 'iam.Role', 'TrainSchedulerRole')['name']).toMatch(/^other-test-scheduler-(?!487d)/)
   })
 })
@@ -105,6 +108,12 @@ describe('bucket', () => {
     ])
   })
 
+  test("keeps a run's code for as long as its learner may stay, and its checkpoints after that", async () => {
+    const { rules } = inputs(await recorded(OTHER), 's3.BucketLifecycleConfiguration', 'TrainBucketLifecycle')
+    const code = (rules as { id: string; expiration?: unknown }[]).find(({ id }) => id === 'code')
+    expect(code?.expiration).toEqual({ days: 720 / 24 + 5 })
+  })
+
   test('empties itself: every prefix has its days, and uploads that were not finished one', async () => {
     const { rules } = inputs(await stage(), 's3.BucketLifecycleConfiguration', 'TrainBucketLifecycle')
     const days = (rules as { filter: { prefix: string }; status: string; expiration?: { days: number } }[]).map(
@@ -114,7 +123,7 @@ describe('bucket', () => {
       ['policies/', 'Enabled', 1],
       ['batches/', 'Enabled', 1],
       ['rejected/', 'Enabled', 7],
-      ['code/', 'Enabled', 14],
+      ['code/', 'Enabled', 365],
       ['checkpoints/', 'Enabled', 14],
       ['runs/', 'Enabled', 365],
       ['stage/runs/', 'Enabled', 365],
@@ -171,7 +180,7 @@ describe('what tells', () => {
   test("a budget mails at half and at all of it, and when the month's forecast passes it", async () => {
     const { notifications, ...budget } = inputs(await stage(), 'budgets.Budget', 'TrainBudget')
     expect(budget).toEqual({
-      name: 'millrace-test-month',
+      name: 'millrace-test-month-487d',
       budgetType: 'COST',
       timeUnit: 'MONTHLY',
       limitAmount: '20',

@@ -13,11 +13,12 @@ export const VARIANTS = {
   gpu: { app: 'millrace', region: 'us-east-1', learner: { kind: 'gpu', onDemandFallback: true } },
 } as const satisfies Record<LearnerKind, StageSettingsInput>
 
-/** Every setting of functions other than its default. */
+/** Every setting of functions, and of what is kept, other than its default. */
 export const OTHER = {
   app: 'other',
   region: 'eu-west-1',
   functions: { architecture: 'x86_64', memoryMb: 3008, timeoutSeconds: 60, concurrency: 7, logRetentionDays: 30 },
+  keepDays: { checkpoints: 5, results: 20 },
 } as const satisfies StageSettingsInput
 
 /** The graph of some settings, deployed and removed: recorded once a test run, and kept until its end. */
