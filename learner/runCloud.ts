@@ -26,6 +26,8 @@ export interface RunCloud {
   readonly heartbeatMs: number
   /** Of a rollout function, for the bill. */
   readonly memoryMb: number
+  /** List price of its GB-second, for the bill; without it the price book's. */
+  readonly functionGbSecondUsd?: number
   /** Of the learner's machine, for the bill; without it the price book's. */
   readonly learnerHourUsd?: number
   /** The bundled train worker; without it the learner works in this thread, so that a debugger sees everything in order. */

@@ -35,6 +35,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   const onEvent = (text: string): void => observer.onEvent?.({ level: 'warn', text })
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
+    functionGbSecondUsd: cloud.functionGbSecondUsd,
     now: () => cloud.clock.now(),
     learnerHourUsd: cloud.learnerHourUsd,
     before: spentBefore(before?.costByPart, earlier?.costUsd),

@@ -45,7 +45,7 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
     const { description } = stage
     const startedAt = clock.now()
     const before = await comeIn(stage, startedAt)
-    const bill = new Bill(description.memoryMb)
+    const bill = new Bill(description)
     const patient: Patient = {
       stage,
       ...parts.aws(description, startedAt),

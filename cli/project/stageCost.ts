@@ -1,6 +1,6 @@
 import type { StageSettings } from '../../infra/aws/settings.ts'
 import { learnerHourUsd } from '../../infra/aws/learnerHour.ts'
-import { US_EAST_1 } from '../../shared/cost/priceBook.ts'
+import { US_EAST_1, functionGbSecondUsd } from '../../shared/cost/priceBook.ts'
 import { usd } from '../display/format.ts'
 
 /** List prices in us-east-1 of what lies still: a GB a month in a bucket and in a registry of images. */
@@ -10,7 +10,7 @@ const ALARM_MONTH = 0.1
 
 /** What a stage costs, as lines: at rest, and at most while a run is on. List prices of us-east-1. */
 export function stageCostLines({ functions, learner }: StageSettings): readonly string[] {
-  const functionHour = (functions.memoryMb / 1024) * US_EAST_1.functionGbSecond.usd * 3600
+  const functionHour = (functions.memoryMb / 1024) * functionGbSecondUsd(US_EAST_1, functions.architecture) * 3600
   const alarms = learner.kind === 'anywhere' ? 2 : 3
   const image =
     learner.kind === 'anywhere' ? '' : `, the learner's image ${usd(IMAGE_GB_MONTH)} per GB and month where it is kept`

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { LearnerHost, StageDescription } from '../../shared/protocol/stage.ts'
+import { US_EAST_1, functionGbSecondUsd } from '../../shared/cost/priceBook.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { learnerHourUsd } from '../aws/learnerHour.ts'
 import { type StageNames, stageNames } from '../aws/names.ts'
@@ -67,6 +68,7 @@ export function provisionStage(cloud: LocalCloud, options: StageOptions = {}): P
     evaluateFunction: names.evaluateFunction,
     concurrency: chosen.functions.concurrency,
     memoryMb: chosen.functions.memoryMb,
+    functionGbSecondUsd: functionGbSecondUsd(US_EAST_1, chosen.functions.architecture),
     timeoutSeconds: chosen.functions.timeoutSeconds,
     heartbeatSeconds: options.heartbeatSeconds ?? chosen.heartbeatSeconds,
     learner,

@@ -1,4 +1,5 @@
 import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { US_EAST_1, functionGbSecondUsd } from '../../shared/cost/priceBook.ts'
 import { learnerHourUsd } from '../aws/learnerHour.ts'
 import { packageFolder, packageVersion } from './packages.ts'
 import type { Stage } from './stage.ts'
@@ -28,6 +29,7 @@ export function describeStage({ name, names, settings, parent }: Stage, made: De
       evaluateFunction: names.evaluateFunction,
       concurrency: settings.functions.concurrency,
       memoryMb: settings.functions.memoryMb,
+      functionGbSecondUsd: functionGbSecondUsd(US_EAST_1, settings.functions.architecture),
       timeoutSeconds: settings.functions.timeoutSeconds,
       heartbeatSeconds: settings.heartbeatSeconds,
       learner: made.learner,

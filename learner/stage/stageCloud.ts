@@ -42,6 +42,7 @@ export function stageCloud(stage: StageDescription, { shards, trainWorker, ...aw
     heartbeatMs: heartbeatSeconds * 1000,
     leftovers: 'delete',
     memoryMb,
+    functionGbSecondUsd: stage.functionGbSecondUsd,
     learnerHourUsd,
     trainWorker,
     async close() {

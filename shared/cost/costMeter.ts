@@ -7,6 +7,8 @@ type CostByPart = Record<(typeof PARTS)[number], number> & { lost?: number }
 
 interface CostMeterOptions {
   readonly memoryMb: number
+  /** Of the rollout functions; without it the price book's, of arm64. */
+  readonly functionGbSecondUsd?: number | undefined
   /** ms since the epoch */
   readonly now: () => number
   /** Of the learner's machine; without it the price book's. */
@@ -21,6 +23,7 @@ export class CostMeter {
   private readonly memoryGb: number
   private readonly clock: () => number
   private readonly startedAt: number
+  private readonly functionGbSecondUsd: number
   private readonly learnerHourUsd: number
   private readonly before: Readonly<Partial<CostByPart>>
   private readonly running = new Map<string, number>()
@@ -28,8 +31,10 @@ export class CostMeter {
   private invocations = 0
   private requests = { s3Put: 0, s3Get: 0, sqs: 0 }
 
-  constructor(prices: PriceBook, { memoryMb, now, learnerHourUsd, before = {} }: CostMeterOptions) {
+  constructor(prices: PriceBook, options: CostMeterOptions) {
+    const { memoryMb, functionGbSecondUsd, now, learnerHourUsd, before = {} } = options
     this.prices = prices
+    this.functionGbSecondUsd = functionGbSecondUsd ?? prices.functionGbSecond.usd
     this.memoryGb = memoryMb / 1024
     this.clock = now
     this.startedAt = now()
@@ -65,8 +70,7 @@ export class CostMeter {
     for (const startedAt of this.running.values()) ms += now - startedAt
     const { prices, requests } = this
     const parts: CostByPart = {
-      functions:
-        (ms / 1000) * this.memoryGb * prices.functionGbSecond.usd + this.invocations * prices.functionRequest.usd,
+      functions: (ms / 1000) * this.memoryGb * this.functionGbSecondUsd + this.invocations * prices.functionRequest.usd,
       s3: requests.s3Put * prices.s3Write.usd + requests.s3Get * prices.s3Read.usd,
       sqs: requests.sqs * prices.sqsRequest.usd,
       learner: ((now - this.startedAt) / 3_600_000) * this.learnerHourUsd,

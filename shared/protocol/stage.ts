@@ -29,9 +29,11 @@ export const StageDescription = z.strictObject({
   deadLetterQueueUrl: name,
   rolloutFunction: name,
   evaluateFunction: name,
-  /** Rollout functions at once: the burn cap. Reserved while a run is on. */
+  /** Rollout functions at once: the burn cap. Reserved from deployment on, and so taken from the account's quota at rest too. */
   concurrency: z.number().int().min(1),
   memoryMb: z.number().int().min(128),
+  /** List price of a function's GB-second, USD: x86_64 costs a quarter more than arm64. */
+  functionGbSecondUsd: z.number().min(0),
   /** The rollout function's time-out. A lease is shorter. */
   timeoutSeconds: seconds,
   /** How long functions go on without a sign of life of the learner. */

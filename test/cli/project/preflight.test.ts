@@ -98,7 +98,7 @@ describe('preflight', () => {
     ],
     [
       'a GPU quota that is enough for the smaller machine only',
-      { learner: { kind: 'gpu', instanceTypes: ['g6.xlarge', 'g5.12xlarge'] } },
+      { learner: { kind: 'gpu', instanceTypes: ['g6.xlarge', 'g5.12xlarge'], usdPerHour: 6 } },
       {},
       "E_QUOTA the quota 'All G and VT Spot Instance Requests' in eu-west-1 is 8 vCPUs, and g5.12xlarge has 48: " +
         'ask for 48 or more (Service Quotas, Amazon EC2), or leave only g6.xlarge in learner.instanceTypes',

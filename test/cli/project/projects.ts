@@ -23,6 +23,7 @@ export const description: StageDescription = {
   heartbeatSeconds: 15,
   learner: { kind: 'gpu', autoScalingGroup: 'my-app-demo-learner', instanceTypes: ['g6.xlarge'] },
   learnerHourUsd: 1,
+  functionGbSecondUsd: 0.0000133334,
   checkpointSeconds: 30,
   idleMinutes: 10,
   maxHours: 24,

@@ -29,6 +29,7 @@ export function description(learner: LearnerHost = GPU): StageDescription {
     heartbeatSeconds: 15,
     learner,
     learnerHourUsd: 1,
+    functionGbSecondUsd: 0.0000133334,
     checkpointSeconds: 30,
     idleMinutes: 10,
     maxHours: 24,

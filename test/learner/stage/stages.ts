@@ -38,6 +38,7 @@ export const stageOf = (changes: Partial<StageDescription> = {}): StageDescripti
   heartbeatSeconds: HEARTBEAT_MS / 1000,
   learner: { kind: 'gpu', autoScalingGroup: 'group', instanceTypes: ['g6.xlarge'] },
   learnerHourUsd: 1,
+  functionGbSecondUsd: 0.0000133334,
   checkpointSeconds: 30,
   idleMinutes: 10,
   maxHours: 24,
