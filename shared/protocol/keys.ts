@@ -8,7 +8,6 @@ const ordered = (n: number): string => String(n).padStart(9, '0')
  * `attemptName` gives it, so that nothing of an earlier one can be taken for it.
  */
 export const keys = {
-  run: (run: string) => `runs/${run}/`,
   manifest: (run: string) => `runs/${run}/manifest.json`,
   /** What the learner says of a run; polled by whoever follows it. */
   status: (run: string) => `runs/${run}/status.json`,
@@ -25,7 +24,6 @@ export const keys = {
     `batches/${run}/${shard}/${lease}-${ordered(sequence)}.safetensors`,
   /** Modules, named by their hash: the env for functions, the experiment for the learner. */
   code: (run: string, sha256: string) => `code/${run}/${sha256.slice(0, 16)}.mjs`,
-  badBatch: (run: string, id: string) => `rejected/${run}/${id}`,
   /** Runs that wait for a stage's learner, or are with it. */
   request: (run: string) => `stage/requests/${run}.json`,
   requests: 'stage/requests/',

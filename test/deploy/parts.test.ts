@@ -122,7 +122,6 @@ describe('bucket', () => {
     expect(days).toEqual([
       ['policies/', 'Enabled', 1],
       ['batches/', 'Enabled', 1],
-      ['rejected/', 'Enabled', 7],
       ['code/', 'Enabled', 365],
       ['checkpoints/', 'Enabled', 14],
       ['runs/', 'Enabled', 365],

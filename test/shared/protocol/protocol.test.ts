@@ -228,5 +228,5 @@ test('what dies at another time lies under another prefix, each fragment and ver
     }),
   )
   for (const key of [keys.manifest('r'), keys.status('r'), keys.stop('r'), keys.result('r', 'policy.onnx')])
-    expect(key.startsWith(keys.run('r'))).toBe(true)
+    expect(key.startsWith('runs/r/')).toBe(true)
 })
