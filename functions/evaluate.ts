@@ -55,7 +55,7 @@ export async function evaluate(request: EvaluationRequest, world: EvaluationWorl
   if (episodes.length === request.episodes) return { format: 1, episodes: [...episodes] }
   throw new MillraceError(
     'E_EVALUATION',
-    `the function's time was over after ${episodes.length} of ${request.episodes} episodes; ask for fewer, or raise functions.timeoutSeconds`,
+    `the function's time was over after ${episodes.length} of ${request.episodes} episodes; ask for fewer: it has 15 minutes, Lambda's longest`,
     { played: episodes.length, asked: request.episodes },
   )
 }
