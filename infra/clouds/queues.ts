@@ -1,9 +1,6 @@
+import { RECEIPTS } from '../aws/limits.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import { ACCOUNT } from '../local/sqsWire.ts'
-
-/** Messages a learner took and did not delete come back after this long. */
-const VISIBILITY_SECONDS = 60
-const MAX_RECEIVES = 5
 
 /** A queue of batches and its dead-letter queue, in an emulated cloud. */
 export function createQueues(
@@ -12,10 +9,10 @@ export function createQueues(
 ): void {
   cloud.sqs.createQueue(names.deadLetterQueue)
   cloud.sqs.createQueue(names.queue, {
-    VisibilityTimeout: String(VISIBILITY_SECONDS),
+    VisibilityTimeout: String(RECEIPTS.visibilitySeconds),
     RedrivePolicy: JSON.stringify({
       deadLetterTargetArn: `arn:aws:sqs:us-east-1:${ACCOUNT}:${names.deadLetterQueue}`,
-      maxReceiveCount: MAX_RECEIVES,
+      maxReceiveCount: RECEIPTS.max,
     }),
   })
 }

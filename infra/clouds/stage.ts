@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import type { LearnerHost, StageDescription } from '../../shared/protocol/stage.ts'
 import { US_EAST_1, functionGbSecondUsd } from '../../shared/cost/priceBook.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+import { NEVER, deadManStrikes } from '../aws/deadMan.ts'
 import { learnerHourUsd } from '../aws/learnerHour.ts'
+import { EVALUATE_SECONDS, EVENTS } from '../aws/limits.ts'
 import { type StageNames, stageNames } from '../aws/names.ts'
 import { type StageSettings, type StageSettingsInput, settings } from '../aws/settings.ts'
 import type { LocalCloud } from '../local/cloud.ts'
@@ -40,8 +42,6 @@ export interface ProvisionedStage {
 }
 
 const DEFAULTS: StageSettingsInput = { app: 'millrace', region: 'us-east-1' }
-/** An event that could not start by then belongs to a lease that nobody waits for any more. */
-const EVENT_AGE_MS = 60_000
 
 /** Makes in an emulated cloud what deploying makes on AWS: everything that a stage's description names, and the description. */
 export function provisionStage(cloud: LocalCloud, options: StageOptions = {}): ProvisionedStage {
@@ -78,7 +78,7 @@ export function provisionStage(cloud: LocalCloud, options: StageOptions = {}): P
     maxHours: chosen.learner.maxHours,
     deadMan: {
       group: names.scheduleGroup,
-      schedules: schedulesOf(names, learner),
+      schedules: deadManStrikes(names, learner).map(({ name }) => name),
       afterSeconds: options.deadManSeconds ?? chosen.deadManMinutes * 60,
     },
     logGroups: {
@@ -110,14 +110,14 @@ function createFunctions(cloud: LocalCloud, { names, settings: { functions, regi
   const { memoryMb, timeoutSeconds, concurrency } = functions
   const file = (name: string) => join(packageRoot(), `dist/functions/${name}.mjs`)
   const environment = cloudVariables(cloud, region)
+  const events = { retries: EVENTS.retries, maximumEventAgeMs: EVENTS.maxAgeSeconds * 1000 }
   cloud.lambda.create({
     name: names.rolloutFunction,
     file: file('rollout'),
     memoryMb,
     timeoutMs: timeoutSeconds * 1000,
     reservedConcurrency: concurrency,
-    retries: 0,
-    maximumEventAgeMs: EVENT_AGE_MS,
+    ...events,
     onFailure: `arn:aws:sqs:us-east-1:${ACCOUNT}:${names.queue}`,
     environment,
   })
@@ -126,7 +126,8 @@ function createFunctions(cloud: LocalCloud, { names, settings: { functions, regi
     name: names.evaluateFunction,
     file: file('evaluate'),
     memoryMb,
-    timeoutMs: 900_000,
+    timeoutMs: EVALUATE_SECONDS * 1000,
+    ...events,
     environment,
   })
 }
@@ -151,21 +152,17 @@ function createLearner(cloud: LocalCloud, { names, settings: chosen, options }: 
   return { learner, group: control.createAutoScalingGroup({ name: names.learner, command, logGroup }) }
 }
 
-function schedulesOf({ schedules }: StageNames, learner: LearnerHost): string[] {
-  return learner.kind === 'anywhere' ? [schedules.functions] : [schedules.functions, schedules.learner]
-}
-
 /** The dead-man, disarmed as it is deployed. */
 function createSchedules(
   { control }: LocalCloud,
   { names, learner }: { names: StageNames; learner: LearnerHost },
 ): void {
   control.schedules.createGroup(names.scheduleGroup)
-  const create = (Name: string, call: string, input: object) =>
+  for (const { name, call, input } of deadManStrikes(names, learner)) {
     control.schedules.create({
-      Name,
+      Name: name,
       GroupName: names.scheduleGroup,
-      ScheduleExpression: 'at(2030-01-01T00:00:00)',
+      ScheduleExpression: NEVER,
       ScheduleExpressionTimezone: 'UTC',
       State: 'DISABLED',
       ActionAfterCompletion: 'NONE',
@@ -176,15 +173,6 @@ function createSchedules(
         Input: JSON.stringify(input),
       },
     })
-  const { functions, learner: ofLearner } = names.schedules
-  const stop = { FunctionName: names.rolloutFunction, ReservedConcurrentExecutions: 0 }
-  create(functions, 'lambda:putFunctionConcurrency', stop)
-  if (learner.kind === 'gpu') {
-    const none = { AutoScalingGroupName: learner.autoScalingGroup, DesiredCapacity: 0 }
-    create(ofLearner, 'autoscaling:setDesiredCapacity', none)
-  } else if (learner.kind === 'fargate') {
-    const none = { Cluster: learner.cluster, Service: learner.service, DesiredCount: 0 }
-    create(ofLearner, 'ecs:updateService', none)
   }
 }
 

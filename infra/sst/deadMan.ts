@@ -1,22 +1,12 @@
 import type { StageArns } from '../aws/arns.ts'
+import { NEVER, deadManStrikes } from '../aws/deadMan.ts'
 import { schedulerPermissions, schedulerTrust } from '../aws/permissions/index.ts'
 import type { LearnerHost, StageDescription } from '../../shared/protocol/stage.ts'
 import { stageRole } from './roles.ts'
 import type { Stage } from './stage.ts'
 
-/** Schedules have to have a time even when they are off. */
-const NEVER = 'at(2099-01-01T00:00:00)'
 /** Tried for so long and not, as is the default, for a day: by then it would end somebody's next run. */
 const RETRY = { maximumRetryAttempts: 5, maximumEventAgeInSeconds: 300 }
-
-/** One call that a schedule makes. */
-interface Strike {
-  readonly logicalName: string
-  readonly name: string
-  /** `service:action` of AWS's SDK. */
-  readonly call: string
-  readonly input: Readonly<Record<string, string | number | boolean>>
-}
 
 /**
  * One-time schedules that set functions and learner to none. They are made switched off; a run's learner switches them on and pushes
@@ -35,10 +25,10 @@ export function deadManSchedules(
     trust: arns.apply(schedulerTrust),
     permissions: arns.apply((arns) => schedulerPermissions(arns, host.kind)),
   })
-  const strikes = strikesOf(stage, host)
-  for (const { logicalName, name: scheduleName, call, input } of strikes) {
+  const strikes = deadManStrikes(names, host)
+  for (const { ends, name: scheduleName, call, input } of strikes) {
     new aws.scheduler.Schedule(
-      `${name}${logicalName}`,
+      `${name}${ends === 'functions' ? 'FunctionsOff' : 'LearnerOff'}`,
       {
         name: scheduleName,
         groupName: group.name,
@@ -64,21 +54,4 @@ export function deadManSchedules(
     schedules: strikes.map(({ name }) => name),
     afterSeconds: settings.deadManMinutes * 60,
   }
-}
-
-function strikesOf({ names }: Stage, host: LearnerHost): readonly Strike[] {
-  const functions: Strike = {
-    logicalName: 'FunctionsOff',
-    name: names.schedules.functions,
-    call: 'lambda:putFunctionConcurrency',
-    input: { FunctionName: names.rolloutFunction, ReservedConcurrentExecutions: 0 },
-  }
-  const learner = { logicalName: 'LearnerOff', name: names.schedules.learner }
-  if (host.kind === 'anywhere') return [functions]
-  if (host.kind === 'fargate') {
-    const input = { Cluster: host.cluster, Service: host.service, DesiredCount: 0 }
-    return [functions, { ...learner, call: 'ecs:updateService', input }]
-  }
-  const input = { AutoScalingGroupName: host.autoScalingGroup, DesiredCapacity: 0, HonorCooldown: false }
-  return [functions, { ...learner, call: 'autoscaling:setDesiredCapacity', input }]
 }

@@ -1,13 +1,12 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StageArns } from '../aws/arns.ts'
+import { EVALUATE_SECONDS, EVENTS } from '../aws/limits.ts'
 import { evaluatePermissions, rolloutPermissions } from '../aws/permissions/index.ts'
 import { type Statement, trustDocument } from '../aws/statement.ts'
 import { functionFiles } from './functionFiles.ts'
 import type { Stage } from './stage.ts'
 
-/** An event that could not start by then belongs to a lease that nobody waits for any more. */
-const EVENT_AGE_SECONDS = 60
 /** SST's words for the log retentions that settings know. */
 const RETENTION = {
   1: '1 day',
@@ -42,7 +41,7 @@ export function rolloutFunction(stage: Stage, { arns, failures }: FunctionParts)
 export function evaluateFunction(stage: Stage, { arns }: Pick<FunctionParts, 'arns'>): sst.aws.Function {
   return millraceFunction(stage, 'evaluate', {
     description: 'Millrace: plays episodes with a policy',
-    timeoutSeconds: 900,
+    timeoutSeconds: EVALUATE_SECONDS,
     permissions: arns.apply(evaluatePermissions),
   })
 }
@@ -71,7 +70,7 @@ function millraceFunction(stage: Stage, of: 'rollout' | 'evaluate', p: Particula
       ...(p.concurrency === undefined ? {} : { concurrency: p.concurrency }),
       logging: { retention: RETENTION[logRetentionDays] },
       // A lease that failed is never tried again: the learner gives out a new one.
-      retries: 0,
+      retries: EVENTS.retries,
       nodejs: { esbuild: { external: ['onnxruntime-node'], sourcemap: false, keepNames: false } },
       // What SST puts beside a bundle for linked resources: encrypted, and of no use where nothing is linked.
       hook: { postbuild: (folder) => rm(join(folder, 'resource.enc'), { force: true }) },
@@ -96,7 +95,7 @@ function millraceFunction(stage: Stage, of: 'rollout' | 'evaluate', p: Particula
           return undefined
         },
         eventInvokeConfig: (args) => {
-          args.maximumEventAgeInSeconds = EVENT_AGE_SECONDS
+          args.maximumEventAgeInSeconds = EVENTS.maxAgeSeconds
           if (p.onFailure !== undefined) args.destinationConfig = { onFailure: { destination: p.onFailure } }
           return undefined
         },

@@ -1,11 +1,9 @@
+import { RECEIPTS } from '../aws/limits.ts'
 import type { Stage } from './stage.ts'
 
 /** SQS's largest message. */
 const MESSAGE_BYTES = 1_048_576
 const DAY = 86_400
-/** Messages that a learner took and did not delete come back after so long. */
-const VISIBILITY_SECONDS = 60
-const MAX_RECEIVES = 5
 
 export interface Queues {
   readonly queue: aws.sqs.Queue
@@ -27,8 +25,8 @@ export function stageQueues({ name, names, parent }: Stage): Queues {
       name: names.queue,
       // A batch older than a day is of a policy that no run trains any more.
       messageRetentionSeconds: DAY,
-      visibilityTimeoutSeconds: VISIBILITY_SECONDS,
-      redrivePolicy: $jsonStringify({ deadLetterTargetArn: deadLetterQueue.arn, maxReceiveCount: MAX_RECEIVES }),
+      visibilityTimeoutSeconds: RECEIPTS.visibilitySeconds,
+      redrivePolicy: $jsonStringify({ deadLetterTargetArn: deadLetterQueue.arn, maxReceiveCount: RECEIPTS.max }),
     },
     { parent },
   )

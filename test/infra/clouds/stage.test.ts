@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, test, vi } from 'vitest'
+import { deadManStrikes } from '../../../infra/aws/deadMan.ts'
 import { settings } from '../../../infra/aws/settings.ts'
 import { stageCloud } from '../../../infra/clouds/provision.ts'
 import type { StageOptions } from '../../../infra/clouds/stage.ts'
@@ -50,8 +51,19 @@ test('everything that the description names is there, and the description is wha
   expect(cloud.s3.hasBucket(description.bucket)).toBe(true)
   expect(await concurrencyLimit(description.rolloutFunction, aws).get()).toBe(3)
   expect(await learnerGroup(description.learner, aws).size()).toEqual({ desired: 0, running: 0 })
-  for (const name of description.deadMan.schedules)
-    expect(cloud.control.schedules.get(description.deadMan.group, name).definition.State).toBe('DISABLED')
+  const schedules = description.deadMan.schedules.map(
+    (name) => cloud.control.schedules.get(description.deadMan.group, name).definition,
+  )
+  const strikes = deadManStrikes(cloud.provisioned.names, description.learner)
+  expect(strikes.map(({ ends }) => ends)).toEqual(['functions', 'learner'])
+  expect(
+    schedules.map(({ Name, State, Target }) => [
+      Name,
+      State,
+      Target.Arn.split(':::aws-sdk:')[1],
+      JSON.parse(Target.Input),
+    ]),
+  ).toEqual(strikes.map(({ name, call, input }) => [name, 'DISABLED', call, input]))
   expect(cloud.control.logs.groups().map(({ name }) => name)).toEqual(
     expect.arrayContaining(Object.values(description.logGroups)),
   )
