@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { stageNames } from '../../infra/aws/names.ts'
 import type { AwsOptions } from '../../shared/cloud/index.ts'
 import {
   account,
@@ -6,6 +7,7 @@ import {
   concurrencyQuota,
   findStage,
   gpuQuota,
+  networks,
   offeredInstanceTypes,
 } from '../../shared/cloud/control/index.ts'
 import { isMillraceError } from '../../shared/errors.ts'
@@ -26,6 +28,11 @@ export function awsPreflightPorts({ app, stage, folder }: PreflightPlace, option
     concurrencyQuota: () => concurrencyQuota(options),
     gpuQuota: (kind) => gpuQuota(kind, options),
     offeredInstanceTypes: (types) => offeredInstanceTypes(types, options),
+    async networks() {
+      const [{ quota, names }, { region }] = await Promise.all([networks(options), account(options)])
+      const own = names.includes(stageNames({ app, stage, region }).learner)
+      return { quota, there: names.length, own }
+    },
     dockerVersion,
     sstVersion: async () => (await installedPackage('sst', folder))?.version,
     millraceVersion: () => projectMillrace(folder),

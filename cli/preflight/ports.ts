@@ -6,6 +6,8 @@ export interface PreflightPorts {
   reservedByStage(): Promise<number>
   /** vCPUs. */
   gpuQuota(kind: { readonly spot: boolean }): Promise<number>
+  /** VPCs: how many may be in the region, how many are, and whether the stage's own is among them. */
+  networks(): Promise<{ readonly quota: number; readonly there: number; readonly own: boolean }>
   offeredInstanceTypes(types: readonly string[]): Promise<readonly string[]>
   /** The version of Docker's engine; undefined where it is not installed or does not run. */
   dockerVersion(): Promise<string | undefined>

@@ -3,6 +3,7 @@ import { checkConcurrency } from './concurrency.ts'
 import { checkCredentials } from './credentials.ts'
 import type { Finding } from './finding.ts'
 import { checkGpuQuota, checkGpuTypes } from './gpu.ts'
+import { checkNetworks } from './network.ts'
 import type { PreflightPorts } from './ports.ts'
 import { checkDocker, checkMillrace, checkSst } from './tools.ts'
 
@@ -33,6 +34,7 @@ export async function preflight(
   const found = await Promise.all([
     ...here,
     checkConcurrency(settings, ports),
+    ...(learner.kind === 'anywhere' ? [] : [checkNetworks(region, ports)]),
     ...(learner.kind === 'gpu' ? [checkGpuTypes(region, learner, ports), checkGpuQuota(region, learner, ports)] : []),
   ])
   return [credentials, ...found.flat()]

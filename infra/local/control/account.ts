@@ -11,15 +11,24 @@ export interface Account {
   /** Applied values by `service/code`. */
   readonly quotas: Map<string, number>
   readonly instanceTypes: Set<string>
+  /** Networks (VPCs) by their names; '' for one that has none, such as AWS's default. */
+  readonly networks: string[]
   /** Actions that the credentials lack, as IAM writes them: `ssm:GetParameter`, or `ssm:*`. */
   readonly denied: Set<string>
 }
 
 /** vCPUs of families G and VT, by spot and on demand: enough for one machine. New accounts have none. */
 const GPU_QUOTAS = ['ec2/L-3819A6DF', 'ec2/L-DB2E81BA'] as const
+const NETWORK_QUOTA = 'vpc/L-F678F1CE'
+/** What an account has that never asked for more. */
+const DEFAULT_QUOTAS: ReadonlyMap<string, number> = new Map([
+  ...GPU_QUOTAS.map((code) => [code, 0] as const),
+  [NETWORK_QUOTA, 5],
+])
 
 export const newAccount = (): Account => ({
-  quotas: new Map(GPU_QUOTAS.map((code) => [code, 8])),
+  quotas: new Map([...GPU_QUOTAS.map((code) => [code, 8] as const), [NETWORK_QUOTA, 5]]),
+  networks: [''],
   instanceTypes: new Set([
     'g4dn.xlarge',
     'g4dn.2xlarge',
@@ -44,13 +53,20 @@ export const sts: QueryService = {
   },
 }
 
-export function ec2({ instanceTypes }: Account): QueryService {
+export function ec2({ instanceTypes, networks }: Account): QueryService {
   return {
     service: 'ec2',
     version: '2016-11-15',
     namespace: 'http://ec2.amazonaws.com/doc/2016-11-15/',
     dialect: 'ec2',
     operations: {
+      DescribeVpcs: () => {
+        const items = networks.map((name, i) => {
+          const tag = `<item>${element('key', 'Name')}${element('value', name)}</item>`
+          return `<item>${element('vpcId', `vpc-${i}`)}<tagSet>${name === '' ? '' : tag}</tagSet></item>`
+        })
+        return `<vpcSet>${items.join('')}</vpcSet>`
+      },
       DescribeInstanceTypeOfferings: (parameters) => {
         if ((parameters.get('LocationType') ?? 'region') !== 'region')
           throw new AwsError(400, 'InvalidParameterValue', 'the emulated EC2 has one location: its region')
@@ -98,10 +114,9 @@ export function serviceQuotas({ quotas }: Account): JsonService {
     target: 'ServiceQuotasV20190624',
     operations: {
       GetServiceQuota: operation(Quota, (input) => view(input, quotas.get(`${input.ServiceCode}/${input.QuotaCode}`))),
-      GetAWSDefaultServiceQuota: operation(Quota, (input) => {
-        const known = GPU_QUOTAS.some((code) => code === `${input.ServiceCode}/${input.QuotaCode}`)
-        return view(input, known ? 0 : undefined)
-      }),
+      GetAWSDefaultServiceQuota: operation(Quota, (input) =>
+        view(input, DEFAULT_QUOTAS.get(`${input.ServiceCode}/${input.QuotaCode}`)),
+      ),
     },
   }
 }

@@ -85,6 +85,13 @@ export async function gpuQuota(kind: { readonly spot: boolean }, options?: AwsOp
   return await (await import('./quotas.ts')).gpuVcpuQuota(kind, options)
 }
 
+/** How many networks (VPCs) the account may have in this region, and the names of those that are there ('' for one without). */
+export async function networks(options?: AwsOptions): Promise<{ quota: number; names: readonly string[] }> {
+  const [{ networkQuota }, { networkNames }] = await Promise.all([import('./quotas.ts'), import('./networks.ts')])
+  const [quota, names] = await Promise.all([networkQuota(options), networkNames(options)])
+  return { quota, names }
+}
+
 /** Which of these instance types the region has, in the order given. */
 export async function offeredInstanceTypes(types: readonly string[], options?: AwsOptions): Promise<string[]> {
   return await (await import('./instances.ts')).regionalInstanceTypes(types, options)

@@ -29,6 +29,7 @@ function parts(changes: Partial<DeployParts> = {}): DeployParts {
       concurrencyQuota: async () => ({ limit: 1000, unreserved: 1000 }),
       reservedByStage: async () => 0,
       gpuQuota: async () => 8,
+      networks: async () => ({ quota: 5, there: 1, own: false }),
       offeredInstanceTypes: async (types) => types,
       dockerVersion: async () => '28.1.1',
       sstVersion: async () => '4.17.1',

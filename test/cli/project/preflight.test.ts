@@ -13,6 +13,7 @@ const good: PreflightPorts = {
   concurrencyQuota: async () => ({ limit: 1000, unreserved: 1000 }),
   reservedByStage: async () => 0,
   gpuQuota: async () => 8,
+  networks: async () => ({ quota: 5, there: 1, own: false }),
   offeredInstanceTypes: async (types) => types,
   dockerVersion: async () => '28.1.1',
   sstVersion: async () => '4.17.1',
@@ -43,6 +44,7 @@ describe('preflight', () => {
       ['Millrace', 'ok'],
       ['Docker', 'ok'],
       ['concurrent executions', 'ok'],
+      ['networks', 'ok'],
       ['GPU machines', 'ok'],
       ['GPU spot quota', 'ok'],
     ])
@@ -53,12 +55,13 @@ describe('preflight', () => {
     const found = await missing(gpu, {
       concurrencyQuota: async () => ({ limit: 10, unreserved: 10 }),
       gpuQuota: async () => 0,
+      networks: async () => ({ quota: 5, there: 5, own: false }),
       offeredInstanceTypes: async (types) => types.filter((type) => type === 'g4dn.xlarge'),
       dockerVersion: async () => undefined,
       sstVersion: async () => '4.16.0',
       millraceVersion: async () => undefined,
     })
-    expect(found).toHaveLength(6)
+    expect(found).toHaveLength(7)
   })
 
   test.each([
@@ -89,6 +92,13 @@ describe('preflight', () => {
       { concurrencyQuota: async () => ({ limit: 1000, unreserved: 350 }) },
       "E_QUOTA Lambda's quota of concurrent executions in eu-west-1 is 1,000, of which 250 can be reserved (AWS keeps 100 back), and functions.concurrency is 300: " +
         'ask for a quota of 1,050 or more (Service Quotas, AWS Lambda, Concurrent executions), or set functions.concurrency to 250 at most',
+    ],
+    [
+      'a region that is full of networks',
+      { learner: { kind: 'fargate' } },
+      { networks: async () => ({ quota: 5, there: 5, own: false }) },
+      "E_QUOTA the quota 'VPCs per Region' in eu-west-1 is 5, and 5 are there; a stage whose learner AWS starts has one of its own: " +
+        "ask for 6 or more (Service Quotas, Amazon VPC), delete one that nobody uses, or set learner: { kind: 'anywhere' }",
     ],
     [
       'a GPU quota of none',
@@ -134,6 +144,13 @@ describe('preflight', () => {
     const quota = { concurrencyQuota: async () => ({ limit: 150, unreserved: 100 }) }
     expect(await missing({}, quota)).toHaveLength(1)
     expect(await missing({}, { ...quota, reservedByStage: async () => 50 })).toEqual([])
+  })
+
+  test("networks are counted for a learner that AWS starts, and a deployed stage's own is there already", async () => {
+    const full = { networks: async () => ({ quota: 5, there: 5, own: false }) }
+    expect(await missing({}, full)).toEqual([])
+    expect(await missing(gpu, full)).toHaveLength(1)
+    expect(await missing(gpu, { networks: async () => ({ quota: 5, there: 5, own: true }) })).toEqual([])
   })
 
   test('with on-demand machines as a fallback, their quota counts too', async () => {

@@ -41,6 +41,19 @@ describe('preflight, asking AWS', () => {
     expect(problems[0]?.message).toContain('is 200, of which 100 can be reserved')
   })
 
+  test('networks that are there count, and the stage’s own counts as its own', async () => {
+    cloud.control.account.networks.push('', 'others', 'my-app-other-learner', '')
+    expect(missing(await look(gpu)).map(({ message }) => message)).toEqual([
+      expect.stringMatching(/is 5, and 5 are there/),
+    ])
+    cloud.control.account.networks[2] = 'my-app-demo-learner'
+    expect(missing(await look(gpu))).toEqual([])
+    cloud.control.account.quotas.delete('vpc/L-F678F1CE') // never asked for more: AWS's default
+    expect(missing(await look(gpu))).toEqual([])
+    cloud.control.account.networks[2] = 'others'
+    expect(missing(await look(gpu))).toHaveLength(1)
+  })
+
   test('a right that only the check needs stops nothing; credentials that AWS refuses stop everything', async () => {
     cloud.control.account.denied.add('servicequotas:GetServiceQuota')
     cloud.control.account.denied.add('lambda:GetAccountSettings')
@@ -48,6 +61,7 @@ describe('preflight, asking AWS', () => {
     expect(missing(found)).toEqual([])
     expect(found.flatMap((f) => (f.kind === 'unknown' ? [f.check] : []))).toEqual([
       'concurrent executions',
+      'networks',
       'GPU spot quota',
     ])
     cloud.control.account.denied.add('sts:GetCallerIdentity')
