@@ -8,6 +8,8 @@ export const EXIT = {
   error: 1,
   /** The run came to a limit (env steps, seconds, budget) before its goal: it worked, but did not learn enough. */
   goalMissed: 2,
+  /** Somebody stopped the run that was followed: it is over. */
+  stopped: 3,
   /** The command line is wrong (EX_USAGE of sysexits). */
   usage: 64,
   /** Ctrl-C. */

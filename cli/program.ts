@@ -47,7 +47,7 @@ export async function runProgram(
     return exitCode
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok // --help, --version
-    const error = thrown instanceof CommanderError ? usageError(thrown, findCommand(program, args)) : thrown
+    const error = thrown instanceof CommanderError ? usageError(thrown, findCommand(program, args), args) : thrown
     const { text, exitCode: code } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
     host.err.write(text)
     return code
@@ -138,18 +138,28 @@ Examples:
   millrace graph my.ts --format mermaid              the plan as a drawing
   millrace run my.ts --stage demo                    train it on AWS, on a stage that millrace deploy made
 
-Exit status: 0 done; 1 error; 2 a limit came before the goal; 64 wrong command line; 130 Ctrl-C.`
+Exit status: 0 done; 1 error; 2 a limit came before the goal; 3 somebody stopped the run; 64 wrong command line; 130 Ctrl-C.`
 
 /** Commander's complaint as one sentence, with the nearest known name for a typo. */
-function usageError(error: CommanderError, command: Command): MillraceError {
+function usageError(error: CommanderError, command: Command, args: readonly string[]): MillraceError {
   const sentence = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
   const unknown = /^unknown (option|command) '([^'=]+)/.exec(sentence)
-  if (!unknown) return usage(sentence.replace(/\.$/, ''))
+  if (!unknown) return usage(missingOption(sentence, command, args) ?? sentence.replace(/\.$/, ''))
   const [, kind, name = ''] = unknown
   const known = kind === 'option' ? optionsOf(command) : namesOf(command)
   const near = nearestName(name, known)
   if (!near) return usage(sentence, known)
   return usage(`${sentence}; did you mean '${near}'?`)
+}
+
+/** An option that has to be there is misspelt more often than forgotten. */
+function missingOption(sentence: string, command: Command, args: readonly string[]): string | undefined {
+  const missing = /^required option '(--[\w-]+)/.exec(sentence)?.[1]
+  if (missing === undefined) return undefined
+  const known = optionsOf(command)
+  const given = args.map((arg) => arg.split('=')[0] ?? '').filter((arg) => arg.startsWith('--') && !known.includes(arg))
+  const typo = given.find((arg) => nearestName(arg, [missing]) !== undefined)
+  return typo && `unknown option '${typo}'; did you mean '${missing}'?`
 }
 
 function findCommand(program: Command, args: readonly string[]): Command {

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { DeployOptions } from './commands/deploy.ts'
 import type { DoctorOptions } from './commands/doctor.ts'
 import type { InitOptions } from './commands/init.ts'
@@ -72,7 +72,9 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
 
   onStage('logs', 'what learner and functions of a stage wrote')
     .option('--of <source>', LOG_SOURCES.join(', '), (text) => oneOf(LOG_SOURCES, text), 'all')
-    .option('--since <time>', 'how far back: 30s, 10m, 2h, 1d', duration, 600_000)
+    .addOption(
+      new Option('--since <time>', 'how far back: 30s, 10m, 2h, 1d').argParser(duration).default(600_000, '10m'),
+    )
     .option('--follow', 'go on until Ctrl-C', false)
     .action(async (o: { stage: string; of: LogsOptions['of']; since: number; follow: boolean }) => {
       done(await commands.logs({ stage: o.stage, of: o.of, sinceMs: o.since, follow: o.follow }, host))

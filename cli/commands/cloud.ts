@@ -92,9 +92,9 @@ function stageLines(app: string, stage: string, byHand: boolean): string[] {
   const learner = byHand ? 'its learner is started by hand' : 'its learner starts when a run asks for it'
   return [
     `Stage ${stage} of ${app} is there as if it were deployed; ${learner}. With these set, in another terminal:`,
-    ...(byHand ? [`  millrace learner --stage ${stage}`] : []),
-    `  millrace run cartpole --stage ${stage}`,
-    `  millrace status --stage ${stage}`,
-    `  millrace stop --stage ${stage}`,
+    ...(byHand ? [`  npx millrace learner --stage ${stage}`] : []),
+    `  npx millrace run cartpole --stage ${stage}`,
+    `  npx millrace status --stage ${stage}`,
+    `  npx millrace stop --stage ${stage}`,
   ]
 }

@@ -124,10 +124,10 @@ function deployedLines({ stage, bucket, learner }: StageDescription, settings: S
     ...stageCostLines(settings).map((line) => `  ${line}`),
     'next:',
     ...(learner.kind === 'anywhere'
-      ? [`  millrace learner --stage ${stage}                on the machine that is to learn`]
+      ? [`  npx millrace learner --stage ${stage}                on the machine that is to learn`]
       : []),
-    `  millrace doctor --stage ${stage}                 checks it once, item by item`,
-    `  millrace run <experiment> --stage ${stage}`,
-    `  millrace remove --stage ${stage}                 when you are done with it`,
+    `  npx millrace doctor --stage ${stage}                 checks it once, item by item`,
+    `  npx millrace run <experiment> --stage ${stage}`,
+    `  npx millrace remove --stage ${stage}                 when you are done with it`,
   ]
 }

@@ -1,11 +1,10 @@
 import { existsSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
-import { packageRoot } from '../../infra/local/packageRoot.ts'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
-import { packageManifest } from '../load/libraryEntries.ts'
+import { thisInstallation } from '../project/installation.ts'
 import { projectFiles } from '../project/template.ts'
 import { diskError } from '../run/disk.ts'
 
@@ -74,14 +73,6 @@ export function projectName(folder: string): string {
     .slice(0, 24)
     .replace(/-+$/, '')
   return plain.length >= 3 ? plain : `train${plain === '' ? '' : `-${plain}`}`
-}
-
-/** A version where this installation came from a registry, else the path of the checkout: relative where both lie side by side. */
-function thisInstallation(folder: string): string {
-  const root = packageRoot()
-  if (root.split(sep).includes('node_modules')) return `^${packageManifest(root).version}`
-  const path = relative(folder, root)
-  return `file:${/^(\.\.[\\/]){0,2}[^.\\/]/.test(path) ? path.replaceAll(sep, '/') : root}`
 }
 
 /** A region of the environment, where it is one that the settings take. */

@@ -54,7 +54,7 @@ export async function stopCommand(options: StopOptions, host: Host, parts: StopP
       say('not waiting for it any longer; the learner was told and still ends it')
       return interrupts.exitCode() ?? EXIT.interrupted
     }
-    await quieten(stopping, forced.length > 0 || options.now)
+    await quieten(forced, stopping)
     for (const run of forced) await settle(run, stopping)
     return EXIT.ok
   } finally {
@@ -69,7 +69,7 @@ interface Stopping extends Pick<StopParts, 'clock' | 'by'> {
   say(this: void, text: string): void
 }
 
-/** @returns the runs that were ended in their learner's place */
+/** @returns the runs that are not left to their learner */
 async function stopRuns(runs: readonly string[], stopping: Stopping): Promise<readonly string[]> {
   const asked: string[] = []
   const forced: string[] = []
@@ -121,12 +121,10 @@ async function begin(run: string, stopping: Stopping): Promise<'over' | 'asked' 
   return 'forced'
 }
 
-async function force(run: string, { stage: { store }, clock, say }: Stopping): Promise<void> {
+async function force(run: string, { stage: { store }, say }: Stopping): Promise<void> {
   const status = (await readStatus(store, run))?.value
   if (status && (await stopFunctions(store, status)) === 'told')
     say(`told the functions of run ${run} to stop: each ends with its fragment`)
-  await endRun(store, run, { now: clock.now() })
-  say(`run ${run} ended`)
 }
 
 /** Waits for the learner to end a run, and sees to it that its functions were told. */
@@ -146,31 +144,28 @@ async function ended(run: string, deadline: number, { stage, clock, signal, say 
   return false
 }
 
-/**
- * A learner whose machine was told to end has the last word: that it leaves the run to the next one. It has said it when its claim is gone;
- * then the run is ended for good.
- */
-async function settle(run: string, { stage, clock, signal }: Stopping): Promise<void> {
-  const { store, description } = stage
+/** A learner that is up, and whose machine was told to end, writes the run's result; where none does, the run is ended without one. */
+async function settle(run: string, { stage, clock, signal, say }: Stopping): Promise<void> {
+  const { store } = stage
   const deadline = clock.now() + SETTLE_MS
   while (clock.now() < deadline && !signal.aborted) {
-    const living = await livingLearner(store, clock.now())
-    // One on a machine of the user's own goes on living, without the run.
-    if (!living || (description.learner.kind === 'anywhere' && living.run !== run)) break
+    const status = (await readStatus(store, run))?.value
+    if (!status || isOver(status) || (await livingLearner(store, clock.now()))?.run !== run) break
     await clock.sleep(POLL_MS, signal)
   }
-  await endRun(store, run, { now: clock.now() })
+  const updates = (await endRun(store, run, { now: clock.now() }))?.summary?.progress.updates
+  say(`run ${run} ended${updates === undefined ? '' : ` after ${updates} updates`}`)
 }
 
 /** With nothing left to do, no function may start and no learner need wait. */
-async function quieten({ stage, clock, say }: Stopping, forced: boolean): Promise<void> {
+async function quieten(forced: readonly string[], { stage, clock, say, now }: Stopping): Promise<void> {
   const { store, group, concurrency, description } = stage
-  const left = await requestedRuns(store)
+  const left = (await requestedRuns(store)).filter((run) => !forced.includes(run))
   if (left.length > 0) {
     say(`${left.length === 1 ? `run ${left[0]} still waits` : `${left.length} runs still wait`} for the learner`)
     return
   }
-  if (forced) {
+  if (now || forced.length > 0) {
     await concurrency.set(0)
     say('functions: none can start until the next run')
   }

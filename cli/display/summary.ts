@@ -34,7 +34,7 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
     ...(curve.length > 0 ? [colors.dim('mean return of the last 100 episodes'), ...curve, ''] : []),
     stopSentence(summary, { goal, colors }),
     ...figures.map(([name, value]) => `  ${colors.dim(name.padEnd(12))} ${oneLine(value)}`),
-    `  ${colors.dim('next'.padEnd(12))} millrace evaluate ${quoted(folder)}`,
+    `  ${colors.dim('next'.padEnd(12))} npx millrace evaluate ${quoted(folder)}`,
   ].map((line, i, all) => (i === all.length - 1 ? line : clip(line, width)))
 }
 

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -29,6 +30,9 @@ export async function runFile(
     throw diskError(error, 'write', tmpdir())
   })
   const outfile = join(folder, 'user.mjs')
+  // The process may end, for another reason, while this is under way.
+  const clear = () => rmSync(folder, { recursive: true, force: true })
+  process.once('exit', clear)
   try {
     const bundle = await bundleForHere(file, entries ? { outfile, entries } : { outfile }).catch((error: unknown) => {
       if (!isMillraceError(error, 'E_EXPERIMENT')) throw error
@@ -44,6 +48,7 @@ export async function runFile(
     }
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => {}) // the system clears its temporary folder
+    process.off('exit', clear)
   }
 }
 

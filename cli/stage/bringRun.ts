@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { readdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { RunStatus } from '../../learner/stage/records.ts'
 import { MillraceError } from '../../shared/errors.ts'
@@ -65,10 +65,20 @@ export async function checkOut(out: string | undefined, cwd: string): Promise<vo
   try {
     if ((await readdir(path)).length === 0) return
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return
-    throw diskError(error, 'make', path)
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw diskError(error, 'make', path)
+    return await tryToMake(path)
   }
   throw new MillraceError('E_DISK', `the run folder ${path} is not empty; name another one with --out`)
+}
+
+/** Rights alone do not tell whether a folder can be made: it is made, and taken away again. @throws MillraceError E_DISK */
+async function tryToMake(path: string): Promise<void> {
+  try {
+    const made = await mkdir(path, { recursive: true })
+    if (made !== undefined) await rm(made, { recursive: true })
+  } catch (error) {
+    throw diskError(error, 'make', path)
+  }
 }
 
 async function fill(

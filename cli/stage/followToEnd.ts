@@ -77,7 +77,7 @@ function conclude(
     if (folder !== undefined)
       say(
         brought?.policy
-          ? `its policy as of the last checkpoint is in ${folder}; millrace evaluate ${quoted(folder)}`
+          ? `its policy as of the last checkpoint is in ${folder}; npx millrace evaluate ${quoted(folder)}`
           : `what it left is in ${folder}; it has no policy`,
       )
     const known = error && Object.hasOwn(ERROR_CODES, error.code) ? (error.code as ErrorCode) : 'E_LEARNER'
@@ -87,8 +87,8 @@ function conclude(
   if (!summary || !brought?.policy) {
     say(`run ${run} was stopped ${progress ? 'with no learner to write its policy' : 'before it had a policy'}`)
     if (folder !== undefined) say(`what it left is in ${folder}`)
-    return EXIT.interrupted
+    return EXIT.stopped
   }
   if (!quiet) printSummary(summary, { goal, folder: brought.path }, host)
-  return runExitCode(summary, goal)
+  return summary.reason === 'interrupted' ? EXIT.stopped : runExitCode(summary, goal)
 }

@@ -31,10 +31,10 @@ export function checkVersion({ stage, millrace }: StageDescription, own: string)
   )
 }
 
-/** Commands as the user would type them. */
+/** Commands as a user can type them, wherever this one came from: npm finds a project's own command, and an installed one. */
 export const typed = {
-  follow: ({ stage }: StageDescription, run: string) => `millrace status --stage ${stage} ${run} --follow`,
-  stop: ({ stage }: StageDescription, run: string) => `millrace stop --stage ${stage} ${run}`,
-  learner: ({ stage }: StageDescription) => `millrace learner --stage ${stage}`,
-  logs: ({ stage }: StageDescription) => `millrace logs --stage ${stage} --of learner`,
+  follow: ({ stage }: StageDescription, run: string) => `npx millrace status --stage ${stage} ${run} --follow`,
+  stop: ({ stage }: StageDescription, run: string) => `npx millrace stop --stage ${stage} ${run}`,
+  learner: ({ stage }: StageDescription) => `npx millrace learner --stage ${stage}`,
+  logs: ({ stage }: StageDescription) => `npx millrace logs --stage ${stage} --of learner`,
 } as const

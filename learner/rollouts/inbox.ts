@@ -197,7 +197,7 @@ export class Inbox {
 
   private async foreign(message: QueueMessage, run: string): Promise<void> {
     if (this.options.leftovers === 'reject') return await this.reject(message, 'foreign', `it belongs to run ${run}`)
-    this.counts.foreign++
+    // Nothing of this run was dropped.
     this.put({ message, key: undefined })
   }
 

@@ -48,6 +48,14 @@ test('it has what deploying needs: its own millrace and SST, and settings that l
   expect(sst.version).toBe(manifest.devDependencies['sst'])
 })
 
+test('a project that it makes in its turn depends on the same tarball', () => {
+  run('npx', ['--no-install', 'millrace', 'init', '../another'], project)
+  const { dependencies } = JSON.parse(readFileSync(join(folder, 'another/package.json'), 'utf8')) as {
+    dependencies: Record<string, string>
+  }
+  expect(dependencies['millrace']).toMatch(/^file:\.\.\/millrace-[\d.]+\.tgz$/)
+})
+
 function readmeCommands(): string[] {
   const readme = readFileSync(join(project, 'README.md'), 'utf8')
   return readme.split('\n').flatMap((line) => (line.startsWith('    ') ? [line.trim()] : []))

@@ -123,6 +123,8 @@ describe('the command line', () => {
     ],
     ['train my.ts --sed 3', /unknown option '--sed'; did you mean '--seed'\?/],
     ['train my.ts --seeed=3', /unknown option '--seeed=3'; did you mean '--seed'\?/],
+    ['run my.ts --stag demo', /unknown option '--stag'; did you mean '--stage'\?/],
+    ['run my.ts', /required option '--stage <name>' not specified/],
     ['train my.ts --quite', /unknown option '--quite'; did you mean '--quiet'\?/],
     [
       'evaluate runs/a --zzzzzzzz',

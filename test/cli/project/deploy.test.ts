@@ -56,7 +56,7 @@ describe('millrace deploy', () => {
     expect(project.calls()).toEqual([`${project.folder} deploy --stage demo`])
     expect(at.out.text).toContain('✓ credentials            account 123456789012, root, in eu-west-1\n')
     expect(at.out.text).toContain('at most $4.15 an hour for 50 functions, and a learner of your own')
-    expect(at.out.text).toContain('  millrace run <experiment> --stage demo\n')
+    expect(at.out.text).toContain('  npx millrace run <experiment> --stage demo\n')
     expect(at.openHandles).toBe(0)
   })
 

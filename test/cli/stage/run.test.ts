@@ -101,8 +101,8 @@ describe('millrace run', () => {
         `run ${run} on stage demo`,
         'asked for a learner: a GPU machine (g6.xlarge or g5.xlarge) takes some minutes to start',
         'the run goes on without this command',
-        `  follow it  millrace status --stage demo ${run} --follow`,
-        `  stop it    millrace stop --stage demo ${run}`,
+        `  follow it  npx millrace status --stage demo ${run} --follow`,
+        `  stop it    npx millrace stop --stage demo ${run}`,
         '',
       ].join('\n'),
     )
@@ -123,7 +123,7 @@ describe('millrace run', () => {
   test('a stage whose learner runs anywhere says what to type', async () => {
     const stage = fakeStage({ kind: 'anywhere' })
     const { text } = await start({ stage, options: { detach: true } }).outcome()
-    expect(text).toContain('start a learner: millrace learner --stage demo')
+    expect(text).toContain('start a learner: npx millrace learner --stage demo')
     expect(stage.calls).toEqual([])
   })
 })
@@ -225,7 +225,7 @@ describe('a run that is followed', () => {
     await advance(5_000)
     const { error: thrown, text } = await outcome()
     expect(thrown?.code).toBe('E_TRAIN_DIVERGED')
-    const sentence = `its policy as of the last checkpoint is in runs/${RUN}; millrace evaluate runs/${RUN}\n`
+    const sentence = `its policy as of the last checkpoint is in runs/${RUN}; npx millrace evaluate runs/${RUN}\n`
     expect(text.endsWith(sentence)).toBe(true)
     expect(readFileSync(join(runFolder(), 'policy.onnx'))).toEqual(model)
   })
@@ -237,7 +237,7 @@ describe('a run that is followed', () => {
     await stage.writeStatus(runningStatus(RUN, 5, { state: 'ended' }))
     await advance(5_000)
     const { exitCode, text } = await outcome()
-    expect(exitCode).toBe(130)
+    expect(exitCode).toBe(3)
     expect(text).toContain(
       `run ${RUN} was stopped with no learner to write its policy\nwhat it left is in runs/${RUN}\n`,
     )
@@ -398,6 +398,8 @@ describe('what is wrong is seen before anything is uploaded', () => {
     mkdirSync(join(cwd, 'here'))
     writeFileSync(join(cwd, 'here', 'file'), '')
     expect((await refused({ options: { out: 'here' } }))?.code).toBe('E_DISK')
+    // Nobody makes folders there, root neither.
+    expect((await refused({ options: { out: '/sys/millrace/run' } }))?.code).toBe('E_DISK')
   })
 
   test('a stage that is not there', async () => {

@@ -112,7 +112,7 @@ describe('millrace status', () => {
     expect((await status(fakeStage())).lines[0]).toBe('no runs on stage demo yet')
     const stage = fakeStage({ kind: 'anywhere' })
     await stage.asked('a')
-    expect((await status(stage)).lines.at(-1)).toBe('learner: none; start one: millrace learner --stage demo')
+    expect((await status(stage)).lines.at(-1)).toBe('learner: none; start one: npx millrace learner --stage demo')
   })
 
   test('one run in full, its newest events and what to type next', async () => {
@@ -120,7 +120,7 @@ describe('millrace status', () => {
     const { lines } = await status(stage, { run: 'failed-run' })
     expect(lines[0]).toBe('failed-run')
     expect(lines).toContain('  error        E_ENV_STEP: the env broke')
-    expect(lines).toContain('  bring it     millrace status --stage demo failed-run --follow')
+    expect(lines).toContain('  bring it     npx millrace status --stage demo failed-run --follow')
     expect((await status(stage, { run: 'live-run' })).lines).toContain('  mean return  365 of 475')
   })
 

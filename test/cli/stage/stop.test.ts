@@ -84,9 +84,9 @@ describe('millrace stop', () => {
     expect(lines).toEqual([
       ...(now ? [] : ['no learner is up; ending run a in its place']),
       'told the functions of run a to stop: each ends with its fragment',
-      'run a ended',
       'functions: none can start until the next run',
       'learner: its machine was told to end',
+      'run a ended after 5 updates',
     ])
     expect(stopFlag(stage, 'a.3')).toBe(true)
     expect(stage.status('a')).toMatchObject({
@@ -115,7 +115,8 @@ describe('millrace stop', () => {
     await stage.claim({ run: 'a' })
     const { advance, outcome } = start(stage, { now: true })
     await advance(1_000)
-    expect(stage.status('a').state).toBe('ended')
+    expect(stage.status('a').state).toBe('running')
+    expect(stage.calls).toEqual(['concurrency 0', 'group 0'])
     await stage.writeStatus(runningStatus('a', 6, { state: 'waiting' }))
     await stage.claim({ heartbeatUntil: stage.clock.now() })
     await advance(2_000)
@@ -124,6 +125,21 @@ describe('millrace stop', () => {
       state: 'ended',
       summary: { reason: 'interrupted', progress: { updates: 6 } },
     })
+  })
+
+  test('--now waits a moment for what a learner that is up makes of the run, and leaves that as it is', async () => {
+    const stage = fakeStage()
+    await running(stage, 'a')
+    await stage.claim({ run: 'a', heartbeatUntil: START + 600_000 })
+    const { advance, outcome } = start(stage, { now: true })
+    await advance(1_500)
+    const { progress } = runningStatus('a', 7)
+    const summary = progress && { run: 'a', reason: 'interrupted' as const, progress, curve: [], costByPart: { s3: 1 } }
+    await stage.writeStatus(runningStatus('a', 7, { state: 'ended', summary }))
+    await advance(2_000)
+    expect((await outcome()).lines.at(-1)).toBe('run a ended after 7 updates')
+    expect(stage.status('a').summary?.costByPart).toEqual({ s3: 1 })
+    expect(stage.has(keys.request('a'))).toBe(false)
   })
 
   test('twice is the same as once, also while nothing runs', async () => {

@@ -58,7 +58,7 @@ describe('a stage', () => {
     await expect(findStage('millrace', 'demp', options())).rejects.toMatchObject({
       code: 'E_STAGE',
       message: expect.stringMatching(
-        /^stage 'demp' of millrace is not deployed in us-east-1 \(there are demo.*\); millrace deploy --stage demp deploys it; did you mean 'demo'\?$/,
+        /^stage 'demp' of millrace is not deployed in us-east-1 \(there are demo.*\); millrace cloud --stage demp is an emulated cloud that has it; did you mean 'demo'\?$/,
       ),
     })
     await expect(findStage('another', 'demo', options())).rejects.toMatchObject({
