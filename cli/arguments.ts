@@ -37,8 +37,8 @@ export function oneOf<T extends string>(known: readonly T[], text: string): T {
 
 /** SST's own rule for a stage's name. */
 export function stageName(text: string): string {
-  if (/^[a-z0-9][a-z0-9-]{0,23}$/.test(text)) return text
-  throw new InvalidArgumentError('expected 1 to 24 small letters, digits and hyphens')
+  if (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) && text.length <= 24) return text
+  throw new InvalidArgumentError('expected 1 to 24 small letters and digits, with single hyphens between them')
 }
 
 /** Leaves out what is undefined, for options whose absence has a meaning. */

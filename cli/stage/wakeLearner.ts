@@ -1,5 +1,5 @@
 import type { LearnerClaim } from '../../learner/stage/records.ts'
-import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { EMULATED_INSTANCE, type StageDescription } from '../../shared/protocol/stage.ts'
 import { livingLearner } from './runRecords.ts'
 import { requestedRuns } from './runs.ts'
 import { type Stage, typed } from './stage.ts'
@@ -47,5 +47,6 @@ export const livingSentence = ({ host, run }: LearnerClaim): string =>
 function asked({ learner }: StageDescription): string {
   if (learner.kind !== 'gpu') return 'asked for a learner: its container takes a minute or two to start'
   const types = learner.instanceTypes
+  if (types.includes(EMULATED_INSTANCE)) return 'asked for a learner: a process on this machine, up in a moment'
   return `asked for a learner: a GPU machine (${types.join(' or ')}) takes some minutes to start`
 }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { LearnerHost, StageDescription } from '../../shared/protocol/stage.ts'
+import { EMULATED_INSTANCE, type LearnerHost, type StageDescription } from '../../shared/protocol/stage.ts'
 import { US_EAST_1, functionGbSecondUsd } from '../../shared/cost/priceBook.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { NEVER, deadManStrikes } from '../aws/deadMan.ts'
@@ -147,7 +147,7 @@ function createLearner(cloud: LocalCloud, { names, settings: chosen, options }: 
     const learner: LearnerHost = { kind, cluster: names.cluster, service: names.learner }
     return { learner, group: control.createService({ name: `${names.cluster}/${names.learner}`, command, logGroup }) }
   }
-  const instanceTypes = chosen.learner.kind === 'gpu' ? chosen.learner.instanceTypes : ['emulated']
+  const instanceTypes = chosen.learner.kind === 'gpu' ? chosen.learner.instanceTypes : [EMULATED_INSTANCE]
   const learner: LearnerHost = { kind, autoScalingGroup: names.learner, instanceTypes }
   return { learner, group: control.createAutoScalingGroup({ name: names.learner, command, logGroup }) }
 }

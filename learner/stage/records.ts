@@ -95,9 +95,9 @@ export const RunStatus = z.strictObject({
   run: name,
   experiment: name,
   state: z.enum(['waiting', 'running', 'ended', 'failed']),
-  /** How often a learner has begun it: 1, then one more for every learner that was lost. */
+  /** How often a learner has begun it: 1, then one more whenever one went on with it: after a loss, a hand-over, a failure of the cloud. */
   attempt: count,
-  /** How many of those learners were lost without a word; too many, and the run has failed. None unless told. */
+  /** How many attempts in a row ended by a lost learner or a failure of the cloud, without a checkpoint; too many, and the run has failed. */
   losses: count.optional(),
   at: atMs,
   requestedAt: atMs,

@@ -5,6 +5,9 @@ import { issues } from './fields.ts'
 const name = z.string().min(1)
 const seconds = z.number().positive()
 
+/** The instance type of a group in the emulated cloud: its machines are processes. */
+export const EMULATED_INSTANCE = 'emulated'
+
 /** What a learner runs on. `anywhere`: a machine of the user's own, where `millrace learner` is started by hand. */
 export const LearnerHost = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('gpu'), autoScalingGroup: name, instanceTypes: z.array(name).min(1) }),

@@ -142,7 +142,10 @@ describe('the command line', () => {
     ['cloud --port 70000', /expected a port, 0 to 65535/],
     ['run my.ts', /required option '--stage <name>' not specified/],
     ['run --stage demo', /missing required argument 'experiment'/],
-    ['run my.ts --stage Demo', /'Demo' is invalid\. expected 1 to 24 small letters, digits and hyphens/],
+    [
+      'run my.ts --stage Demo',
+      /'Demo' is invalid\. expected 1 to 24 small letters and digits, with single hyphens between them/,
+    ],
     ['evaluate a --stage x_y', /expected 1 to 24 small letters/],
     ['logs --stage demo --of learnr', /expected all, learner, rollout, evaluate; did you mean 'learner'\?/],
     ['logs --stage demo --since 5', /expected a time such as 30s, 10m, 2h or 1d/],

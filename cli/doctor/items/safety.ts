@@ -1,10 +1,9 @@
+import { EVENTS } from '../../../infra/aws/limits.ts'
 import { isMillraceError } from '../../../shared/errors.ts'
 import { type Item, failed, passed } from '../item.ts'
 import { type Patient, within } from '../patient.ts'
 
 const HOUR_MS = 3_600_000
-/** As deployed. */
-const EVENTS = { retries: 0, maxAgeSeconds: 60 } as const
 const DEPLOY = 'deploy the stage again'
 
 /** What keeps a stage from running, and costing, when it should not. */
