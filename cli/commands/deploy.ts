@@ -13,7 +13,7 @@ import type { RunSst } from '../project/sst.ts'
 import { stageCostLines } from '../project/stageCost.ts'
 import { report } from '../report.ts'
 import { aliveWords } from '../stage/aliveRuns.ts'
-import { type OpenStage, checkVersion } from '../stage/stage.ts'
+import { type Stage, type OpenStage, checkVersion } from '../stage/stage.ts'
 import { armIfAlive } from '../stage/wakeLearner.ts'
 
 export interface DeployOptions {
@@ -65,8 +65,10 @@ export async function deployCommand({ stage }: DeployOptions, host: Host, parts:
     if (status !== EXIT.ok) await rearm().catch(() => {}) // what SST ended with is what is to be told
   }
   if (status !== EXIT.ok) return status
-  const description = await rearm()
+  const { description, group } = await rearm()
   checkVersion(description, parts.versions.millrace)
+  // An idle learner of the version before would take the next run, and fail it.
+  if (before && before.millrace !== description.millrace && description.learner.kind !== 'anywhere') await group.set(0)
   say('')
   for (const line of deployedLines(description, settings)) say(line)
   return EXIT.ok
@@ -94,10 +96,10 @@ function goOnSentence({ requested, concurrency }: Deployed, { functions }: Stage
  * The stage as it is now, with the dead-man armed where there is something for it to end. SST keeps its hands off the time and the state of
  * the schedules, but an update of anything else in them writes both as they were made: switched off.
  */
-async function rearmed(stage: string, { cwd }: Host, { openStage, clock }: DeployParts): Promise<StageDescription> {
+async function rearmed(stage: string, { cwd }: Host, { openStage, clock }: DeployParts): Promise<Stage> {
   const opened = await openStage(stage, { cwd })
   await armIfAlive(opened, clock.now())
-  return opened.description
+  return opened
 }
 
 /** SST would fail there after a minute, with a sentence that helps nobody. @throws MillraceError E_DEPLOY */

@@ -73,7 +73,7 @@ test('killing the client changes nothing: another one comes back to the run and 
   await until('the follower shows it', () => /updates [1-9]/.test(follower.out()))
   const stopped = await stage.run(`stop --stage demo ${run}`)
   expect(stopped).toMatchObject({ code: 0, err: '' })
-  expect(await follower.ended).toBe(130)
+  expect(await follower.ended).toBe(3)
   expect(follower.out()).toContain('Ended by an interruption')
   expect(await statusOf(stage, run)).toMatchObject({ state: 'ended', attempt: 1 })
   await until('no machine is left', () => group(stage).machines.length === 0)
@@ -90,6 +90,20 @@ test('Ctrl-C leaves a run alive and says how to come back and how to stop it', a
   expect(client.out()).toContain(`millrace stop --stage demo ${run}`)
   const before = (await statusOf(stage, run)).progress?.updates ?? 0
   await until('it goes on', async () => ((await statusOf(stage, run)).progress?.updates ?? 0) > before + 20)
+})
+
+test('stop --now ends the machine at once, and what its learner made of the run is its result', async () => {
+  const cwd = folder()
+  await using stage = await stageUnderTest(cwd)
+  const { client, run } = await endlessRun(stage, ' --out out')
+  const stopped = await stage.run('stop --stage demo --now')
+  expect(stopped).toMatchObject({ code: 0, err: '' })
+  expect(stopped.out).toMatch(new RegExp(`learner: its machine was told to end\nrun ${run} ended after \\d+ updates`))
+  expect(await client.ended).toBe(3)
+  expect(client.out()).not.toContain('the next one goes on')
+  expect(existsSync(join(cwd, 'out/policy.onnx'))).toBe(true)
+  expect(await statusOf(stage, run)).toMatchObject({ state: 'ended', summary: { reason: 'interrupted' } })
+  await until('no machine is left', () => group(stage).machines.length === 0)
 })
 
 test('a learner that was killed is replaced, and the run goes on from its checkpoint', async () => {
@@ -114,7 +128,7 @@ test('a learner that was killed is replaced, and the run goes on from its checkp
   expect(progress?.updates).toBeGreaterThan(checkpoint)
   expect(client.child.exitCode).toBeNull()
   await stage.run(`stop --stage demo ${run}`)
-  expect(await client.ended).toBe(130)
+  expect(await client.ended).toBe(3)
   expect(client.out()).toMatch(/goes on|another/)
 })
 

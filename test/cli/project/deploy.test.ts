@@ -167,6 +167,16 @@ describe('millrace deploy', () => {
     },
   )
 
+  test('by another version ends a learner that is still up: it would fail the next run', async () => {
+    const sets: number[] = []
+    const group = { size: async () => ({ desired: 1, running: 1 }), set: async (n: number) => void sets.push(n) }
+    const openStage = async () => memoryStage({ group }).stage
+    expect(await deploy(host(), { ...before({ requested: [] }), openStage })).toBe(0)
+    expect(sets).toEqual([])
+    expect(await deploy(host(), { ...before({ millrace: '0.9.0', requested: [] }), openStage })).toBe(0)
+    expect(sets).toEqual([0])
+  })
+
   test('leaves the dead-man alone where there is nothing that it could end', async () => {
     const { stage, asked } = memoryStage()
     expect(await deploy(host(), { openStage: async () => stage })).toBe(0)
