@@ -38,21 +38,18 @@ export async function serveRun({ run, request }: WaitingRun, desk: RunDesk): Pro
     begun(run, { previous, request, now: clock.now() }),
   )
   claim.working(run)
+  let checked: RunRequest | undefined
   try {
     // Before anything of the user's runs: what takes the learner with it is to be seen in the status.
     await record.settle({ learner: { id: parts.learner, host: parts.host } })
-    const checked = checkRequest(record, request, parts.versions.millrace)
-    try {
-      return await attemptAt(record, checked, desk)
-    } catch (error) {
-      if (!claim.held) throw lostClaim()
-      if (await isInterrupted(record, error, desk)) return 'again'
-      // What training came to before it failed is worth having.
-      await concludeFromCheckpoint(record, checked, desk).catch((why: unknown) => parts.log(`${run}: ${sentence(why)}`))
-      throw error
-    }
+    checked = checkRequest(record, request, parts.versions.millrace)
+    return await attemptAt(record, checked, desk)
   } catch (error) {
     if (!claim.held) throw lostClaim()
+    if (await isInterrupted(record, error, desk)) return 'again'
+    // What training came to before it failed is worth having; not of a request that is refused, or that takes its learners with it.
+    if (checked)
+      await concludeFromCheckpoint(record, checked, desk).catch((why: unknown) => parts.log(`${run}: ${sentence(why)}`))
     await failRun(record, parts, error)
     return 'over'
   } finally {

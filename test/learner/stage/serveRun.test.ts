@@ -257,6 +257,35 @@ test('a failure of the cloud is not the run’s own: it goes on from its checkpo
   expect(w.status('run')).toMatchObject({ state: 'failed', error: { code: 'E_STORE', message: 'S3 is away' } })
 })
 
+describe('a status that the cloud keeps from being written as an attempt begins', () => {
+  const unwritable = (w: ReturnType<typeof worldOf>, untilMs: number) => {
+    w.store.onPut = async (key) => {
+      if (key.endsWith('/status.json') && w.clock.now() < untilMs) throw new MillraceError('E_STORE', 'S3 is away')
+    }
+  }
+
+  test('is a failure of the cloud like any other: the run waits a little and begins again', async () => {
+    const w = worldOf()
+    await w.ask('run')
+    unwritable(w, w.clock.now() + 20_000)
+    w.learner()
+    await w.clock.advance(60_000)
+    expect(w.status('run')).toMatchObject({ state: 'ended', attempt: 2, losses: 1 })
+  })
+
+  test('ends the learner where not even that can be said, and the next one goes on', async () => {
+    const w = worldOf()
+    await w.ask('run')
+    unwritable(w, w.clock.now() + 120_000)
+    expect(await w.learner().ended(120_000)).toMatchObject({ code: 'E_STORE' })
+    expect(w.status('run').state).toBe('waiting')
+    await w.clock.advance(120_000)
+    w.learner()
+    await w.clock.advance(20_000)
+    expect(w.status('run')).toMatchObject({ state: 'ended', attempt: 1 })
+  })
+})
+
 test('a run whose learners come as far as a checkpoint each time is not given up, however often the cloud fails it', async () => {
   const w = worldOf()
   w.play.updates = 600
