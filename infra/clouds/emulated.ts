@@ -5,6 +5,7 @@ import type { RunCloud } from '../../learner/runCloud.ts'
 import {
   type AwsClients,
   awsClients,
+  configuredEndpoint,
   isLoopback,
   lambdaInvoker,
   s3ObjectStore,
@@ -17,7 +18,7 @@ import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
-import { endpointOf, provisionedCloud } from './provision.ts'
+import { provisionedCloud } from './provision.ts'
 
 /** On loopback time is what is dear: a small body in the message saves two round trips, a large one costs more as base64 than they do. */
 const SPILL_ABOVE_BYTES = 64 * 1024
@@ -81,7 +82,7 @@ async function foreignResources(
     const made = clients.s3
       .send(new HeadBucketCommand(bucket))
       .catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
-    await asking(`cannot make the bucket ${names.bucket} at ${foreignEndpoint('S3')}`, made)
+    await asking(`cannot make the bucket ${names.bucket} at ${configuredEndpoint('S3')}`, made)
   }
   if (!isForeign('SQS')) {
     return {
@@ -91,30 +92,27 @@ async function foreignResources(
   }
   const create = async (QueueName: string): Promise<string> => {
     const made = clients.sqs.send(new CreateQueueCommand({ QueueName }))
-    return (await asking(`cannot make the queue ${QueueName} at ${foreignEndpoint('SQS')}`, made)).QueueUrl ?? ''
+    return (await asking(`cannot make the queue ${QueueName} at ${configuredEndpoint('SQS')}`, made)).QueueUrl ?? ''
   }
   return { queueUrl: await create(names.queue), deadLetterQueueUrl: await create(names.deadLetterQueue) }
 }
 
-function isForeign(service: 'S3' | 'SQS' | 'LAMBDA'): boolean {
-  return foreignEndpoint(service) !== undefined
-}
-
-function foreignEndpoint(service: 'S3' | 'SQS' | 'LAMBDA'): string | undefined {
-  return process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'] || undefined
-}
+const isForeign = (service: 'S3' | 'SQS' | 'LAMBDA'): boolean => configuredEndpoint(service) !== undefined
 
 /** Functions of another process know nothing of a bucket or a queue in this one, unless their leases tell them. */
 function endpointsForFunctions(local: LocalCloud): Pick<RunCloud, 'endpoints'> {
   if (!isForeign('LAMBDA') || (isForeign('S3') && isForeign('SQS'))) return {}
-  return { endpoints: { s3: endpointOf('S3', local), sqs: endpointOf('SQS', local) } }
+  const at = (service: 'S3' | 'SQS') => configuredEndpoint(service) ?? local.endpoint
+  return { endpoints: { s3: at('S3'), sqs: at('SQS') } }
 }
 
 /** Functions on another machine would wait for a bucket and a queue that only this one sees, and the run for them. */
 function refuseUnreachable(): void {
-  const lambda = foreignEndpoint('LAMBDA')
+  const lambda = configuredEndpoint('LAMBDA')
   if (lambda === undefined || isLoopback(lambda)) return
-  const here = (['S3', 'SQS'] as const).filter((service) => isLoopback(foreignEndpoint(service) ?? 'http://localhost'))
+  const here = (['S3', 'SQS'] as const).filter((service) =>
+    isLoopback(configuredEndpoint(service) ?? 'http://localhost'),
+  )
   if (here.length === 0) return
   throw new MillraceError(
     'E_USAGE',

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { configuredEndpoint } from '../../shared/cloud/endpoints.ts'
 import { type LocalCloud, type LocalCloudOptions, localCloud } from '../local/cloud.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { ROLLOUT_MEMORY_MB, names } from './names.ts'
@@ -11,8 +12,11 @@ const FUNCTION_TIMEOUT_MS = 900_000
 /**
  * An emulated cloud with all that a run needs in it: bucket, queue with its dead-letter queue, and the rollout function, which
  * sees S3 and SQS at the endpoints of AWS's variables where they are set and else here.
+ *
+ * @throws MillraceError E_USAGE when one of those is no address, and as `localCloud`
  */
 export async function provisionedCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
+  const [s3, sqs] = [configuredEndpoint('S3'), configuredEndpoint('SQS')]
   const cloud = await localCloud(options)
   if (!cloud.s3.hasBucket(names.bucket)) cloud.s3.createBucket(names.bucket)
   createQueues(cloud, names)
@@ -24,8 +28,8 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
     retries: 0,
     environment: {
       ...awsVariables(),
-      AWS_ENDPOINT_URL_S3: endpointOf('S3', cloud),
-      AWS_ENDPOINT_URL_SQS: endpointOf('SQS', cloud),
+      AWS_ENDPOINT_URL_S3: s3 ?? cloud.endpoint,
+      AWS_ENDPOINT_URL_SQS: sqs ?? cloud.endpoint,
     },
   })
   return cloud
@@ -43,11 +47,6 @@ export async function stageCloud(
     await cloud.close()
     throw error
   }
-}
-
-/** Where a service is: AWS's own variables say, else the emulated cloud. */
-export function endpointOf(service: 'S3' | 'SQS' | 'LAMBDA', cloud: LocalCloud): string {
-  return process.env[`AWS_ENDPOINT_URL_${service}`] || process.env['AWS_ENDPOINT_URL'] || cloud.endpoint
 }
 
 /** Credentials and region go on to the functions, for a service that lies elsewhere. */

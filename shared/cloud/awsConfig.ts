@@ -1,31 +1,7 @@
 import { Agent } from 'node:http'
 import { Agent as SecureAgent } from 'node:https'
-import { MillraceError } from '../errors.ts'
 import { AbortableHandler } from './abort.ts'
-
-export interface AwsOptions {
-  /** Without it AWS_REGION and the shared config file say. */
-  readonly region?: string
-  /** The emulated cloud of this process. It serves every service that no AWS_ENDPOINT_URL variable sends elsewhere. */
-  readonly localEndpoint?: string
-  /** Where the service is, whatever the environment says. */
-  readonly endpoint?: string | undefined
-  /** Connections at once a client; 256 unless told, since a long poll holds one for 20 s. */
-  readonly maxSockets?: number
-}
-
-/** As the SDK writes a service in the name of its endpoint variable. */
-export type ServiceName = DataService | ControlService
-type DataService = 'S3' | 'SQS' | 'LAMBDA'
-type ControlService =
-  | 'SSM'
-  | 'AUTO_SCALING'
-  | 'ECS'
-  | 'SCHEDULER'
-  | 'CLOUDWATCH_LOGS'
-  | 'STS'
-  | 'SERVICE_QUOTAS'
-  | 'EC2'
+import { type AwsOptions, type ServiceName, placeOf } from './endpoints.ts'
 
 /** The SDK's sentence on old Node versions tells a user of Millrace nothing; this is the SDK's own switch for it. */
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
@@ -39,9 +15,7 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true'
  * @throws MillraceError E_USAGE when one of those variables is no address
  */
 export function awsConfig(service: ServiceName, options: AwsOptions) {
-  const configured = options.endpoint === undefined ? configuredEndpoint(service) : undefined
-  const endpoint = options.endpoint ?? configured ?? options.localEndpoint
-  const local = endpoint !== undefined && isLoopback(endpoint)
+  const { configured, endpoint, local } = placeOf(service, options)
   const key = process.env['AWS_ACCESS_KEY_ID']
   const unsigned = local && (configured === undefined || key === undefined || key === EMULATED_KEY)
   const region = options.region ?? (local ? (process.env['AWS_REGION'] ?? 'us-east-1') : undefined)
@@ -77,24 +51,4 @@ function httpHandler(service: ServiceName, maxSockets: number, local: boolean): 
       socketTimeout: service === 'LAMBDA' ? SILENCE_MS.lambda : SILENCE_MS.others,
     }),
   })
-}
-
-function configuredEndpoint(service: ServiceName): string | undefined {
-  if (process.env['AWS_IGNORE_CONFIGURED_ENDPOINT_URLS'] === 'true') return undefined
-  for (const name of [`AWS_ENDPOINT_URL_${service}`, 'AWS_ENDPOINT_URL']) {
-    const endpoint = process.env[name]
-    if (!endpoint) continue
-    if (URL.canParse(endpoint) && /^https?:/.test(new URL(endpoint).protocol)) return endpoint
-    throw new MillraceError('E_USAGE', `${name} is '${endpoint}'; it has to be an address like http://127.0.0.1:4566`)
-  }
-  return undefined
-}
-
-/** Does this address name the machine it is used on? */
-export function isLoopback(endpoint: string): boolean {
-  if (!URL.canParse(endpoint)) return false
-  const { hostname } = new URL(endpoint)
-  return (
-    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || hostname.startsWith('127.')
-  )
 }

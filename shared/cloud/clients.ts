@@ -2,7 +2,8 @@ import { LambdaClient } from '@aws-sdk/client-lambda'
 import { S3Client } from '@aws-sdk/client-s3'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { takeSignals } from './abort.ts'
-import { awsConfig, type AwsOptions } from './awsConfig.ts'
+import { awsConfig } from './awsConfig.ts'
+import type { AwsOptions } from './endpoints.ts'
 
 /** An S3 client. Checksums only where S3 demands them; path-style addresses on loopback, where no name server knows the bucket. */
 export function s3Client(options: AwsOptions = {}): S3Client {

@@ -84,6 +84,18 @@ test('functions on another machine are not sent to a bucket and a queue of this 
   expect(readdirSync(folder())).toEqual([])
 })
 
+test.each(['train cartpole', 'cloud --port 0'])(
+  'an endpoint variable that is no address is named by millrace %s',
+  async (line) => {
+    const variables = { AWS_ENDPOINT_URL_SQS: 'localhost:4566' }
+    const { code, err } = await runCommand(line.split(' '), { cwd: folder(), variables })
+    expect(err).toBe(
+      "error E_USAGE: AWS_ENDPOINT_URL_SQS is 'localhost:4566'; it has to be an address like http://127.0.0.1:4566\n",
+    )
+    expect(code).toBe(64)
+  },
+)
+
 test.each(['S3', 'SQS'])('a cloud that was ended and whose variable %s outlived it is asked after', async (service) => {
   const variables = { [`AWS_ENDPOINT_URL_${service}`]: 'http://127.0.0.1:9' }
   const { code, err } = await runCommand(['train', 'cartpole'], { cwd: folder(), variables })

@@ -1,4 +1,5 @@
-import { type AwsOptions, type ServiceName, awsConfig } from '../awsConfig.ts'
+import { awsConfig } from '../awsConfig.ts'
+import type { AwsOptions, ServiceName } from '../endpoints.ts'
 
 /** What the clients of the control plane have in common: a handful of connections, and the SDK's own retries. */
 export function controlConfig(service: ServiceName, options: AwsOptions) {

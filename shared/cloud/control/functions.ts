@@ -6,7 +6,7 @@ import {
   PutFunctionConcurrencyCommand,
 } from '@aws-sdk/client-lambda'
 import { MillraceError } from '../../errors.ts'
-import type { AwsOptions } from '../awsConfig.ts'
+import type { AwsOptions } from '../endpoints.ts'
 import type { ConcurrencyLimit } from '../ports.ts'
 import { controlConfig, withClient } from './config.ts'
 import { asking, awsProblem } from './problem.ts'

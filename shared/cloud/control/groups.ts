@@ -4,7 +4,7 @@ import {
   SetDesiredCapacityCommand,
 } from '@aws-sdk/client-auto-scaling'
 import { MillraceError } from '../../errors.ts'
-import type { AwsOptions } from '../awsConfig.ts'
+import type { AwsOptions } from '../endpoints.ts'
 import type { LearnerGroup } from '../ports.ts'
 import { controlConfig } from './config.ts'
 import { asking } from './problem.ts'

@@ -3,7 +3,7 @@
  * first used, since a command needs one or two of them. Endpoints and credentials are found as for the data plane.
  */
 import type { LearnerHost, StageDescription } from '../../protocol/stage.ts'
-import type { AwsOptions } from '../awsConfig.ts'
+import type { AwsOptions } from '../endpoints.ts'
 import type { ConcurrencyLimit, DeadMan, LearnerGroup } from '../ports.ts'
 import type { LogLine, LogQuery } from './logs.ts'
 import type { DeadManSchedules } from './schedules.ts'

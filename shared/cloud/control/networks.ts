@@ -1,5 +1,5 @@
 import { EC2Client, paginateDescribeVpcs } from '@aws-sdk/client-ec2'
-import type { AwsOptions } from '../awsConfig.ts'
+import type { AwsOptions } from '../endpoints.ts'
 import { controlConfig, withClient } from './config.ts'
 import { asking } from './problem.ts'
 

@@ -1,6 +1,6 @@
 import { type ErrorCode, MillraceError, isMillraceError } from '../../errors.ts'
 import { type AwsFailure, awsFailure } from '../awsFailure.ts'
-import { isLoopback } from '../awsConfig.ts'
+import { isLoopback } from '../endpoints.ts'
 
 const CREDENTIALS =
   /^(CredentialsProviderError|TokenProviderError|ExpiredToken|RequestExpired|TokenRefreshRequired|InvalidClientTokenId|InvalidAccessKeyId|UnrecognizedClient|InvalidToken|InvalidSignature|SignatureDoesNotMatch|IncompleteSignature|MissingAuthenticationToken|RequestTimeTooSkewed|AuthFailure)/

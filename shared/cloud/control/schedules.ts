@@ -4,7 +4,7 @@ import {
   UpdateScheduleCommand,
   type ScheduleState,
 } from '@aws-sdk/client-scheduler'
-import type { AwsOptions } from '../awsConfig.ts'
+import type { AwsOptions } from '../endpoints.ts'
 import { systemClock } from '../clock.ts'
 import type { DeadMan } from '../ports.ts'
 import { controlConfig } from './config.ts'

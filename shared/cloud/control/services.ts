@@ -1,5 +1,5 @@
 import { DescribeServicesCommand, ECSClient, UpdateServiceCommand } from '@aws-sdk/client-ecs'
-import type { AwsOptions } from '../awsConfig.ts'
+import type { AwsOptions } from '../endpoints.ts'
 import type { LearnerGroup } from '../ports.ts'
 import { controlConfig } from './config.ts'
 import { gone } from './groups.ts'

@@ -1,7 +1,7 @@
 import { GetParameterCommand, PutParameterCommand, SSMClient, paginateGetParametersByPath } from '@aws-sdk/client-ssm'
 import { MillraceError, nearestName } from '../../errors.ts'
 import { type StageDescription, parseStage, stageParameter } from '../../protocol/stage.ts'
-import { type AwsOptions, awsConfig } from '../awsConfig.ts'
+import { type AwsOptions, placeOf } from '../endpoints.ts'
 import { controlConfig, withClient } from './config.ts'
 import { asking, awsProblem } from './problem.ts'
 
@@ -16,7 +16,7 @@ export async function findStage(app: string, stage: string, options: AwsOptions 
     const [region, names] = [await client.config.region(), await stagesOf(client, app).catch(() => [])]
     const near = nearestName(stage, names)
     const others = names.length === 0 ? 'it has no stage there' : `there are ${names.join(', ')}`
-    const deploys = awsConfig('SSM', options).local
+    const deploys = placeOf('SSM', options).local
       ? `millrace cloud --stage ${stage} is an emulated cloud that has it`
       : `millrace deploy --stage ${stage} deploys it`
     const meant = near === undefined ? '' : `; did you mean '${near}'?`

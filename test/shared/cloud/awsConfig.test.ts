@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { awsConfig, type ServiceName } from '../../../shared/cloud/awsConfig.ts'
+import { awsConfig } from '../../../shared/cloud/awsConfig.ts'
+import type { ServiceName } from '../../../shared/cloud/endpoints.ts'
 
 afterEach(() => vi.unstubAllEnvs())
 
