@@ -86,7 +86,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
 function spentBefore(
   costByPart: Readonly<Record<string, number>> = {},
   totalUsd = 0,
-): Readonly<Record<string, number>> | undefined {
+): Readonly<Record<string, number>> {
   const known = Object.values(costByPart).reduce((sum, usd) => sum + usd, 0)
   if (totalUsd <= known) return costByPart
   return { ...costByPart, lost: (costByPart['lost'] ?? 0) + totalUsd - known }

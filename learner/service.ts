@@ -99,7 +99,6 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
         'E_ENGINE',
         `the run was over (${reason}), but its last update does not end: what trains hangs`,
       )
-    goal.close()
     if (reason === 'interrupted') await saver?.last()
     // Of the update that ended the run: the learner may be one further.
     const policy = newest ?? (await learner.policy())

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { parsedOrUndefined } from '../../learner/stage/bucketRecords.ts'
 import { type AwsOptions, s3Client, s3ObjectStore } from '../../shared/cloud/index.ts'
 import { stageText } from '../../shared/cloud/control/index.ts'
 import { isMillraceError } from '../../shared/errors.ts'
@@ -26,9 +27,9 @@ export interface Deployed {
  */
 export async function findDeployed(app: string, stage: string, options: AwsOptions): Promise<Deployed | undefined> {
   const text = await stageText(app, stage, options)
-  const found = Description.safeParse(text === undefined ? undefined : asJson(text))
-  if (!found.success) return undefined
-  const { millrace, concurrency, bucket } = found.data
+  const found = text === undefined ? undefined : parsedOrUndefined(Description, text)
+  if (!found) return undefined
+  const { millrace, concurrency, bucket } = found
   const client = s3Client(options)
   try {
     return { millrace, concurrency, requested: await requestedRuns(explainedStore(s3ObjectStore(client, bucket))) }
@@ -37,13 +38,5 @@ export async function findDeployed(app: string, stage: string, options: AwsOptio
     throw error
   } finally {
     client.destroy()
-  }
-}
-
-function asJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
   }
 }

@@ -3,10 +3,11 @@ import type { ObjectStore } from '../../shared/cloud/ports.ts'
 
 export const encodeRecord = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 
-/** Undefined where the bytes are no JSON, or do not fit. */
-export function parsedOrUndefined<S extends z.ZodType>(schema: S, body: Uint8Array): z.output<S> | undefined {
+/** Undefined where the text, or the bytes of one, are no JSON, or do not fit. */
+export function parsedOrUndefined<S extends z.ZodType>(schema: S, body: Uint8Array | string): z.output<S> | undefined {
   try {
-    return schema.safeParse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))).data
+    const text = typeof body === 'string' ? body : new TextDecoder('utf-8', { fatal: true }).decode(body)
+    return schema.safeParse(JSON.parse(text)).data
   } catch {
     return undefined
   }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import type { UpdateLine } from '../observer.ts'
+import { parsedOrUndefined } from './bucketRecords.ts'
 
 const PIECE_CHARACTERS = 256 * 1024
 
@@ -11,7 +12,6 @@ export class MetricsPieces {
   private readonly run: string
   private held: string[] = []
   private characters = 0
-  private flushing: Promise<void> = Promise.resolve()
   /** Pieces that are in the bucket. */
   stored: number
 
@@ -33,13 +33,12 @@ export class MetricsPieces {
     return this.characters >= PIECE_CHARACTERS
   }
 
-  /** Stores what came since the last piece, one piece at a time. What could not be stored is in the next one. @throws MillraceError E_STORE */
+  /**
+   * Stores what came since the last piece; to be called once at a time. What could not be stored is in the next one.
+   *
+   * @throws MillraceError E_STORE
+   */
   async flush(): Promise<void> {
-    this.flushing = this.flushing.catch(() => undefined).then(() => this.storeNext())
-    await this.flushing
-  }
-
-  private async storeNext(): Promise<void> {
     const lines = this.held.length
     if (lines === 0) return
     const text = this.held.join('')
@@ -52,15 +51,6 @@ export class MetricsPieces {
 
 /** Of a line of the log, what is needed here. */
 const Line = z.object({ updates: z.number() })
-
-/** Which update a line is of; undefined where it cannot be told. */
-function updateOf(line: string): number | undefined {
-  try {
-    return Line.safeParse(JSON.parse(line)).data?.updates
-  } catch {
-    return undefined
-  }
-}
 
 /**
  * Takes back what an earlier attempt logged after the update that the next one goes on from, so that each update is there once. A line that
@@ -79,7 +69,7 @@ export async function trimMetrics(
     const found = await store.get(key)
     if (found.kind !== 'found') continue
     const lines = new TextDecoder().decode(found.body).split('\n').filter(Boolean)
-    const kept = lines.filter((line) => (updateOf(line) ?? Infinity) <= updates)
+    const kept = lines.filter((line) => (parsedOrUndefined(Line, line)?.updates ?? Infinity) <= updates)
     if (kept.length === 0) continue
     if (kept.length < lines.length) await store.put(key, new TextEncoder().encode(kept.map((l) => `${l}\n`).join('')))
     return piece + 1

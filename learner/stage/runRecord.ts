@@ -73,10 +73,9 @@ export class RunRecord implements RunObserver {
     let failing = false
     while (!signal.aborted) {
       try {
-        if (clock.now() - flushedAt >= FLUSH_EVERY_MS || this.metrics?.full) {
-          flushedAt = clock.now()
-          await this.save()
-        } else await this.write()
+        const due = clock.now() - flushedAt >= FLUSH_EVERY_MS || this.metrics?.full
+        if (due) flushedAt = clock.now()
+        await (due ? this.save() : this.inTurn(() => this.write()))
         failing = false
       } catch (error) {
         if (!failing) log(`${this.status.run}: its status could not be written: ${sentence(error)}`)
@@ -101,17 +100,19 @@ export class RunRecord implements RunObserver {
 
   /** All that is known by now is in the bucket, once: the metrics log, then the status that counts its pieces. @throws as `settle` */
   async save(): Promise<void> {
-    await this.metrics?.flush()
-    await this.write()
+    await this.inTurn(async () => {
+      await this.metrics?.flush()
+      await this.write()
+    })
   }
 
-  /** One write at a time: an older status must not come to lie over a newer one. */
-  private async write(): Promise<void> {
-    this.writing = this.writing.catch(() => undefined).then(() => this.writeNow())
+  /** One at a time: a piece of the log is stored once, and an older status must not come to lie over a newer one. */
+  private async inTurn(work: () => Promise<void>): Promise<void> {
+    this.writing = this.writing.catch(() => undefined).then(work)
     await this.writing
   }
 
-  private async writeNow(): Promise<void> {
+  private async write(): Promise<void> {
     const { store, clock, claim, heartbeatMs } = this.parts
     // A learner that lost its claim has nothing to say any more.
     if (!claim.held) throw lostClaim()
