@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander'
 import { MillraceError, nearestName } from '../shared/errors.ts'
+import { STAGE_LETTERS, isStageName } from '../shared/protocol/stageName.ts'
 
 /** What a command line's words mean. @throws MillraceError E_USAGE, or commander's own error with the option's name before it */
 export function settings(set: readonly string[], more: readonly string[]): Record<string, string> {
@@ -35,10 +36,11 @@ export function oneOf<T extends string>(known: readonly T[], text: string): T {
   throw new InvalidArgumentError(`expected ${known.join(', ')}${near ? `; did you mean '${near}'?` : ''}`)
 }
 
-/** SST's own rule for a stage's name. */
 export function stageName(text: string): string {
-  if (/^[a-z0-9]+(-[a-z0-9]+)*$/.test(text) && text.length <= 24) return text
-  throw new InvalidArgumentError('expected 1 to 24 small letters and digits, with single hyphens between them')
+  if (isStageName(text)) return text
+  throw new InvalidArgumentError(
+    `expected 1 to ${STAGE_LETTERS} small letters and digits, with single hyphens between them`,
+  )
 }
 
 /** Leaves out what is undefined, for options whose absence has a meaning. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { MillraceError } from '../../shared/errors.ts'
 import { stageParameter } from '../../shared/protocol/stage.ts'
+import { STAGE_LETTERS, isStageName } from '../../shared/protocol/stageName.ts'
 
 /** A stage's place in the world. */
 export interface StageId {
@@ -9,11 +10,6 @@ export interface StageId {
   readonly region: string
 }
 
-/** Words with single hyphens between them, since ECR takes no others. */
-const STAGE_NAME = /^[a-z0-9]+(-[a-z0-9]+)*$/
-/** SST allows more; beyond this the names of roles (64 letters) would not fit. */
-const STAGE_LETTERS = 24
-
 /**
  * What everything in a stage is called. App and stage are in every name, so that two stages of one app never meet; roles and
  * budgets live in no region, so theirs carry a mark of it. Only the bucket has a name of its own making: those are one space for the whole world.
@@ -21,7 +17,7 @@ const STAGE_LETTERS = 24
  * @throws MillraceError E_SETTINGS for the name of a stage that does not fit into them
  */
 export function stageNames({ app, stage, region }: StageId) {
-  if (!STAGE_NAME.test(stage) || stage.length > STAGE_LETTERS) {
+  if (!isStageName(stage)) {
     const sentence = `the stage '${stage}' needs 1 to ${STAGE_LETTERS} small letters, digits and hyphens, a hyphen between two others`
     throw new MillraceError('E_SETTINGS', sentence, { stage })
   }

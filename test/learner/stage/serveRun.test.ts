@@ -1,9 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
-import { HEARTBEAT_MS, UPDATE_MS, worldOf } from './stages.ts'
-
-const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i) => from + i)
+import { HEARTBEAT_MS, UPDATE_MS, upTo, worldOf } from './stages.ts'
 
 describe('runs', () => {
   test('are taken oldest first, one after the other, and leave status, metrics and the files of a run folder', async () => {

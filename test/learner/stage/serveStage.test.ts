@@ -1,10 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { LearnerClaim } from '../../../learner/stage/records.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
-import { HEARTBEAT_MS, UPDATE_MS, worldOf } from './stages.ts'
+import { HEARTBEAT_MS, UPDATE_MS, upTo, worldOf } from './stages.ts'
 
 const MINUTE = 60_000
-const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, i) => from + i)
 
 describe('a learner that is asked to end', () => {
   test('leaves its run to the next one: checkpoint, claim given back, request untouched; that is no loss', async () => {

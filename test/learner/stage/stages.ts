@@ -21,6 +21,9 @@ export const HEARTBEAT_MS = 15_000
 /** One update of the training that is played here. */
 export const UPDATE_MS = 500
 
+/** The update counts of a log that has each once. */
+export const upTo = (n: number, from = 1): readonly number[] => Array.from({ length: n - from + 1 }, (_, i) => from + i)
+
 export const stageOf = (changes: Partial<StageDescription> = {}): StageDescription => ({
   format: 1,
   app: 'millrace',
