@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +17,7 @@ export type RunSst = typeof runSst
  * on to it. Credentials reach it as they reached us: in the environment and in files, never as arguments.
  *
  * @returns 0, or 130 when it was ended by Ctrl-C
- * @throws MillraceError E_DEPLOY when it cannot be started, or fails
+ * @throws MillraceError E_DEPLOY when it cannot be started, fails, or was interrupted before it was done
  */
 export async function runSst(args: readonly string[], folder: string, host: Host): Promise<number> {
   const program = await sstProgram(folder, host.env)
@@ -33,14 +34,26 @@ export async function runSst(args: readonly string[], folder: string, host: Host
       child.on('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
     })
     if (interrupted) return EXIT.interrupted
-    if (status === 0) return EXIT.ok
+    const halfDone = status === 0 && (await wasInterrupted(folder, host.env))
+    if (status === 0 && !halfDone) return EXIT.ok
     throw new MillraceError(
       'E_DEPLOY',
-      `'${name}' ended with status ${status}; what it says is above, and the same command goes on where it stopped`,
+      `'${name}' ${halfDone ? 'was interrupted' : `ended with status ${status}`}; what it says is above, and the same command goes on where it stopped`,
     )
   } finally {
     unwatch()
   }
+}
+
+/**
+ * Whether the last `sst deploy` or `sst remove` in a folder was interrupted. Its status is 0 then all the same: after a signal, and, without
+ * one, where two on a machine began at once. Each looks for a free port and takes it a little later, and the one that comes too late
+ * interrupts itself. Only its log tells, where SST_LOG does not put it elsewhere.
+ */
+export async function wasInterrupted(folder: string, env: Variables): Promise<boolean> {
+  if (env['SST_LOG']) return false
+  const log = await readFile(join(folder, '.sst/log/sst.log'), 'utf8').catch(() => '')
+  return log.includes('msg="sending interrupt"')
 }
 
 /**

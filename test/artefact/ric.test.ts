@@ -41,8 +41,7 @@ beforeAll(async () => {
     const zip = (name: (typeof functions)[number]) => zipEntries(readFileSync(recording.artefacts[name]))
     return { recording, zips: { rollout: zip('rollout'), evaluate: zip('evaluate') } }
   }
-  const [x86_64, arm64] = await Promise.all(architectures.map(build))
-  built = { x86_64: x86_64!, arm64: arm64! }
+  built = { x86_64: await build('x86_64'), arm64: await build('arm64') }
 }, 300_000)
 afterAll(async () => {
   for (const { recording } of Object.values(built ?? {})) await recording[Symbol.asyncDispose]()

@@ -70,3 +70,8 @@ test('settings of another app than the configuration names are refused', async (
   const refused = recordDeploy({ settings: VARIANTS.anywhere, edits: [name] })
   await expect(refused).rejects.toThrow("the settings are of app 'millrace', sst.config.ts names 'another'")
 })
+
+test('a deploy that SST was interrupted in is known for one, though its status is that of success', async () => {
+  const interrupted = recordDeploy({ settings: VARIANTS.anywhere, interrupt: true })
+  await expect(interrupted).rejects.toThrow('sst deploy was interrupted')
+})

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process'
 import { chmod, copyFile, cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { wasInterrupted } from '../../cli/project/sst.ts'
 import type { StageSettingsInput } from '../../infra/aws/settings.ts'
 import { localCloud } from '../../infra/local/cloud.ts'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
@@ -35,6 +36,8 @@ export interface DeployOptions {
   readonly edits?: readonly (readonly [file: string, from: string, to: string])[]
   /** `sst remove` afterwards. */
   readonly remove?: boolean
+  /** Interrupts SST when it has started the engine. */
+  readonly interrupt?: boolean
   /** Where its folder is made; that of temporary files unless told. */
   readonly under?: string
 }
@@ -53,9 +56,10 @@ export interface Recording extends AsyncDisposable {
 
 /**
  * Runs the real `sst` on the real program with a stand-in for Pulumi's engine and the emulated cloud for SST's own state. No account,
- * no credentials of the caller's; everything it writes lies in a folder of its own, which disposing removes.
+ * no credentials of the caller's; everything it writes lies in a folder of its own, which disposing removes. One at a time: of two that
+ * begin at once, one may interrupt itself (`wasInterrupted`).
  *
- * @throws Error with SST's own words when it fails
+ * @throws Error with SST's own words when it fails or is interrupted
  */
 export async function recordDeploy(options: DeployOptions = {}): Promise<Recording> {
   const folder = await mkdtemp(join(options.under ?? tmpdir(), 'millrace-deploy-'))
@@ -72,7 +76,7 @@ async function record(folder: string, options: DeployOptions): Promise<Omit<Reco
   const project = options.project ?? join(folder, 'project')
   if (options.project === undefined) await copyRepository(project, options)
   await preparePlatform(project)
-  await writeEngine(join(folder, 'home'))
+  await writeEngine(join(folder, 'home'), options)
   await using cloud = await localCloud({ control: true })
   await bootstrap(cloud.endpoint)
   cloud.s3.createBucket('sst-state')
@@ -138,11 +142,12 @@ async function preparePlatform(project: string): Promise<void> {
 }
 
 /** Where `sst` looks for Pulumi's engine. */
-async function writeEngine(home: string): Promise<void> {
+async function writeEngine(home: string, { interrupt = false }: DeployOptions): Promise<void> {
   const bin = join(home, '.config/sst/bin')
   await mkdir(bin, { recursive: true })
   const engine = join(root, 'test/deploy/engine.mjs')
-  await writeFile(join(bin, 'pulumi'), `#!/bin/sh\nexec '${process.execPath}' '${engine}' "$@"\n`)
+  const first = interrupt ? '[ "$1" = up ] && kill -TERM $PPID && exec sleep 60\n' : ''
+  await writeFile(join(bin, 'pulumi'), `#!/bin/sh\n${first}exec '${process.execPath}' '${engine}' "$@"\n`)
   await chmod(join(bin, 'pulumi'), 0o755)
 }
 
@@ -162,11 +167,12 @@ async function bootstrap(endpoint: string): Promise<void> {
 
 async function sst(command: string, cwd: string, env: Record<string, string | undefined>): Promise<string> {
   const args = [join(root, 'node_modules/sst/bin/sst.mjs'), command, '--stage', 'test']
-  return await new Promise((resolve, reject) => {
+  const said = await new Promise<string>((resolve, reject) => {
     execFile(process.execPath, args, { cwd, env, timeout: 120_000 }, (error, stdout, stderr) => {
-      const said = `${stdout}${stderr}`
-      if (error) reject(new Error(`sst ${command} failed:\n${said}`, { cause: error }))
-      else resolve(said)
+      if (error) reject(new Error(`sst ${command} failed:\n${stdout}${stderr}`, { cause: error }))
+      else resolve(`${stdout}${stderr}`)
     })
   })
+  if (await wasInterrupted(cwd, env)) throw new Error(`sst ${command} was interrupted:\n${said}`)
+  return said
 }

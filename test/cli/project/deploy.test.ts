@@ -81,6 +81,17 @@ describe('millrace deploy', () => {
     })
   })
 
+  test('an interrupted sst is E_DEPLOY whatever its status: nothing is said of a stage that may be the one before', async () => {
+    rmSync(project.folder, { recursive: true })
+    project = projectWithSst(`mkdir -p .sst/log; echo 'level=INFO msg="sending interrupt"' >.sst/log/sst.log`)
+    const at = host()
+    await expect(deploy(at)).rejects.toMatchObject({
+      code: 'E_DEPLOY',
+      message: expect.stringContaining("'sst deploy --stage demo' was interrupted") as string,
+    })
+    expect(at.out.text).not.toContain('stage demo is there')
+  })
+
   test('a signal ends sst itself, and the command waits for it', async () => {
     rmSync(project.folder, { recursive: true })
     project = projectWithSst(`trap 'echo ended >>calls; exit 7' TERM; echo ready >>calls; while :; do sleep 0.05; done`)
