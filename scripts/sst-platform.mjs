@@ -1,9 +1,10 @@
 // Puts SST's platform (its components' sources and types, 323 MB from the npm registry) beside a project's sst.config.ts, unless it
 // is there. Needs no account and no credentials; the type check of infra/sst and its tests need it.
-import { spawnSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 
 /** Nothing but the npm registry: no engine, no Bun, nobody told. */
 export const OFFLINE = {
@@ -15,19 +16,20 @@ export const OFFLINE = {
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
-/** @returns {string} the platform's folder @throws {Error} with SST's own words when it cannot be installed */
-export function ensurePlatform(project = root) {
+/** @returns {Promise<string>} the platform's folder @throws {Error} with SST's own words when it cannot be installed */
+export async function ensurePlatform(project = root) {
   const platform = join(project, '.sst/platform')
   const sst = join(root, 'node_modules/sst')
   const { version } = JSON.parse(readFileSync(join(sst, 'package.json'), 'utf8'))
   if (isWhole(platform, version)) return platform
   console.error(`installing SST ${version}'s platform into ${platform} (once, about 40 s)`)
-  const done = spawnSync(process.execPath, [join(sst, 'bin/sst.mjs'), 'install', '--stage', 'test'], {
-    cwd: project,
-    env: { ...process.env, ...OFFLINE },
-    encoding: 'utf8',
-  })
-  if (done.status !== 0 || !isWhole(platform, version)) throw new Error(`sst install: ${done.stdout}${done.stderr}`)
+  const options = { cwd: project, env: { ...process.env, ...OFFLINE } }
+  const args = [join(sst, 'bin/sst.mjs'), 'install', '--stage', 'test']
+  const failed = await promisify(execFile)(process.execPath, args, options).then(
+    (said) => !isWhole(platform, version) && said,
+    (error) => error,
+  )
+  if (failed) throw new Error(`sst install: ${failed.stdout}${failed.stderr}`)
   return platform
 }
 
@@ -42,4 +44,4 @@ function isWhole(platform, version) {
   return readFileSync(join(platform, 'version'), 'utf8').trim() === version
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) ensurePlatform()
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await ensurePlatform()

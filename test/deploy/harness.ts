@@ -134,7 +134,7 @@ async function copyRepository(project: string, { settings, edits = [] }: DeployO
  * there under no more than the time of day, and two that were compiled in one millisecond would run the same one.
  */
 async function preparePlatform(project: string): Promise<void> {
-  const installed: string = ensurePlatform(root)
+  const installed: string = await ensurePlatform(root)
   const platform = join(project, '.sst/platform')
   await mkdir(platform, { recursive: true })
   for (const name of await readdir(installed)) await symlink(join(installed, name), join(platform, name))

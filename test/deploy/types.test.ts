@@ -19,7 +19,7 @@ function tsc(project: string): Promise<{ readonly ok: boolean; readonly said: st
 }
 
 test("sst.config.ts and infra/sst fit SST's own types", async () => {
-  ensurePlatform(root)
+  await ensurePlatform(root)
   expect(await tsc(join(root, 'tsconfig.sst.json'))).toEqual({ ok: true, said: '' })
 })
 
