@@ -17,6 +17,7 @@ export default defineConfig({
         test: {
           ...inTurn(0),
           name: 'unit',
+          maxWorkers: '100%',
           include: ['test/**/*.test.ts'],
           exclude: ['test/learning/**', 'test/chaos/**', 'test/artefact/**', 'test/deploy/**'],
           testTimeout: 20_000,
