@@ -25,11 +25,8 @@ export async function ensurePlatform(project = root) {
   console.error(`installing SST ${version}'s platform into ${platform} (once, about 40 s)`)
   const options = { cwd: project, env: { ...process.env, ...OFFLINE } }
   const args = [join(sst, 'bin/sst.mjs'), 'install', '--stage', 'test']
-  const failed = await promisify(execFile)(process.execPath, args, options).then(
-    (said) => !isWhole(platform, version) && said,
-    (error) => error,
-  )
-  if (failed) throw new Error(`sst install: ${failed.stdout}${failed.stderr}`)
+  const done = await promisify(execFile)(process.execPath, args, options).catch((error) => error)
+  if (done instanceof Error || !isWhole(platform, version)) throw new Error(`sst install: ${done.stdout}${done.stderr}`)
   return platform
 }
 

@@ -34,11 +34,11 @@ export async function runSst(args: readonly string[], folder: string, host: Host
       child.on('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
     })
     if (interrupted) return EXIT.interrupted
-    const halfDone = status === 0 && (await wasInterrupted(folder, host.env))
-    if (status === 0 && !halfDone) return EXIT.ok
+    if (status === 0 && !(await wasInterrupted(folder, host.env))) return EXIT.ok
+    const how = status === 0 ? 'was interrupted' : `ended with status ${status}`
     throw new MillraceError(
       'E_DEPLOY',
-      `'${name}' ${halfDone ? 'was interrupted' : `ended with status ${status}`}; what it says is above, and the same command goes on where it stopped`,
+      `'${name}' ${how}; what it says is above, and the same command goes on where it stopped`,
     )
   } finally {
     unwatch()

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type LearnerParts, type ServeOptions, learnerCommand } from '../../cli/commands/learner.ts'
-import { stageOf } from '../learner/stage/stages.ts'
+import { stageOf } from '../fakes/stageDescription.ts'
 import { FakeHost } from './fakeHost.ts'
 
 const hostWith = (engine?: string) =>

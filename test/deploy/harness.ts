@@ -129,10 +129,7 @@ async function copyRepository(project: string, { settings, edits = [] }: DeployO
   )
 }
 
-/**
- * SST's platform is installed once, in this repository. Each project has its own folder of links to it: `sst` writes the compiled program
- * there under no more than the time of day, and two that were compiled in one millisecond would run the same one.
- */
+/** SST's platform is installed once, in this repository. Each project has its own folder of links to it: `sst` compiles the program into it. */
 async function preparePlatform(project: string): Promise<void> {
   const installed: string = await ensurePlatform(root)
   const platform = join(project, '.sst/platform')

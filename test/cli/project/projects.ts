@@ -5,31 +5,18 @@ import { loadSettings } from '../../../cli/loadSettings.ts'
 import type { Stage } from '../../../cli/stage/stage.ts'
 import type { StageDescription } from '../../../shared/protocol/stage.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
+import { stageOf } from '../../fakes/stageDescription.ts'
 
-export const description: StageDescription = {
-  format: 1,
+export const description: StageDescription = stageOf({
   app: 'my-app',
-  stage: 'demo',
-  region: 'eu-west-1',
   millrace: '1.0.0',
   bucket: 'my-app-demo',
-  queueUrl: 'https://queue',
-  deadLetterQueueUrl: 'https://dead',
   rolloutFunction: 'my-app-demo-rollout',
   evaluateFunction: 'my-app-demo-evaluate',
-  concurrency: 10,
-  memoryMb: 1769,
-  timeoutSeconds: 180,
-  heartbeatSeconds: 15,
   learner: { kind: 'gpu', autoScalingGroup: 'my-app-demo-learner', instanceTypes: ['g6.xlarge'] },
-  learnerHourUsd: 1,
-  functionGbSecondUsd: 0.0000133334,
-  checkpointSeconds: 30,
-  idleMinutes: 10,
-  maxHours: 24,
   deadMan: { group: 'my-app-demo', schedules: ['functions', 'learner'], afterSeconds: 900 },
   logGroups: { rollout: '/aws/lambda/my-app-demo-rollout', evaluate: '/aws/lambda/my-app-demo-evaluate' },
-}
+})
 
 /** A project whose SST is a shell script; what it was called with, and where, goes to a file. */
 export function projectWithSst(script: string) {

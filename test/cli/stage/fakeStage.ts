@@ -2,45 +2,26 @@ import type { Stage } from '../../../cli/stage/stage.ts'
 import { encodeRecord } from '../../../learner/stage/bucketRecords.ts'
 import type { LearnerClaim, RunRequest, RunStatus } from '../../../learner/stage/records.ts'
 import { RunRequest as RunRequestSchema, RunStatus as RunStatusSchema } from '../../../learner/stage/records.ts'
-import { StageDescription, type LearnerHost } from '../../../shared/protocol/stage.ts'
+import type { LearnerHost, StageDescription } from '../../../shared/protocol/stage.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
+import { stageOf } from '../../fakes/stageDescription.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 import { info, progressAt } from '../runs.ts'
 
 export const START = Date.UTC(2026, 10, 21, 9, 0, 0)
 export const GPU: LearnerHost = { kind: 'gpu', autoScalingGroup: 'group', instanceTypes: ['g6.xlarge', 'g5.xlarge'] }
 
-export function description(learner: LearnerHost = GPU): StageDescription {
-  return StageDescription.parse({
-    format: 1,
-    app: 'millrace',
-    stage: 'demo',
-    region: 'eu-west-1',
-    millrace: '0.1.0',
-    bucket: 'bucket',
-    queueUrl: 'https://queue',
-    deadLetterQueueUrl: 'https://dead',
-    rolloutFunction: 'rollout',
-    evaluateFunction: 'evaluate',
+export const description = (learner: LearnerHost = GPU): StageDescription =>
+  stageOf({
     concurrency: 50,
-    memoryMb: 1769,
-    timeoutSeconds: 180,
-    heartbeatSeconds: 15,
     learner,
-    learnerHourUsd: 1,
-    functionGbSecondUsd: 0.0000133334,
-    checkpointSeconds: 30,
-    idleMinutes: 10,
-    maxHours: 24,
-    deadMan: { group: 'millrace-demo', schedules: ['functions', 'learner'], afterSeconds: 900 },
     logGroups: {
       rollout: '/rollout',
       evaluate: '/evaluate',
       ...(learner.kind !== 'anywhere' && { learner: '/learner' }),
     },
   })
-}
 
 /** A stage in memory: its store, what was set in its control plane (in order), and a pen to write what a learner would. */
 export function fakeStage(learner: LearnerHost = GPU) {

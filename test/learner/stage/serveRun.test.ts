@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
-import { HEARTBEAT_MS, UPDATE_MS, upTo, worldOf } from './stages.ts'
+import { HEARTBEAT_MS, UPDATE_MS, atWork, upTo, worldOf } from './stages.ts'
 
 describe('runs', () => {
   test('are taken oldest first, one after the other, and leave status, metrics and the files of a run folder', async () => {
@@ -37,11 +37,7 @@ describe('runs', () => {
   })
 
   test('are seen while they go on: a status about once a second whose word holds for a heartbeat, and pieces of metrics', async () => {
-    const w = worldOf()
-    w.play.updates = 1000
-    await w.ask('run')
-    w.learner()
-    await w.clock.advance(10_000)
+    const { w } = await atWork(10_000, { updates: 1000 })
     const status = w.status('run')
     expect(status).toMatchObject({ state: 'running', progress: { updates: expect.any(Number) } })
     expect(w.clock.now() - status.at).toBeLessThanOrEqual(1_000)
@@ -63,7 +59,7 @@ describe('runs', () => {
     await w.ask('waiting')
     w.learner()
     await w.clock.advance(5_000)
-    for (const run of ['running', 'waiting']) await w.put(keys.stop(run), { format: 1, at: w.clock.now(), by: 'me' })
+    for (const run of ['running', 'waiting']) await w.stop(run)
     await w.clock.advance(3_000)
     expect(w.status('running')).toMatchObject({ state: 'ended', summary: { reason: 'interrupted' } })
     expect(w.status('running').events.map(({ text }) => text)).toContain('asked to stop')
@@ -158,11 +154,7 @@ describe('a run is refused with one sentence, once, and the next one is taken', 
 
 describe('a learner that is lost', () => {
   test('is followed by the next one after its heartbeat, which goes on from its last checkpoint; each update is logged once', async () => {
-    const w = worldOf()
-    w.play.updates = 150
-    await w.ask('run')
-    const first = w.learner()
-    await w.clock.advance(40_000)
+    const { w, learner: first } = await atWork(40_000, { updates: 150 })
     first.kill()
     const at = w.trained[0]!.updates
     expect(w.status('run')).toMatchObject({ state: 'running', checkpoint: { updates: expect.any(Number) } })
@@ -184,10 +176,7 @@ describe('a learner that is lost', () => {
   })
 
   test('before its first checkpoint means that the run begins anew', async () => {
-    const w = worldOf()
-    await w.ask('run')
-    const first = w.learner()
-    await w.clock.advance(2_500)
+    const { w, learner: first } = await atWork(2_500, { updates: 20 })
     first.kill()
     w.learner()
     await w.clock.advance(60_000)
@@ -197,11 +186,7 @@ describe('a learner that is lost', () => {
   })
 
   test('a checkpoint that cannot be read is passed over for the one before it', async () => {
-    const w = worldOf()
-    w.play.updates = 400
-    await w.ask('run')
-    const first = w.learner()
-    await w.clock.advance(65_000)
+    const { w, learner: first } = await atWork(65_000, { updates: 400 })
     first.kill()
     const kept = w.keysUnder('checkpoints/run/')
     expect(kept).toHaveLength(2)
@@ -329,15 +314,11 @@ describe('a run that is over', () => {
   })
 
   test('because it was stopped between two learners has the result of its last checkpoint', async () => {
-    const w = worldOf()
-    w.play.updates = 1e6
-    await w.ask('run')
-    const first = w.learner()
-    await w.clock.advance(10_250)
+    const { w, learner: first } = await atWork(10_250)
     first.end()
     await first.ended(3_000)
     const { updates } = w.trained[0]!
-    await w.put(keys.stop('run'), { format: 1, at: w.clock.now(), by: 'me' })
+    await w.stop('run')
     w.learner()
     await w.clock.advance(5_000)
     expect(w.status('run')).toMatchObject({ state: 'ended', summary: { reason: 'interrupted', progress: { updates } } })
@@ -347,11 +328,7 @@ describe('a run that is over', () => {
 })
 
 test('what a lost learner had taken counts for the limits of the next attempt', async () => {
-  const w = worldOf()
-  w.play.updates = 60
-  await w.ask('run')
-  const first = w.learner()
-  await w.clock.advance(12_000)
+  const { w, learner: first } = await atWork(12_000, { updates: 60 })
   first.kill()
   const { progress } = w.status('run')
   w.learner()
@@ -360,11 +337,7 @@ test('what a lost learner had taken counts for the limits of the next attempt', 
 })
 
 test('each update is logged once, however checkpoints and pieces of the log come to lie', async () => {
-  const w = worldOf({ checkpointSeconds: 7 })
-  w.play.updates = 150
-  await w.ask('run')
-  const first = w.learner()
-  await w.clock.advance(29_000)
+  const { w, learner: first } = await atWork(29_000, { updates: 150, checkpointSeconds: 7 })
   first.kill()
   w.learner()
   await w.clock.advance(2 * HEARTBEAT_MS + 150 * UPDATE_MS)

@@ -1,17 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import type { LearnerClaim } from '../../../learner/stage/records.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
-import { HEARTBEAT_MS, UPDATE_MS, upTo, worldOf } from './stages.ts'
+import { HEARTBEAT_MS, UPDATE_MS, atWork, upTo, worldOf } from './stages.ts'
 
 const MINUTE = 60_000
 
 describe('a learner that is asked to end', () => {
   test('leaves its run to the next one: checkpoint, claim given back, request untouched; that is no loss', async () => {
-    const w = worldOf()
-    w.play.updates = 60
-    await w.ask('run')
-    const first = w.learner()
-    await w.clock.advance(10_250)
+    const { w, learner: first } = await atWork(10_250, { updates: 60 })
     first.end()
     expect(await first.ended(3_000)).toBeUndefined()
     const { updates } = w.trained[0]!
@@ -30,12 +26,8 @@ describe('a learner that is asked to end', () => {
   })
 
   test('in the moment in which its run is stopped writes the result: no other learner will', async () => {
-    const w = worldOf()
-    w.play.updates = 1e6
-    await w.ask('run')
-    const learner = w.learner()
-    await w.clock.advance(10_250)
-    await w.put(keys.stop('run'), { format: 1, at: w.clock.now(), by: 'me' })
+    const { w, learner } = await atWork(10_250)
+    await w.stop('run')
     learner.end()
     await learner.ended(3_000)
     const { updates } = w.trained[0]!
@@ -154,11 +146,7 @@ describe('a learner with nothing to do', () => {
   })
 
   test('that could not push it on for so long that it struck reserves the functions again', async () => {
-    const w = worldOf()
-    w.play.updates = 1e6
-    await w.ask('run')
-    w.learner()
-    await w.clock.advance(5_000)
+    const { w } = await atWork(5_000)
     w.limit.value = 0
     w.deadMan.failNext = 40
     await w.clock.advance(14 * MINUTE)
@@ -180,11 +168,7 @@ describe('a learner with nothing to do', () => {
 })
 
 test('a learner whose claim is lost ends at once with E_LEARNER, and says nothing more of its run', async () => {
-  const w = worldOf()
-  w.play.updates = 1e6
-  await w.ask('run')
-  const learner = w.learner()
-  await w.clock.advance(10_000)
+  const { w, learner } = await atWork(10_000)
   await w.put(keys.claim, { ...w.claim(), learner: 'thief', heartbeatUntil: w.clock.now() + 1e6 })
   await w.clock.advance(HEARTBEAT_MS / 3)
   const said = w.store.objects.get(keys.status('run'))?.etag

@@ -14,41 +14,16 @@ import type { StageDescription } from '../../../shared/protocol/stage.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { type MemoryStore, memoryStore } from '../../fakes/memoryStore.ts'
+import { stageOf } from '../../fakes/stageDescription.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 
-export const VERSION = '0.1.0'
-export const HEARTBEAT_MS = 15_000
+export const VERSION = stageOf().millrace
+export const HEARTBEAT_MS = stageOf().heartbeatSeconds * 1000
 /** One update of the training that is played here. */
 export const UPDATE_MS = 500
 
 /** The update counts of a log that has each once. */
 export const upTo = (n: number, from = 1): readonly number[] => Array.from({ length: n - from + 1 }, (_, i) => from + i)
-
-export const stageOf = (changes: Partial<StageDescription> = {}): StageDescription => ({
-  format: 1,
-  app: 'millrace',
-  stage: 'demo',
-  region: 'eu-west-1',
-  millrace: VERSION,
-  bucket: 'bucket',
-  queueUrl: 'queue',
-  deadLetterQueueUrl: 'dead',
-  rolloutFunction: 'rollout',
-  evaluateFunction: 'evaluate',
-  concurrency: 10,
-  memoryMb: 1769,
-  timeoutSeconds: 180,
-  heartbeatSeconds: HEARTBEAT_MS / 1000,
-  learner: { kind: 'gpu', autoScalingGroup: 'group', instanceTypes: ['g6.xlarge'] },
-  learnerHourUsd: 1,
-  functionGbSecondUsd: 0.0000133334,
-  checkpointSeconds: 30,
-  idleMinutes: 10,
-  maxHours: 24,
-  deadMan: { group: 'dead-man', schedules: ['functions', 'learner'], afterSeconds: 900 },
-  logGroups: { rollout: 'r', evaluate: 'e', learner: 'l' },
-  ...changes,
-})
 
 export const identity = (changes: object = {}): Experiment =>
   experiment({ env: 'Identity-v0', algorithm: impala(), rollouts: { shards: 2 }, stop: { envSteps: 1e6 }, ...changes })
@@ -232,6 +207,8 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
     const request = { format: 1, run, experiment: 'identity', millrace: VERSION, requestedAt, set: {} }
     await put(keys.request(run), { ...request, module: { key, sha256 }, ...changes })
   }
+  /** As the command line writes a user's wish. */
+  const stop = (run: string) => put(keys.stop(run), { format: 1, at: clock.now(), by: 'me' })
   const put = (key: string, value: unknown) => store.put(key, new TextEncoder().encode(JSON.stringify(value)))
   const json = (key: string): unknown => JSON.parse(new TextDecoder().decode(store.objects.get(key)?.body))
 
@@ -247,6 +224,7 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
     play,
     learner,
     ask,
+    stop,
     put,
     status: (run: string): RunStatus => RunStatus.parse(json(keys.status(run))),
     claim: (): LearnerClaim => LearnerClaim.parse(json(keys.claim)),
@@ -264,6 +242,19 @@ export function worldOf(changes: Partial<StageDescription> = {}) {
     },
     keysUnder: (prefix: string) => [...store.objects.keys()].filter((key) => key.startsWith(prefix)),
   }
+}
+
+/** A stage with a learner that has been at `run` for so long, with `updates` to its goal. */
+export async function atWork(
+  ms: number,
+  { updates = 1e6, ...changes }: Partial<StageDescription> & { updates?: number } = {},
+) {
+  const w = worldOf(changes)
+  w.play.updates = updates
+  await w.ask('run')
+  const learner = w.learner()
+  await w.clock.advance(ms)
+  return { w, learner }
 }
 
 /** Every status and claim that is ever written fits its schema. */
