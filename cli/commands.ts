@@ -14,9 +14,9 @@ export const commands: Commands = {
     const [{ trainCommand }, { loadExperiment, bundleEnvCode }, { openCloud }, { installedVersions }] =
       await Promise.all([
         import('./commands/train.ts'),
-        import('./loadExperiment.ts'),
-        import('./clouds.ts'),
-        import('./run/records.ts'),
+        import('../library/load/loadExperiment.ts'),
+        import('../library/openCloud.ts'),
+        import('../library/run/records.ts'),
       ])
     return await trainCommand(options, host, {
       load: loadExperiment,
@@ -33,7 +33,7 @@ export const commands: Commands = {
       import('./commands/evaluateStage.ts'),
       import('./stage/openStage.ts'),
       import('../shared/cloud/control/index.ts'),
-      import('./load/libraryEntries.ts'),
+      import('../library/load/libraryEntries.ts'),
     ])
     const parts = { openStage, invoke: invokeSync, version: packageManifest().version }
     return await evaluateStageCommand({ ...options, stage }, host, parts)
@@ -42,7 +42,7 @@ export const commands: Commands = {
   async graph(options, host) {
     const [{ graphCommand }, { loadExperiment }, { mermaid }, { planOf }] = await Promise.all([
       import('./commands/graph.ts'),
-      import('./loadExperiment.ts'),
+      import('../library/load/loadExperiment.ts'),
       import('../learner/flow/index.ts'),
       import('../learner/planOf.ts'),
     ])

@@ -1,6 +1,6 @@
 import { signalExitCode, type Signal } from './exitCodes.ts'
 import { report } from './report.ts'
-import { diskError } from './run/disk.ts'
+import { diskError } from '../library/run/disk.ts'
 import { chooseColors, chooseGlyphs, type Terminal, type Variables } from './terminal.ts'
 
 /** The process as the commands see it, so that a test can be one. */

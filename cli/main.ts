@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Imports little, so that a first line is out before anything heavy is loaded.
 import { processHost } from './host.ts'
-import { packageManifest } from './load/libraryEntries.ts'
+import { packageManifest } from '../library/load/libraryEntries.ts'
 
 const args = process.argv.slice(2)
 const host = processHost()

@@ -1,5 +1,5 @@
 import { isMillraceError, type ErrorCode, type Where } from '../shared/errors.ts'
-import { oneLine } from './display/text.ts'
+import { oneLine } from '../shared/oneLine.ts'
 import { EXIT } from './exitCodes.ts'
 import { noColors, type Colors } from './terminal.ts'
 

@@ -11,8 +11,8 @@ import { concurrencyLimit, deadManSchedules, learnerGroup } from '../shared/clou
 import { s3Client, s3ObjectStore, systemClock } from '../shared/cloud/index.ts'
 import type { StageDescription } from '../shared/protocol/stage.ts'
 import type { ServeOptions } from './commands/learner.ts'
-import { libraryEntries, libraryEntry } from './load/libraryEntries.ts'
-import { installedVersions } from './run/records.ts'
+import { libraryEntries, libraryEntry } from '../library/load/libraryEntries.ts'
+import { installedVersions } from '../library/run/records.ts'
 
 /** Serves a stage of AWS, or of wherever AWS's endpoint variables point, from this machine. @throws as `serveStage` */
 export async function serveFromHere(stage: StageDescription, options: ServeOptions): Promise<void> {

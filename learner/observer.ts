@@ -1,4 +1,5 @@
 import type { Clocks } from './clocks.ts'
+import type { FunctionOutput } from './runCloud.ts'
 
 /** min, mean and max of something over a window. */
 export interface Spread {
@@ -61,6 +62,8 @@ export interface RunObserver {
   onProgress?(progress: Progress): void
   /** Something worth a line: a lease lost, a batch rejected. */
   onEvent?(event: { readonly level: 'info' | 'warn'; readonly text: string }): void
+  /** A line that an env wrote to stdout or stderr. */
+  onOutput?(output: FunctionOutput): void
   onEnd?(summary: RunSummary): void
 }
 

@@ -1,6 +1,15 @@
 import type { BatchQueue, Clock, Invoker, ObjectStore } from '../shared/cloud/ports.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 
+/** A whole line that an env wrote to stdout or stderr inside a function. */
+export interface FunctionOutput {
+  /** Undefined where it cannot be known. */
+  readonly shard: number | undefined
+  readonly stream: 'stdout' | 'stderr'
+  /** Without its line end. */
+  readonly text: string
+}
+
 /** Where a run's functions, bucket and queue are: the emulated cloud, AWS, or one process. */
 export interface RunCloud {
   /** For the display: "emulated cloud", "AWS eu-west-1", "one process". */
@@ -34,6 +43,8 @@ export interface RunCloud {
   readonly trainWorker: string | undefined
   /** Calls back when the platform says that an invocation failed, where it can say so. */
   onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
+  /** Calls back for every line that functions write, where they can be heard from here. */
+  onFunctionOutput?(listener: (output: FunctionOutput) => void): void
   /** Stops what it started. Nothing is left running. */
   close(): Promise<void>
 }

@@ -55,6 +55,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const parts = await runParts(experiment, setting, options)
   const { elapsedMs, spec, env, meter, sampler, state, learner, publisher, reporter, saver, baseVersion, onEvent } =
     parts
+  if (observer.onOutput) cloud.onFunctionOutput?.((output) => observer.onOutput?.(output))
   cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
   const { algorithm, seed, stop } = experiment
   observer.onStart?.({ run, env, algorithm: algorithm.name, seed, where: cloud.where, stop })

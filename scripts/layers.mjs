@@ -12,7 +12,8 @@ const ARROWS = [
   { room: 'functions', may: ['shared'] },
   { room: 'shared', may: [] },
   { room: 'infra', may: ['shared', 'learner', 'functions'] },
-  { room: 'cli', may: ['shared', 'learner', 'functions', 'infra'] },
+  { room: 'library', may: ['shared', 'learner', 'functions', 'infra'] },
+  { room: 'cli', may: ['shared', 'learner', 'functions', 'infra', 'library'] },
 ]
 
 const IMPORT =

@@ -58,16 +58,23 @@ export type ErrorCode = keyof typeof ERROR_CODES
 /** Where an error happened: shard, lease, operator, path, field … plain data, printed as `key value`. */
 export type Where = Readonly<Record<string, string | number | boolean | undefined>>
 
+export interface MillraceErrorOptions extends ErrorOptions {
+  /** The part of a stack that lies in the user's own code, one `at …` a line; printed with the error. */
+  readonly userStack?: string | undefined
+}
+
 /** The only error class of Millrace: a code from the table, a sentence for the user, where it happened, and the cause. */
 export class MillraceError extends Error {
   override readonly name = 'MillraceError'
   readonly code: ErrorCode
   readonly where: Where
+  readonly userStack: string | undefined
 
-  constructor(code: ErrorCode, message: string, where: Where = {}, options?: ErrorOptions) {
-    super(message, options)
+  constructor(code: ErrorCode, message: string, where: Where = {}, options: MillraceErrorOptions = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
     this.code = code
     this.where = where
+    this.userStack = options.userStack
   }
 }
 

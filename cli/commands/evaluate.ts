@@ -7,8 +7,8 @@ import { type Episode, playEpisodes } from '../../shared/rollout/index.ts'
 import { count, measure } from '../display/format.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
-import { RUN_FILES } from '../run/runFolder.ts'
-import { readPolicy, type PolicyRecord } from '../run/records.ts'
+import { RUN_FILES } from '../../library/run/runFolder.ts'
+import { readPolicy, type PolicyRecord } from '../../library/run/records.ts'
 
 export interface EvaluateOptions {
   /** As the user typed it: a run folder, or with `stage` a run of that stage. */

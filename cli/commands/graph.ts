@@ -2,7 +2,7 @@ import type { Experiment } from '../../learner/experiment.ts'
 import type { GraphNode, PlanGraph } from '../../learner/flow/types.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
-import type { LoadedExperiment } from '../loadExperiment.ts'
+import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
 
 export const GRAPH_FORMATS = ['text', 'mermaid', 'json'] as const
 

@@ -6,7 +6,7 @@ import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { thisInstallation } from '../project/installation.ts'
 import { projectFiles } from '../project/template.ts'
-import { diskError } from '../run/disk.ts'
+import { diskError } from '../../library/run/disk.ts'
 
 export interface InitOptions {
   /** The new project's folder, as the user typed it. */

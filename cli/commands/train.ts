@@ -12,12 +12,18 @@ import { printSummary } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
-import type { LoadedExperiment } from '../loadExperiment.ts'
+import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
 import { report } from '../report.ts'
-import { nodeFiles, type FileSystem } from '../run/disk.ts'
-import { openMetricsLog } from '../run/metricsLog.ts'
-import { configRecord, writeResult, type Versions } from '../run/records.ts'
-import { RUN_FILES, createFreshRunFolder, createRunFolder, runName, type RunFolder } from '../run/runFolder.ts'
+import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
+import { openMetricsLog } from '../../library/run/metricsLog.ts'
+import { configRecord, writeResult, type Versions } from '../../library/run/records.ts'
+import {
+  RUN_FILES,
+  createFreshRunFolder,
+  createRunFolder,
+  runName,
+  type RunFolder,
+} from '../../library/run/runFolder.ts'
 
 export interface TrainOptions {
   /** As the user typed it. */

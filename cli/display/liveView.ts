@@ -1,7 +1,8 @@
 import type { Progress, RunInfo } from '../../learner/observer.ts'
 import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.ts'
 import { count, duration, measure, percent, rate, usd } from './format.ts'
-import { clip, flow, oneLine, pad } from './text.ts'
+import { oneLine } from '../../shared/oneLine.ts'
+import { clip, flow, pad } from './text.ts'
 
 /** Everything the live display shows, as plain data. */
 export interface LiveState {

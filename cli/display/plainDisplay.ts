@@ -2,7 +2,7 @@ import type { RunInfo } from '../../learner/observer.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Display } from './display.ts'
 import { progressLine, startLine } from './liveView.ts'
-import { oneLine } from './text.ts'
+import { oneLine } from '../../shared/oneLine.ts'
 
 /** Lines for a log: one a second at first, then one every fiftieth of the time gone by, at least one a minute. */
 export function plainDisplay(out: Terminal): Display {

@@ -4,7 +4,8 @@ import type { Host } from '../host.ts'
 import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.ts'
 import { chart } from './chart.ts'
 import { count, duration, measure, rate, usd } from './format.ts'
-import { clip, oneLine } from './text.ts'
+import { oneLine } from '../../shared/oneLine.ts'
+import { clip } from './text.ts'
 
 export interface SummaryOptions {
   readonly width: number

@@ -31,14 +31,6 @@ export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
 }
 
-/** One line of printable text out of anything a user or a library wrote: white space and control characters become one space. */
-export function oneLine(text: string): string {
-  return text
-    .replace(SGR, '')
-    .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim()
-}
-
 /** Fills lines with parts, in order, `gap` columns apart; a part wider than a line stands alone and is cut. */
 export function flow(parts: readonly string[], width: number, gap = 3): string[] {
   const lines: string[] = []

@@ -12,7 +12,7 @@ export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' |
       import('../commands/deploy.ts'),
       import('../preflight/awsPorts.ts'),
       import('./deployed.ts'),
-      import('../load/libraryEntries.ts'),
+      import('../../library/load/libraryEntries.ts'),
       projectWorld(),
     ])
     const { version, devDependencies } = packageManifest()
@@ -40,9 +40,9 @@ export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' |
     ] = await Promise.all([
       import('../commands/doctor.ts'),
       import('../doctor/awsPorts.ts'),
-      import('../load/bundle.ts'),
-      import('../load/findFile.ts'),
-      import('../load/libraryEntries.ts'),
+      import('../../library/load/bundle.ts'),
+      import('../../library/load/findFile.ts'),
+      import('../../library/load/libraryEntries.ts'),
       projectWorld(),
     ])
     return await doctorCommand(options, host, {

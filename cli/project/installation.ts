@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { z } from 'zod'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
-import { packageManifest } from '../load/libraryEntries.ts'
+import { packageManifest } from '../../library/load/libraryEntries.ts'
 
 /**
  * What a package.json in this folder says of Millrace: a version where this installation came from a registry, else the path of the tarball or

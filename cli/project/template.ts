@@ -1,8 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join, relative, sep } from 'node:path'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
-import { packageManifest } from '../load/libraryEntries.ts'
-import { diskError } from '../run/disk.ts'
+import { packageManifest } from '../../library/load/libraryEntries.ts'
+import { diskError } from '../../library/run/disk.ts'
 
 export interface ProjectOptions {
   /** Of the package and the app: 3 to 24 small letters, digits and hyphens. */

@@ -6,9 +6,9 @@ export const stageUse: Pick<StageCommands, 'run' | 'status' | 'logs' | 'stop'> =
     const [{ runCommand }, { loadExperiment }, bundle, { packageManifest }, { planOf }, { asDefinition }, world] =
       await Promise.all([
         import('../commands/run.ts'),
-        import('../loadExperiment.ts'),
-        import('../load/bundle.ts'),
-        import('../load/libraryEntries.ts'),
+        import('../../library/load/loadExperiment.ts'),
+        import('../../library/load/bundle.ts'),
+        import('../../library/load/libraryEntries.ts'),
         import('../../learner/planOf.ts'),
         import('../../shared/env/index.ts'),
         stageWorld(),

@@ -1,7 +1,7 @@
 import type { LearnerClaim, RunStatus } from '../../learner/stage/records.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { count, duration, measure, rate, usd } from '../display/format.ts'
-import { oneLine } from '../display/text.ts'
+import { oneLine } from '../../shared/oneLine.ts'
 import type { Colors } from '../terminal.ts'
 import { isLost, isOver } from './runRecords.ts'
 import type { ListedRun } from './runs.ts'

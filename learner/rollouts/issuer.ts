@@ -1,6 +1,6 @@
 import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
-import type { Lease, LeaseReport } from '../../shared/protocol/lease.ts'
+import type { Lease, LeaseReport, StoredObject } from '../../shared/protocol/lease.ts'
 import { DoubtfulLeases } from './doubtfulLeases.ts'
 import { Spell } from './spell.ts'
 
@@ -19,18 +19,29 @@ export interface Held {
   heard: boolean
 }
 
+/** Where a shard's next lease begins. */
+export interface LeaseStart {
+  readonly firstSequence: number
+  /** Leases of this shard that failed in a row before it. */
+  readonly retry?: number
+  /** What the shard's last lease left, where it left anything. */
+  readonly envState?: StoredObject | undefined
+}
+
+interface LeaseIdentity {
+  readonly shard: number
+  readonly lease: string
+  /** ms since the epoch */
+  readonly deadline: number
+}
+
 export interface IssuerOptions {
   readonly invoker: Invoker
   readonly clock: Clock
   readonly meter: CostMeter
   readonly leaseMs: number
-  /** The payload for one lease; `deadline` in ms since the epoch. */
-  readonly makeLease: (options: {
-    readonly shard: number
-    readonly lease: string
-    readonly deadline: number
-    readonly firstSequence: number
-  }) => Lease
+  /** The payload for one lease. */
+  readonly makeLease: (lease: LeaseStart & LeaseIdentity) => Lease
   readonly onEvent: (text: string) => void
   readonly signal: AbortSignal
 }
@@ -56,14 +67,15 @@ export class Issuer {
    * @returns the lease that was taken; undefined where the run ended first, or the lease did
    * @throws MillraceError E_INVOKE when Lambda refuses, or has failed for three minutes
    */
-  async issue(shard: number, firstSequence: number): Promise<Held | undefined> {
+  async issue(shard: number, start: LeaseStart): Promise<Held | undefined> {
     const { invoker, clock, meter, leaseMs, makeLease, onEvent, signal } = this.options
     let outSince: number | undefined
     for (let pauseMs = PAUSE_MS.first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)) {
       const lease = `${shard}-${this.issued++}`
       const issuedAt = clock.now()
       const deadline = issuedAt + leaseMs
-      const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, firstSequence })))
+      const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, ...start })))
+      const { firstSequence } = start
       const held: Held = { lease, firstSequence, issuedAt, deadline, heard: false }
       this.held.set(shard, held)
       meter.leaseStarted(lease)

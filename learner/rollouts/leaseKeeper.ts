@@ -2,7 +2,7 @@ import { MillraceError, type Where } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
 import { Failures } from './failures.ts'
-import { type Held, Issuer, type IssuerOptions } from './issuer.ts'
+import { type Held, Issuer, type IssuerOptions, type LeaseStart } from './issuer.ts'
 import { Unheard } from './unheard.ts'
 import { Watchdogs } from './watchdogs.ts'
 
@@ -47,7 +47,7 @@ export class LeaseKeeper {
   }
 
   open(shards: number): void {
-    for (let shard = 0; shard < shards; shard++) this.start(shard, 0)
+    for (let shard = 0; shard < shards; shard++) this.start(shard, { firstSequence: 0 })
   }
 
   /** A fragment came: the shard's function works. */
@@ -72,12 +72,12 @@ export class LeaseKeeper {
     const sentUpTo = held.firstSequence + report.fragments
     if (end === 'error') {
       // A lease that failed may have lost one fragment and sent the next.
-      if (!this.givesUp(shard, held, report.error)) this.start(shard, goOnAt(shard, sentUpTo))
-    } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, sentUpTo)
+      if (!this.givesUp(shard, held, report.error)) this.start(shard, { firstSequence: goOnAt(shard, sentUpTo) })
+    } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, { firstSequence: sentUpTo })
     else {
       // It waited for a policy, or for the learner, and said so: nothing hangs.
       this.failures.forget(shard)
-      this.start(shard, sentUpTo)
+      this.start(shard, { firstSequence: sentUpTo })
     }
   }
 
@@ -97,7 +97,7 @@ export class LeaseKeeper {
     meter.leaseEnded(lease)
     if (!started) onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
     else if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
-    this.start(shard, goOnAt(shard, held.firstSequence), started ? 0 : NOT_STARTED_PAUSE_MS)
+    this.start(shard, { firstSequence: goOnAt(shard, held.firstSequence) }, started ? 0 : NOT_STARTED_PAUSE_MS)
   }
 
   /** Tells of a failure; true when it was one too many. */
@@ -120,25 +120,25 @@ export class LeaseKeeper {
     await Promise.all(this.starting)
   }
 
-  private start(shard: number, firstSequence: number, afterMs = 0): void {
-    const started: Promise<void> = this.issue(shard, firstSequence, afterMs)
+  private start(shard: number, from: LeaseStart, afterMs = 0): void {
+    const started: Promise<void> = this.issue(shard, from, afterMs)
       .catch((error: unknown) => this.options.onFatal(error))
       .finally(() => this.starting.delete(started))
     this.starting.add(started)
   }
 
-  private startUnheard(report: LeaseReport, firstSequence: number): void {
+  private startUnheard(report: LeaseReport, from: LeaseStart): void {
     try {
-      this.start(report.shard, firstSequence, this.unheard.pauseAfter(report))
+      this.start(report.shard, from, this.unheard.pauseAfter(report))
     } catch (error) {
       this.options.onFatal(error)
     }
   }
 
-  private async issue(shard: number, firstSequence: number, afterMs: number): Promise<void> {
+  private async issue(shard: number, from: LeaseStart, afterMs: number): Promise<void> {
     const { clock, signal } = this.options
     if (afterMs > 0) await clock.sleep(afterMs, signal)
-    const held = await this.issuer.issue(shard, firstSequence)
+    const held = await this.issuer.issue(shard, from)
     if (held) this.watch(shard, held)
   }
 
@@ -158,7 +158,7 @@ export class LeaseKeeper {
     meter.leaseEnded(lease)
     onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
     const silent = this.silentLeases(shard, held, dueAt)
-    if (silent === 0) return this.start(shard, goOnAt(shard, firstSequence))
+    if (silent === 0) return this.start(shard, { firstSequence: goOnAt(shard, firstSequence) })
     this.fail(
       `shard ${shard} failed ${silent} times in a row: no word since its deadline, and not one fragment; the env may hang in step or ` +
         `reset, or take longer for a fragment than a lease lasts (rollouts.leaseSeconds) or than the function's time-out allows`,

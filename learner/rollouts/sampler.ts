@@ -7,6 +7,7 @@ import type { Lease, Pacing } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
 import type { RunCloud } from '../runCloud.ts'
 import { Inbox } from './inbox.ts'
+import type { IssuerOptions } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
@@ -136,12 +137,13 @@ export class Sampler implements Sampling {
     validateFragment(fragment, promise)
   }
 
-  private makeLease(lease: { shard: number; lease: string; deadline: number; firstSequence: number }): Lease {
+  private makeLease({ envState, ...lease }: Parameters<IssuerOptions['makeLease']>[0]): Lease {
     const { run, cloud, rollouts, env, policy, seed, pacing } = this.options
     return {
       format: 1,
       run,
       ...lease,
+      ...(envState && { envState }),
       env,
       policy,
       numEnvs: rollouts.envsPerShard,

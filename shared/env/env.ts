@@ -34,6 +34,8 @@ export interface Env {
   save?(): PlainData
   /** Goes on from a saved state; all further randomness comes from `random`. */
   load?(state: PlainData, random: Random): void
+  /** Ends what the env holds open (a process, a socket, a file). Called once, when nobody will step it any more. */
+  close?(): void
 }
 
 /**
@@ -66,6 +68,8 @@ export interface VectorEnv {
   save?(): VectorEnvState | undefined
   /** Goes on as the saved vector of the same size would have. */
   load?(state: VectorEnvState): void
+  /** Closes every env; the vector cannot be used afterwards. */
+  close?(): void
 }
 
 /** A saved VectorEnv: one entry an env in every list (D in a row for `observations`), so that any form of it can go on. */

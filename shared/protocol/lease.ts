@@ -5,6 +5,10 @@ import { Sha256, issues } from './fields.ts'
 
 export { issues }
 
+/** An object of the run's bucket. */
+export const StoredObject = z.strictObject({ key: z.string().min(1), sha256: Sha256 })
+export type StoredObject = z.infer<typeof StoredObject>
+
 const count = z.number().int().min(1)
 const requests = z.number().min(0)
 const json = z.record(z.string(), z.json())
@@ -41,11 +45,15 @@ export const Lease = z.strictObject({
   lease: z.string().min(1),
   /** Sequence number of the lease's first fragment within its shard. */
   firstSequence: z.number().int().min(0),
+  /** How many leases of this shard failed in a row before this one. It goes into the seeds, so that a retry does not repeat what failed. 0 unless told. */
+  retry: z.number().int().min(0).optional(),
+  /** Where the shard's last lease left its envs and random streams: this lease goes on from there. Without it the envs start anew. */
+  envState: StoredObject.optional(),
   env: z.strictObject({
     id: z.string().min(1),
     config: json,
     /** A user's own env: a self-contained ES module in the bucket whose default export is the experiment. */
-    code: z.strictObject({ key: z.string().min(1), sha256: Sha256 }).optional(),
+    code: StoredObject.optional(),
   }),
   policy: PolicySpec,
   numEnvs: count,
@@ -91,6 +99,17 @@ export const StartParts = z.strictObject({
 })
 export type StartParts = z.infer<typeof StartParts>
 
+/** What ended a lease that failed. */
+export const LeaseError = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  /** Env, env index, step of the episode, sequence … as `MillraceError.where`. */
+  where: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  /** The part of the stack that lies in the user's own files. */
+  stack: z.string().max(8_192).optional(),
+})
+export type LeaseError = z.infer<typeof LeaseError>
+
 /** What a function answers, and sends through the queue as its last message. */
 export const LeaseReport = z.strictObject({
   run: z.string().min(1),
@@ -108,7 +127,11 @@ export const LeaseReport = z.strictObject({
   start: StartParts.optional(),
   /** S3 requests by price class, and SQS requests in 64 KB chunks: what the lease cost beside its milliseconds. */
   requests: z.strictObject({ s3Put: requests, s3Get: requests, sqs: requests }),
-  error: z.strictObject({ code: z.string(), message: z.string() }).optional(),
+  /** Where the envs and random streams stand after the last fragment, for the shard's next lease; absent where the env cannot be saved. */
+  envState: StoredObject.optional(),
+  /** Episodes that were under way when the lease ended and that nobody goes on with. */
+  episodesCut: z.number().int().min(0).optional(),
+  error: LeaseError.optional(),
 })
 export type LeaseReport = z.infer<typeof LeaseReport>
 

@@ -1,4 +1,4 @@
-import { nodeFiles, type FileSystem } from '../../cli/run/disk.ts'
+import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 
 /** Every call of the real file system, counted; the one with number `failAt` (from 0) and all after it fail as a full disk does. */
 export function failingFiles(failAt = Infinity, code = 'ENOSPC'): FileSystem & { readonly calls: string[] } {

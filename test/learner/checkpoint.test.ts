@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { serialCloud } from '../../cli/serialCloud.ts'
+import { serialCloud } from '../../infra/clouds/serial.ts'
 import { impala } from '../../learner/algorithms/impala.ts'
 import { type Checkpoint, checkpointOf, decodeCheckpoint, encodeCheckpoint } from '../../learner/checkpoint.ts'
 import { EpisodeWindow } from '../../learner/episodeWindow.ts'

@@ -19,7 +19,7 @@ afterEach(() => {
 function house(files: Readonly<Record<string, string>> = {}): string {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-layers-'))
   folders.push(folder)
-  for (const room of ['learner', 'functions', 'shared', 'infra', 'cli']) mkdirSync(join(folder, room))
+  for (const room of ['learner', 'functions', 'shared', 'infra', 'library', 'cli']) mkdirSync(join(folder, room))
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, path)), { recursive: true })
     writeFileSync(join(folder, path), text)

@@ -1,7 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
 import type { UpdateLine } from '../../learner/observer.ts'
 import type { MillraceError } from '../../shared/errors.ts'
-import type { Host } from '../host.ts'
 import { diskError, nodeFiles, type FileSystem } from './disk.ts'
 
 const FLUSH_MS = 250
@@ -15,7 +14,8 @@ export interface MetricsLog {
 }
 
 export interface MetricsLogOptions {
-  readonly every: Host['every']
+  /** Calls `tick` every `ms` until the returned function is called; does not keep the process alive. */
+  readonly every: (ms: number, tick: () => void) => () => void
   /** Called once, with E_DISK, when a write failed; nothing is written after that. */
   readonly onError: (error: MillraceError) => void
   readonly files?: FileSystem

@@ -7,6 +7,6 @@ import type { RunCloud } from '../learner/runCloud.ts'
  * @throws MillraceError E_FUNCTION, E_PORT
  */
 export async function openCloud({ serial }: { readonly serial: boolean }): Promise<RunCloud> {
-  if (serial) return (await import('./serialCloud.ts')).serialCloud()
+  if (serial) return (await import('../infra/clouds/serial.ts')).serialCloud()
   return await (await import('../infra/clouds/emulated.ts')).emulatedRunCloud()
 }

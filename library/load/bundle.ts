@@ -3,7 +3,7 @@ import { basename, dirname, isAbsolute, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
-import { oneLine } from '../display/text.ts'
+import { oneLine } from '../../shared/oneLine.ts'
 import { libraryEntries, libraryEntry, type LibraryEntries } from './libraryEntries.ts'
 
 export interface BundleOptions {

@@ -1,10 +1,10 @@
-import { envSource } from '../functions/envSource.ts'
-import type { RunCloud } from '../learner/runCloud.ts'
-import { systemClock } from '../shared/cloud/clock.ts'
-import type { BatchQueue, ObjectStore, QueueMessage } from '../shared/cloud/ports.ts'
-import { MillraceError } from '../shared/errors.ts'
-import { parseLease } from '../shared/protocol/lease.ts'
-import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
+import { envSource } from '../../functions/envSource.ts'
+import type { RunCloud } from '../../learner/runCloud.ts'
+import { systemClock } from '../../shared/cloud/clock.ts'
+import type { BatchQueue, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { parseLease } from '../../shared/protocol/lease.ts'
+import { FragmentSender, RolloutWorker, runLease } from '../../shared/rollout/index.ts'
 
 /** A debugger stops everything for as long as its user thinks: no lease may be taken for dead meanwhile. */
 const HEARTBEAT_MS = 24 * 3600 * 1000

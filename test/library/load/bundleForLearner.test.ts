@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { bundleForLearner } from '../../cli/load/bundle.ts'
-import { libraryEntry } from '../../cli/load/libraryEntries.ts'
-import { loadExperimentModule } from '../../learner/stage/experimentModule.ts'
-import { asDefinition, envIds } from '../../shared/env/index.ts'
+import { bundleForLearner } from '../../../library/load/bundle.ts'
+import { libraryEntry } from '../../../library/load/libraryEntries.ts'
+import { loadExperimentModule } from '../../../learner/stage/experimentModule.ts'
+import { asDefinition, envIds } from '../../../shared/env/index.ts'
 
-const library = fileURLToPath(new URL('./fixtures/library.ts', import.meta.url))
+const library = fileURLToPath(new URL('../../cli/fixtures/library.ts', import.meta.url))
 const entries = new Map([
   ['millrace', library],
   ['millrace/env', library],

@@ -1,13 +1,13 @@
 import { basename } from 'node:path'
-import { experiment, type Experiment, type ExperimentInput } from '../learner/experiment.ts'
-import { envIds } from '../shared/env/index.ts'
-import { MillraceError, isMillraceError } from '../shared/errors.ts'
-import { shown } from './load/bundle.ts'
-import { findExperimentFile } from './load/findFile.ts'
-import type { LibraryEntries } from './load/libraryEntries.ts'
-import { runFile } from './load/runFile.ts'
+import { experiment, type Experiment, type ExperimentInput } from '../../learner/experiment.ts'
+import { envIds } from '../../shared/env/index.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import { shown } from './bundle.ts'
+import { findExperimentFile } from './findFile.ts'
+import type { LibraryEntries } from './libraryEntries.ts'
+import { runFile } from './runFile.ts'
 
-export { bundleEnvCode } from './load/bundle.ts'
+export { bundleEnvCode } from './bundle.ts'
 
 export interface LoadedExperiment {
   readonly experiment: Experiment

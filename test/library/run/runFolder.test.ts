@@ -2,13 +2,13 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { writeWhole } from '../../cli/run/disk.ts'
-import { openMetricsLog } from '../../cli/run/metricsLog.ts'
-import { createFreshRunFolder, createRunFolder, runName } from '../../cli/run/runFolder.ts'
-import type { MillraceError } from '../../shared/errors.ts'
-import { failingFiles } from './failingFiles.ts'
-import { FakeHost } from './fakeHost.ts'
-import { updateLine } from './runs.ts'
+import { writeWhole } from '../../../library/run/disk.ts'
+import { openMetricsLog } from '../../../library/run/metricsLog.ts'
+import { createFreshRunFolder, createRunFolder, runName } from '../../../library/run/runFolder.ts'
+import type { MillraceError } from '../../../shared/errors.ts'
+import { failingFiles } from '../../cli/failingFiles.ts'
+import { FakeHost } from '../../cli/fakeHost.ts'
+import { updateLine } from '../../cli/runs.ts'
 
 let base: string
 beforeEach(() => {

@@ -3,14 +3,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { bundleEnvCode, loadExperiment } from '../../cli/loadExperiment.ts'
-import { bundleForHere } from '../../cli/load/bundle.ts'
-import { findExperimentFile } from '../../cli/load/findFile.ts'
-import { libraryEntries } from '../../cli/load/libraryEntries.ts'
-import { userPosition } from '../../cli/load/position.ts'
-import { isMillraceError, type MillraceError } from '../../shared/errors.ts'
+import { bundleEnvCode, loadExperiment } from '../../../library/load/loadExperiment.ts'
+import { bundleForHere } from '../../../library/load/bundle.ts'
+import { findExperimentFile } from '../../../library/load/findFile.ts'
+import { libraryEntries } from '../../../library/load/libraryEntries.ts'
+import { userPosition } from '../../../library/load/position.ts'
+import { isMillraceError, type MillraceError } from '../../../shared/errors.ts'
 
-const library = fileURLToPath(new URL('./fixtures/library.ts', import.meta.url))
+const library = fileURLToPath(new URL('../../cli/fixtures/library.ts', import.meta.url))
 const entries = new Map([
   ['millrace', library],
   ['millrace/env', library],
