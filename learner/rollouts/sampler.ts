@@ -1,4 +1,4 @@
-import { validateFragment } from '../../shared/batch/index.ts'
+import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { MillraceError } from '../../shared/errors.ts'
@@ -58,7 +58,7 @@ export class Sampler implements Sampling {
       ),
       check: (fragment) => this.check(fragment, promise),
       onFragment: (fragment) => {
-        this.keeper.alive(fragment.provenance.shard)
+        this.keeper.alive(fragment.provenance.shard, columnNamed(fragment, 'episode_lengths').data.length)
         this.source.push(fragment)
       },
       onLeaseEnd: (report) => this.keeper.ended(report),
@@ -73,6 +73,7 @@ export class Sampler implements Sampling {
       leaseMs: rollouts.leaseSeconds * 1000,
       makeLease: (lease) => this.makeLease(lease),
       heardAllSince: (ms) => this.inbox.heardAllSince(ms),
+      exact: pacing.mode === 'exact',
       policyIsOut: () => this.policyIsOut,
       // Batches in order need every fragment; otherwise one that never came is not worth those after it.
       goOnAt: (shard, sentUpTo) =>

@@ -26,6 +26,7 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
     makeLease: (lease) => leaseOf(lease),
     goOnAt: () => 1000,
     heardAllSince: () => true,
+    exact: false,
     policyIsOut: () => true,
     onEvent: (text) => events.push(text),
     onFatal: (error) => fatal.push(error),
