@@ -14,6 +14,7 @@ export function observers(list: readonly RunObserver[]): Required<RunObserver> {
     onUpdate: (line) => list.forEach((o) => o.onUpdate?.(line)),
     onProgress: (progress) => list.forEach((o) => o.onProgress?.(progress)),
     onEvent: (event) => list.forEach((o) => o.onEvent?.(event)),
+    onEveryEvent: (event) => list.forEach((o) => o.onEveryEvent?.(event)),
     onOutput: (output) => list.forEach((o) => o.onOutput?.(output)),
     onEnd: (summary) => list.forEach((o) => o.onEnd?.(summary)),
   }
