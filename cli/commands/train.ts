@@ -13,6 +13,7 @@ import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
 import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
+import { noUpdate } from '../noUpdate.ts'
 import { report } from '../report.ts'
 import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 import { openMetricsLog } from '../../library/run/metricsLog.ts'
@@ -124,6 +125,8 @@ async function trainInto(setting: Setting, context: Context): Promise<number> {
     await folder.writeJson(RUN_FILES.config, configRecord(start))
     if (envCode) await folder.write(RUN_FILES.envCode, envCode)
     const result = await trainLogged(setting, context, { display, seen, envCode })
+    const nothing = noUpdate(result.summary)
+    if (nothing) throw nothing
     await writeResult(folder, result, { env, experiment, ownEnv: envCode !== undefined })
     if (!options.quiet) printSummary(result.summary, { goal: experiment.stop.meanReturn, folder: folder.path }, host)
     return interrupts.exitCode() ?? runExitCode(result.summary, experiment.stop.meanReturn)

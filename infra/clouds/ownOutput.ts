@@ -39,13 +39,14 @@ export class OwnOutput {
 
   private watch(stream: Stream): void {
     const target = process[stream]
+    // oxlint-disable-next-line typescript/unbound-method -- it is put back as it was
     const write = target.write
     const watched = (chunk: string | Uint8Array, ...rest: unknown[]): boolean => {
       const partial = this.within.getStore()
       if (!partial) return Reflect.apply(write, target, [chunk, ...rest]) as boolean
       const callback = rest.find((argument) => typeof argument === 'function')
       this.take(partial, stream, chunk)
-      if (callback) process.nextTick(callback as () => void)
+      if (callback) process.nextTick(callback)
       return true
     }
     target.write = watched
