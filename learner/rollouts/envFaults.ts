@@ -9,8 +9,9 @@ const AFTER_PROGRESS = 5
 const OF_THE_ENV_ITSELF = 2
 /** Leases of one shard in a row that may fail soon while episodes end: what fails by chance seldom does it so often. */
 const SOON = 10
-/** A lease that failed soon made fewer fragments than this. One that made more worked, and the count starts anew. */
+/** A lease that failed soon made fewer fragments than this, or fewer steps of each env. One that made more worked, and the count starts anew. */
 const SOON_FRAGMENTS = 10
+const SOON_STEPS = 200
 
 const ENV_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   'E_ENV_STEP',
@@ -46,13 +47,16 @@ interface Streak {
  * now and then goes on, and one whose error comes back is not a matter of chance:
  *
  * - 3 leases of a shard in a row without a fragment; 2 where the env cannot even be made, 5 where the shard has worked before;
- * - 3 in a row, each within 10 fragments, while no episode of the run has ended: an env that always fails at some step gets no further;
- * - 10 in a row, each within 10 fragments, or however late while no episode of the run has ended.
+ * - 3 in a row, each failing soon, while no episode of the run has ended: an env that always fails at some step gets no further;
+ * - so many of all shards, each soon, half as many as there are shards and 3 at least, while no episode has ended and no lease worked;
+ * - 10 in a row, each failing soon, or however late while no episode of the run has ended.
  *
  * Where runs are exact a retry has the same seeds. It would fail again, so there is none.
  */
 export class EnvFaults {
   private readonly exact: boolean
+  private readonly soon: number
+  private shards = 1
   private readonly streaks = new Map<number, Streak>()
   /** Shards of which a lease made ten fragments or ended well. */
   private readonly proven = new Set<number>()
@@ -61,8 +65,14 @@ export class EnvFaults {
   private failures = 0
   private episodeEnded = false
 
-  constructor({ exact }: { readonly exact: boolean }) {
+  /** @param fragmentLength T, steps of each env in a fragment */
+  constructor({ exact, fragmentLength }: { readonly exact: boolean; readonly fragmentLength: number }) {
     this.exact = exact
+    this.soon = Math.max(SOON_FRAGMENTS, Math.ceil(SOON_STEPS / fragmentLength))
+  }
+
+  open(shards: number): void {
+    this.shards = shards
   }
 
   /** Whether an error is the env's own. */
@@ -77,7 +87,7 @@ export class EnvFaults {
     if (!streak) return
     streak.since++
     streak.barren = 0
-    if (streak.since >= SOON_FRAGMENTS) this.settle(shard)
+    if (streak.since >= this.soon) this.settle(shard)
   }
 
   /** A lease of the shard ended as it should. */
@@ -114,7 +124,7 @@ export class EnvFaults {
     this.failed.set(shard, failed)
     if (!this.episodeEnded && failed >= SOON)
       return `shard ${shard} failed ${failed} times in a row, from ${failed} different seeds, and no episode of the run has ended`
-    if (fragments >= SOON_FRAGMENTS) {
+    if (fragments >= this.soon) {
       this.settle(shard)
       return undefined
     }
@@ -124,10 +134,18 @@ export class EnvFaults {
     this.streaks.set(shard, { leases, barren, fragments: most, since: 0 })
     const atMost =
       error.code !== 'E_ENV_STEP' ? OF_THE_ENV_ITSELF : this.proven.has(shard) ? AFTER_PROGRESS : WITHOUT_PROGRESS
-    if (barren < atMost && leases < (this.episodeEnded ? SOON : WITHOUT_PROGRESS)) return undefined
     const made = most === 0 ? 'without a fragment' : `after ${most} fragment${most === 1 ? '' : 's'} at most`
+    if (this.nothingWorks())
+      return `${this.failures} leases in a row failed, from ${this.failures} different seeds, shard ${shard} ${made}`
+    if (barren < atMost && leases < (this.episodeEnded ? SOON : WITHOUT_PROGRESS)) return undefined
     const all = this.failures > leases ? `, and the run ${this.failures} times in all` : ''
     return `shard ${shard} failed ${leases} times in a row, from ${leases} different seeds, ${made}${all}`
+  }
+
+  /** No shard came anywhere yet, and about half of them failed. */
+  private nothingWorks(): boolean {
+    const enough = Math.max(WITHOUT_PROGRESS, Math.ceil(this.shards / 2))
+    return !this.episodeEnded && this.proven.size === 0 && this.failures >= enough
   }
 }
 

@@ -23,6 +23,8 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly heardAllSince: (ms: number) => boolean
   /** Must a lease make the same data whenever it runs? Then a retry gets the seeds of what failed. */
   readonly exact: boolean
+  /** T, steps of each env in a fragment. */
+  readonly fragmentLength: number
   /** Is there a policy for functions to act with? */
   readonly policyIsOut: () => boolean
   /** The run cannot go on. */
@@ -54,6 +56,7 @@ export class LeaseKeeper {
   }
 
   open(shards: number): void {
+    this.faults.open(shards)
     for (let shard = 0; shard < shards; shard++) this.start(shard, { firstSequence: 0 })
   }
 

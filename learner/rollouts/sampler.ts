@@ -85,6 +85,7 @@ export class Sampler implements Sampling {
       makeLease: (lease) => this.makeLease(lease),
       heardAllSince: (ms) => this.inbox.heardAllSince(ms),
       exact: pacing.mode === 'exact',
+      fragmentLength: rollouts.fragmentLength,
       policyIsOut: () => this.policyIsOut,
       // Batches in order need every fragment; otherwise one that never came is not worth those after it.
       goOnAt: (shard, sentUpTo) =>

@@ -9,8 +9,11 @@ const error = {
 }
 
 /** Leases of shard 0 that each make this many fragments and fail. @returns how many there were when the run ended, and with what */
-function failsAfter(fragments: readonly number[], { episodes = 0, code = 'E_ENV_STEP', exact = false } = {}) {
-  const faults = new EnvFaults({ exact })
+function failsAfter(
+  fragments: readonly number[],
+  { episodes = 0, code = 'E_ENV_STEP', exact = false, fragmentLength = 20 } = {},
+) {
+  const faults = new EnvFaults({ exact, fragmentLength })
   for (const [n, made] of fragments.entries()) {
     for (let i = 0; i < made; i++) faults.fragment(0, episodes)
     const fatal = faults.add({ shard: 0, lease: `0-${n}`, fragments: made, error: { ...error, code } })
@@ -29,6 +32,7 @@ test.each([
   ['no fragment at all, after many', [20, ...always(0)], { episodes: 1 }, 6],
   ['one fragment each while episodes end', always(1), { episodes: 1 }, 10],
   ['forty fragments each and no episode ever ended', always(40), {}, 10],
+  ['fifteen short fragments each while episodes end', always(15), { episodes: 1, fragmentLength: 2 }, 10],
   ['an env that cannot be made', always(0), { code: 'E_ENV_CONFIG' }, 2],
   ['an env with a space that does not fit', always(0), { code: 'E_ENV_SPACE' }, 2],
   ['exact: the first failure', always(7), { exact: true }, 1],
@@ -55,7 +59,7 @@ test('an env whose every start fails once in 2,000 goes on over thousands of lea
 })
 
 test('a lease that ended well starts the count anew', () => {
-  const faults = new EnvFaults({ exact: false })
+  const faults = new EnvFaults({ exact: false, fragmentLength: 20 })
   for (let n = 0; n < 20; n++) {
     expect(faults.add({ shard: 0, lease: `0-${n}`, fragments: 0, error })).toBeUndefined()
     if (n % 2 === 1) faults.worked(0)
@@ -63,16 +67,34 @@ test('a lease that ended well starts the count anew', () => {
 })
 
 test('shards are counted apart, and the error says how often, from how many seeds, and where', () => {
-  const faults = new EnvFaults({ exact: false })
+  const faults = new EnvFaults({ exact: false, fragmentLength: 20 })
+  faults.open(9)
+  for (let n = 0; n < 10; n++) faults.fragment(8, 1)
   for (let shard = 0; shard < 8; shard++)
     for (let n = 0; n < 2; n++)
-      expect(faults.add({ shard, lease: `${shard}-${n}`, fragments: 1, error })).toBeUndefined()
+      expect(faults.add({ shard, lease: `${shard}-${n}`, fragments: 0, error })).toBeUndefined()
   expect(faults.add({ shard: 5, lease: '5-2', fragments: 0, error })).toMatchObject({
     code: 'E_ENV_STEP',
     message:
       'Pole-v0 failed to step: Error: no wheel (env 3, episode step 30); shard 5 failed 3 times in a row, from 3 different seeds, ' +
-      'after 1 fragment at most, and the run 17 times in all',
+      'without a fragment, and the run 17 times in all',
     where: { env: 'Pole-v0', envIndex: 3, episodeStep: 30, shard: 5, lease: '5-2' },
     userStack: 'at Pole.step (pole.ts:7:13)',
   })
+})
+
+test('where nothing has worked yet, half of the shards, and three leases at least, are enough', () => {
+  const until = (shards: number) => {
+    const faults = new EnvFaults({ exact: false, fragmentLength: 20 })
+    faults.open(shards)
+    for (let n = 0; n < 1_000; n++) {
+      const fatal = faults.add({ shard: n % shards, lease: `${n}`, fragments: 1, error })
+      if (fatal) return { leases: n + 1, text: fatal.message }
+    }
+    return undefined
+  }
+  expect([2, 6, 16, 64].map((shards) => until(shards)?.leases)).toEqual([3, 3, 8, 32])
+  expect(until(16)?.text).toMatch(
+    /; 8 leases in a row failed, from 8 different seeds, shard 7 after 1 fragment at most$/,
+  )
 })

@@ -27,6 +27,7 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
     goOnAt: () => 1000,
     heardAllSince: () => true,
     exact: false,
+    fragmentLength: 20,
     policyIsOut: () => true,
     onEvent: (text) => events.push(text),
     onFatal: (error) => fatal.push(error),
