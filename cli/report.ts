@@ -3,11 +3,18 @@ import { oneLine } from '../shared/oneLine.ts'
 import { EXIT } from './exitCodes.ts'
 import { noColors, type Colors } from './terminal.ts'
 
+const UNEXPECTED = 'please report it, with what MILLRACE_DEBUG=1 prints'
+/** Losses square what rewards sum up to. */
+const LARGE_REWARD = 1e3
+
 /** What a user can do about an error; for those whose sentence does not say it already. */
-const HINTS: Partial<Record<ErrorCode, string>> = {
+const HINTS: Partial<Record<ErrorCode, string | ((where: Where) => string)>> = {
   E_ENV_STEP: 'millrace train --serial runs everything in one process, for a debugger',
-  E_TRAIN_DIVERGED: 'try a smaller learning rate or a smaller gradient norm limit',
-  E_INTERNAL: 'please report it, with what MILLRACE_DEBUG=1 prints',
+  E_TRAIN_DIVERGED: ({ largestReward }) =>
+    Number(largestReward ?? 0) > LARGE_REWARD
+      ? `rewards this large make the loss overflow: set the algorithm's rewardScale (rewardScale: ${(1 / Number(largestReward)).toPrecision(1)} makes them about 1)`
+      : 'try a smaller learning rate or a smaller gradient norm limit',
+  E_INTERNAL: UNEXPECTED,
 }
 
 export interface Report {
@@ -25,7 +32,7 @@ export function report(thrown: unknown, options: { readonly debug?: boolean; rea
   const error = firstKnown(thrown)
   const lines = isMillraceError(error)
     ? known(error.code, error.message, { where: error.where, colors })
-    : [`${colors.red('unexpected error')}: ${oneLine(describe(error))}`, `  hint: ${HINTS.E_INTERNAL}`]
+    : [`${colors.red('unexpected error')}: ${oneLine(describe(error))}`, `  hint: ${UNEXPECTED}`]
   if (debug) lines.push(...stacks(thrown))
   const usage = isMillraceError(error, 'E_USAGE')
   return { text: lines.map((line) => `${line}\n`).join(''), exitCode: usage ? EXIT.usage : EXIT.error }
@@ -37,7 +44,8 @@ export function wantsDebug(args: readonly string[], env: Readonly<Record<string,
 
 function known(code: ErrorCode, message: string, { where, colors }: { where: Where; colors: Colors }): string[] {
   const places = Object.entries(where).filter(([, value]) => value !== undefined && value !== '')
-  const hint = HINTS[code]
+  const known = HINTS[code]
+  const hint = typeof known === 'function' ? known(where) : known
   return [
     `${colors.red(`error ${code}`)}: ${oneLine(message)}`,
     ...(places.length > 0

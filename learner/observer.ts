@@ -55,13 +55,21 @@ export interface RunSummary {
   readonly costByPart: Readonly<Record<string, number>>
 }
 
+/** Something worth a line: a lease lost, a batch rejected. */
+export interface RunEvent {
+  readonly level: 'info' | 'warn'
+  readonly text: string
+}
+
 /** Whoever wants to see a run: the display, the run folder, a test. Observers only observe; they cannot slow a run down. */
 export interface RunObserver {
   onStart?(info: RunInfo): void
   onUpdate?(line: UpdateLine): void
   onProgress?(progress: Progress): void
-  /** Something worth a line: a lease lost, a batch rejected. */
-  onEvent?(event: { readonly level: 'info' | 'warn'; readonly text: string }): void
+  /** Something worth a line. Events that differ in numbers only are folded: the first, then how many more. */
+  onEvent?(event: RunEvent): void
+  /** Every event, before any are folded: for a log. */
+  onEveryEvent?(event: RunEvent): void
   /** A line that an env wrote to stdout or stderr. */
   onOutput?(output: FunctionOutput): void
   onEnd?(summary: RunSummary): void

@@ -15,6 +15,10 @@ export const RUN_FILES = {
   envCode: 'experiment.mjs',
   summary: 'summary.json',
   curve: 'curve.csv',
+  /** Every event of the run, one a line; only where there was one. */
+  events: 'events.log',
+  /** What envs wrote to stdout and stderr; only where they did. */
+  output: 'output.log',
 } as const
 
 /** What a run was made with. */

@@ -11,6 +11,7 @@ import type { PlanSetting } from './algorithm.ts'
 import { checkpointOf, experimentHash } from './checkpoint.ts'
 import { Checkpointer } from './checkpointer.ts'
 import type { Experiment } from './experiment.ts'
+import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
 import { Reporter } from './reporter.ts'
 import { Sampler } from './rollouts/sampler.ts'
@@ -32,7 +33,8 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   const before = resume && checkpointOf(experiment, resume)
   const spec = specOf(experiment)
   const env = await envOf(experiment, options)
-  const onEvent = (text: string): void => observer.onEvent?.({ level: 'warn', text })
+  const events = new RunEvents(observer)
+  const onEvent = (text: string): void => events.add({ level: 'warn', text })
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
     functionGbSecondUsd: cloud.functionGbSecondUsd,
@@ -78,6 +80,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     reporter,
     saver,
     baseVersion,
+    events,
     onEvent,
   }
 }

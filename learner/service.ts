@@ -53,8 +53,21 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const { run, cloud, observer = {}, signal } = options
   const { plan, output, setting } = planOf(experiment)
   const parts = await runParts(experiment, setting, options)
-  const { elapsedMs, spec, env, meter, sampler, state, learner, publisher, reporter, saver, baseVersion, onEvent } =
-    parts
+  const {
+    elapsedMs,
+    spec,
+    env,
+    meter,
+    sampler,
+    state,
+    learner,
+    publisher,
+    reporter,
+    saver,
+    baseVersion,
+    events,
+    onEvent,
+  } = parts
   if (observer.onOutput) cloud.onFunctionOutput?.((output) => observer.onOutput?.(output))
   cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
   const { algorithm, seed, stop } = experiment
@@ -71,6 +84,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   try {
     publisher.start()
     reporter.start()
+    events.start()
     // Functions start while the learner does: they wait for their first policy.
     const first = learner
       .policy()
@@ -103,11 +117,13 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     if (reason === 'interrupted') await saver?.last()
     // Of the update that ended the run: the learner may be one further.
     const policy = newest ?? (await learner.policy())
+    events.close()
     return { summary: reporter.end(reason), policy, spec }
   } finally {
     goal.close()
     over.removeEventListener('abort', onOver)
     reporter.close()
+    events.close()
     // A learner that hangs answers neither of the two.
     if (!hangs) await saver?.close()
     await tellFunctions()

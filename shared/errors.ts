@@ -31,6 +31,7 @@ export const ERROR_CODES = {
   E_ROLLOUT: 'A rollout function ended with an error.',
   E_GRAPH: 'A tensor graph could not be built: an operator, a shape or a type does not fit.',
   E_ENGINE: 'A tensor graph could not be run by the chosen engine.',
+  E_NO_UPDATE: 'A run came to its limit before its first update: nothing was learned.',
   E_TRAIN_DIVERGED: 'A train step gave a NaN or an infinite number.',
   E_EXPERIMENT: 'The experiment file is missing, broken, or has a field that is not known.',
   E_USAGE: 'The command line is wrong.',

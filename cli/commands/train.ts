@@ -7,15 +7,17 @@ import type { RunCloud } from '../../learner/runCloud.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import { chooseDisplay } from '../display/chooseDisplay.ts'
-import { observers, type Display } from '../display/display.ts'
-import { printSummary } from '../display/summary.ts'
+import { observers, thinned, type Display } from '../display/display.ts'
+import { fromHere, printSummary } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
 import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
+import { noUpdate } from '../noUpdate.ts'
 import { report } from '../report.ts'
 import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 import { openMetricsLog } from '../../library/run/metricsLog.ts'
+import { openRunLogs } from '../../library/run/runLogs.ts'
 import { configRecord, writeResult, type Versions } from '../../library/run/records.ts'
 import {
   RUN_FILES,
@@ -112,28 +114,32 @@ const STOPPING = 'stopping the functions and writing the run folder; Ctrl-C agai
 async function trainInto(setting: Setting, context: Context): Promise<number> {
   const { experiment, folder, interrupts, loaded, env } = setting
   const { options, host, parts } = context
-  const display = chooseDisplay(host, options)
+  const where = fromHere(folder.file(RUN_FILES.output), host.cwd)
+  const display = thinned(chooseDisplay(host, options), { where, now: host.now })
   interrupts.onInterrupt(() => display.stopping(STOPPING))
   interrupts.onSecond(() => display.close())
-  const seen = { updates: 0 }
+  const seen = { updates: 0, outputLines: 0 }
   try {
     const envCode = loaded.ownEnv ? await parts.bundleEnvCode(loaded.file) : undefined
     const start = { ...setting, file: loaded.file, startedAt: host.now(), versions: parts.versions }
     await folder.writeJson(RUN_FILES.config, configRecord(start))
     if (envCode) await folder.write(RUN_FILES.envCode, envCode)
     const result = await trainLogged(setting, context, { display, seen, envCode })
+    const nothing = noUpdate(result.summary)
+    if (nothing) throw nothing
     await writeResult(folder, result, { env, experiment, ownEnv: envCode !== undefined })
     if (!options.quiet) printSummary(result.summary, { goal: experiment.stop.meanReturn, folder: folder.path }, host)
     return interrupts.exitCode() ?? runExitCode(result.summary, experiment.stop.meanReturn)
   } catch (error) {
-    if (seen.updates === 0) await folder.discard()
+    // What envs wrote may be all that says why.
+    if (seen.updates === 0 && seen.outputLines === 0) await folder.discard()
     throw interrupts.failure() ?? error
   }
 }
 
 interface Beside {
   readonly display: Display
-  readonly seen: { updates: number }
+  readonly seen: { updates: number; outputLines: number }
   readonly envCode: Uint8Array | undefined
 }
 
@@ -145,6 +151,7 @@ async function trainLogged(setting: Setting, context: Context, beside: Beside): 
   const { fail: onError, signal } = interrupts
   const files = parts.files ?? nodeFiles
   const log = await openMetricsLog(folder.file(RUN_FILES.metrics), { every: host.every, onError, files })
+  const logs = openRunLogs(folder, { every: host.every, now: host.now, onError, files })
   const logging: RunObserver = {
     onUpdate(line) {
       seen.updates++
@@ -154,7 +161,7 @@ async function trainLogged(setting: Setting, context: Context, beside: Beside): 
   try {
     const cloud = await parts.openCloud({ serial: options.serial })
     try {
-      const observer = observers([logging, display])
+      const observer = observers([logging, logs.observer, display])
       // Two runs of one second have one name; in a bucket that they share, one would find the other's word to stop.
       const id = `${run}-${randomUUID().slice(0, 8)}`
       return await setting.train(experiment, { run: id, cloud, observer, signal, ...(envCode ? { envCode } : {}) })
@@ -164,6 +171,8 @@ async function trainLogged(setting: Setting, context: Context, beside: Beside): 
     }
   } finally {
     display.close()
+    seen.outputLines = logs.outputLines
+    await logs.close()
     await log.close()
   }
 }

@@ -1,4 +1,5 @@
 import type { RunObserver } from '../../learner/observer.ts'
+import { OutputThinner, type ThinnerOptions } from './outputThinner.ts'
 
 /** An observer that shows a run. `close()` leaves the terminal as it was, however the run ended. */
 export interface Display extends RunObserver {
@@ -14,8 +15,24 @@ export function observers(list: readonly RunObserver[]): Required<RunObserver> {
     onUpdate: (line) => list.forEach((o) => o.onUpdate?.(line)),
     onProgress: (progress) => list.forEach((o) => o.onProgress?.(progress)),
     onEvent: (event) => list.forEach((o) => o.onEvent?.(event)),
+    onEveryEvent: (event) => list.forEach((o) => o.onEveryEvent?.(event)),
     onOutput: (output) => list.forEach((o) => o.onOutput?.(output)),
     onEnd: (summary) => list.forEach((o) => o.onEnd?.(summary)),
+  }
+}
+
+/** A display that shows a few lines a second of what envs write, and says where all of it is. */
+export function thinned(display: Display, { where, now }: Pick<ThinnerOptions, 'where' | 'now'>): Display {
+  const show = display.onOutput
+  if (!show) return display
+  const thinner = new OutputThinner({ show, onEvent: (event) => display.onEvent?.(event), where, now })
+  return {
+    ...display,
+    onOutput: (output) => thinner.add(output),
+    close() {
+      thinner.close()
+      display.close()
+    },
   }
 }
 

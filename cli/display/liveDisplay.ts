@@ -2,6 +2,7 @@ import type { Progress, RunInfo } from '../../learner/observer.ts'
 import type { Host } from '../host.ts'
 import type { Display } from './display.ts'
 import { liveView, startLine, type LiveState } from './liveView.ts'
+import { outputLine } from './outputLine.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 import { displayWidth } from './text.ts'
 
@@ -62,6 +63,7 @@ export function liveDisplay(
     onEvent({ level, text }) {
       printAbove(level === 'warn' ? out.colors.yellow(`warning: ${oneLine(text)}`) : oneLine(text))
     },
+    onOutput: (output) => printAbove(outputLine(output)),
     onEnd: (summary) => onProgress(summary.progress),
     stopping(text) {
       if (state) state = { ...state, note: text }

@@ -2,6 +2,7 @@ import type { RunInfo } from '../../learner/observer.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Display } from './display.ts'
 import { progressLine, startLine } from './liveView.ts'
+import { outputLine } from './outputLine.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 
 /** Lines for a log: one a second at first, then one every fiftieth of the time gone by, at least one a minute. */
@@ -20,6 +21,7 @@ export function plainDisplay(out: Terminal): Display {
       line(progressLine(progress, info))
     },
     onEvent: ({ level, text }) => line(`${level === 'warn' ? 'warning: ' : ''}${oneLine(text)}`),
+    onOutput: (output) => line(outputLine(output)),
     onEnd: ({ progress }) => {
       if (info) line(progressLine(progress, info))
     },

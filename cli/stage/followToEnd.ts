@@ -7,6 +7,7 @@ import { fromHere, printSummary, quoted } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import type { Interrupts } from '../interrupts.ts'
+import { noUpdate } from '../noUpdate.ts'
 import type { FileSystem } from '../../library/run/disk.ts'
 import { type Brought, bringRun } from './bringRun.ts'
 import { followRun } from './followRun.ts'
@@ -81,13 +82,19 @@ function conclude(
           : `what it left is in ${folder}; it has no policy`,
       )
     const known = error && Object.hasOwn(ERROR_CODES, error.code) ? (error.code as ErrorCode) : 'E_LEARNER'
-    throw new MillraceError(known, error?.message ?? 'the run failed, and its learner gave no reason', { run })
+    const message = error?.message ?? 'the run failed, and its learner gave no reason'
+    throw new MillraceError(known, message, { ...error?.where, run }, { userStack: error?.stack })
   }
   const goal = info?.stop.meanReturn
   if (!summary || !brought?.policy) {
     say(`run ${run} was stopped ${progress ? 'with no learner to write its policy' : 'before it had a policy'}`)
     if (folder !== undefined) say(`what it left is in ${folder}`)
     return EXIT.stopped
+  }
+  const nothing = noUpdate(summary)
+  if (nothing) {
+    say(`what it left is in ${folder}`)
+    throw nothing
   }
   if (!quiet) printSummary(summary, { goal, folder: brought.path }, host)
   return summary.reason === 'interrupted' ? EXIT.stopped : runExitCode(summary, goal)

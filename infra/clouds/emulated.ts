@@ -17,6 +17,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
+import { FunctionLines } from './functionLines.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
 
@@ -39,8 +40,13 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
     const said = errorMessage === undefined ? '' : `: ${errorMessage.replace(`RequestId: ${requestId} `, '')}`
     onFailed(requestId, `the function ended with ${errorType ?? 'an error'}${said}`)
   }
+  let onOutput: Parameters<NonNullable<RunCloud['onFunctionOutput']>>[0] = () => undefined
+  const lines = new FunctionLines((output) => onOutput(output))
   refuseUnreachable()
-  const local = await provisionedCloud({ etags: 'opaque', lambda: { onInvocation } })
+  const local = await provisionedCloud({
+    etags: 'opaque',
+    lambda: { onInvocation, onOutput: (event) => lines.add(event) },
+  })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint })
     const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local.endpoint)
@@ -61,9 +67,13 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
       onInvocationFailed: (listener) => {
         onFailed = listener
       },
+      onFunctionOutput: (listener) => {
+        onOutput = listener
+      },
       async close() {
         clients.destroy()
         await local.close()
+        lines.close()
       },
     }
   } catch (error) {

@@ -3,6 +3,7 @@ import type { RunCloud } from '../../learner/runCloud.ts'
 import { systemClock } from '../../shared/cloud/clock.ts'
 import type { BatchQueue, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { OwnOutput } from './ownOutput.ts'
 import { parseLease } from '../../shared/protocol/lease.ts'
 import { FragmentSender, RolloutWorker, runLease } from '../../shared/rollout/index.ts'
 
@@ -19,6 +20,7 @@ export function serialCloud(): RunCloud {
   const stop = new AbortController()
   const running = new Set<Promise<unknown>>()
   const idle: RolloutWorker[] = []
+  let output: OwnOutput | undefined
   return {
     where: 'one process',
     store,
@@ -40,15 +42,8 @@ export function serialCloud(): RunCloud {
         const prepare = async () => worker.begin(lease, store, await envSource(lease, store))
         const sender = new FragmentSender(lease, { store, queue })
         // Its report says how it ended, and goes through the queue like any function's.
-        const run = runLease({
-          lease,
-          ports,
-          worker,
-          prepare,
-          sender,
-          signal: stop.signal,
-          coldStart: kept === undefined,
-        })
+        const job = { lease, ports, worker, prepare, sender, signal: stop.signal, coldStart: kept === undefined }
+        const run = output ? output.run(lease.shard, () => runLease(job)) : runLease(job)
         const settled = run
           .catch(() => {})
           .finally(() => {
@@ -59,9 +54,14 @@ export function serialCloud(): RunCloud {
         return { kind: 'accepted' }
       },
     },
+    onFunctionOutput(listener) {
+      output?.close()
+      output = new OwnOutput(listener)
+    },
     async close() {
       stop.abort()
       await Promise.all(running)
+      output?.close()
     },
   }
 }

@@ -18,7 +18,11 @@ export interface EnvironmentOptions {
   readonly memory: MemoryWatch
   readonly reaper: Reaper
   readonly onLog: ((chunk: Buffer, environment: Environment) => void) | undefined
+  /** What the process itself wrote, without the platform's own lines. */
+  readonly onOutput: ((chunk: Buffer, stream: OutputStream, environment: Environment) => void) | undefined
 }
+
+export type OutputStream = 'stdout' | 'stderr'
 
 /** How an environment came up. `spawnMs` is what `initMs` holds beside the runtime's own two parts. */
 export interface Init {
@@ -43,6 +47,8 @@ export class Environment {
   alive = true
   /** Of the invocation in hand. */
   requestId: string | undefined
+  /** What the newest invocation was given. */
+  payload: Buffer | undefined
   /** Of this environment so far. */
   maxMemoryMb = 0
   readonly #options: EnvironmentOptions
@@ -83,8 +89,11 @@ export class Environment {
     this.ready = new Promise((resolve) => (this.#settleInit = resolve))
     this.gone = this.#ended()
     if (this.#child.pid !== undefined) options.reaper.watch(this.#child.pid)
-    for (const stream of [this.#child.stdout, this.#child.stderr])
-      stream.on('data', (chunk: Buffer) => this.write(chunk))
+    for (const stream of ['stdout', 'stderr'] as const)
+      this.#child[stream].on('data', (chunk: Buffer) => {
+        this.write(chunk)
+        options.onOutput?.(chunk, stream, this)
+      })
     options.memory.add(this)
     this.#timer = setTimeout(() => this.kill((id) => timedOut(id, options.initTimeoutMs)), options.initTimeoutMs)
   }
@@ -113,6 +122,7 @@ export class Environment {
     const deliver = this.#deliver
     if (deliver === undefined) return Promise.resolve(exited(invocation.requestId, { code: null, signal: null }))
     this.#deliver = undefined
+    this.payload = invocation.payload
     this.#options.memory.add(this)
     return new Promise((resolve) => {
       this.#settleInvocation = resolve

@@ -7,6 +7,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
 import { HungUp } from './http.ts'
 import { backgroundClock } from '../../shared/cloud/clock.ts'
+import type { OutputStream } from './environment.ts'
 import { EventQueue } from './lambdaEvents.ts'
 import { type FunctionOptions, type LambdaFunction, declareFunction, findFunction } from './lambdaFunction.ts'
 import { type Fault, type FaultPoint, FunctionInvoker } from './lambdaInvoke.ts'
@@ -28,6 +29,15 @@ export interface LogEvent {
   readonly text: string
 }
 
+/** One piece of what a function's process wrote, without the platform's lines. */
+export interface OutputEvent {
+  readonly environmentId: string
+  readonly stream: OutputStream
+  readonly chunk: Buffer
+  /** What the newest invocation in the environment was given; undefined before the first. */
+  readonly payload: Buffer | undefined
+}
+
 export interface LambdaOptions {
   readonly region?: string
   /** The runtime run in every environment, a file for `node`; Millrace's own unless told. AWS's runtime interface client works too. */
@@ -47,6 +57,7 @@ export interface LambdaOptions {
   /** Time for retries, event age, idle environments and delays; time-outs of handlers run on the machine's own. */
   readonly clock?: Clock
   readonly onLog?: (event: LogEvent) => void
+  readonly onOutput?: (event: OutputEvent) => void
   /** Every execution, once it ended: what a cost ledger adds up. */
   readonly onInvocation?: (report: InvocationReport) => void
   /** Takes the record of an asynchronous event that failed for good to its destination, the ARN of a queue. */
@@ -92,7 +103,7 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
       `the runtime of emulated functions is missing: ${bootstrap} (npm run bundle makes it)`,
     )
   }
-  const { clock = backgroundClock, region = 'us-east-1', onLog } = options
+  const { clock = backgroundClock, region = 'us-east-1', onLog, onOutput } = options
   const functions = new Map<string, LambdaFunction>()
   const close = new AbortController()
   setMaxListeners(0, close.signal) // one listener an event that waits, and thousands may
@@ -113,6 +124,7 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
       onLog &&
       ((chunk, { fn, id, logStream, requestId }) =>
         onLog({ functionName: fn.name, environmentId: id, logStream, requestId, text: chunk.toString() })),
+    onOutput: onOutput && ((chunk, stream, { id, payload }) => onOutput({ environmentId: id, stream, chunk, payload })),
   })
   const { faults, onInvocation } = options
   const shared = { usage, clock, closing: close.signal }

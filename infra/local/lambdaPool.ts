@@ -1,4 +1,4 @@
-import { Environment } from './environment.ts'
+import { Environment, type EnvironmentOptions } from './environment.ts'
 import { MemoryWatch } from './environmentMemory.ts'
 import { Reaper } from './environmentReaper.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
@@ -15,7 +15,8 @@ export interface PoolOptions {
   readonly clock: Clock
   /** Aborted when the emulation closes. */
   readonly closing: AbortSignal
-  readonly onLog: ((chunk: Buffer, environment: Environment) => void) | undefined
+  readonly onLog: EnvironmentOptions['onLog']
+  readonly onOutput: EnvironmentOptions['onOutput']
 }
 
 interface Idle {
@@ -67,9 +68,9 @@ export class EnvironmentPool {
   async start(fn: LambdaFunction): Promise<Environment> {
     this.#starting++
     try {
-      const { bootstrap, node, initTimeoutMs, onLog } = this.#options
+      const { bootstrap, node, initTimeoutMs, onLog, onOutput } = this.#options
       const shared = { memory: this.#memory, reaper: this.#reaper }
-      const environment = await Environment.start({ fn, bootstrap, node, initTimeoutMs, onLog, ...shared })
+      const environment = await Environment.start({ fn, bootstrap, node, initTimeoutMs, onLog, onOutput, ...shared })
       this.#live.add(environment)
       void environment.gone.then(() => this.#drop(environment))
       if (this.#options.closing.aborted) environment.kill()

@@ -65,7 +65,7 @@ function surface({ closeErrors, reason }: Env, failure: MillraceError | undefine
   if (first === undefined) return
   if (late.length === 0) throw first
   const cause = new AggregateError([...(first === failure ? [first.cause] : []), ...late], 'errors while closing')
-  throw new MillraceError(first.code, first.message, first.where, { cause })
+  throw new MillraceError(first.code, first.message, first.where, { cause, userStack: first.userStack })
 }
 
 /** Refuses, before anything starts, what is missing and what would wait for ever. */

@@ -76,7 +76,12 @@ function contextOf(of: PlanNode, env: Env) {
     if (signal.aborted && (name === 'AbortError' || cause === reason)) return reason
     const where = { operator, path: of.path }
     const placed = isMillraceError(error)
-      ? new MillraceError(error.code, message, { ...error.where, ...where }, { cause: error })
+      ? new MillraceError(
+          error.code,
+          message,
+          { ...error.where, ...where },
+          { cause: error, userStack: error.userStack },
+        )
       : new MillraceError('E_OPERATOR', `${operator} failed: ${message}`, where, { cause: error })
     located.add(placed)
     return placed

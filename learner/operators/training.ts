@@ -3,6 +3,7 @@ import { type Schedule, valueAt } from '../clocks.ts'
 import { operator } from '../flow/index.ts'
 import type { Spread } from '../observer.ts'
 import { learner, publisher, runState } from '../resources.ts'
+import { withRewards } from '../training/divergence.ts'
 import type { UpdateResult } from '../updateResult.ts'
 
 export interface TrainOneStepParams {
@@ -25,7 +26,12 @@ export const trainOneStep = operator({
     const rates = { learningRate: valueAt(learningRate, run.clocks), entropyCoef: valueAt(entropyCoef, run.clocks) }
     const lag = spread(fragments.map((fragment) => run.lagOf(fragment)))
     const wantPolicy = (run.clocks.updates + 1 - run.baseVersion) % publishEvery === 0
-    const { metrics, policy } = await ctx.use(learner).train(fragments, { rates, wantPolicy })
+    const { metrics, policy } = await ctx
+      .use(learner)
+      .train(fragments, { rates, wantPolicy })
+      .catch((error: unknown) => {
+        throw withRewards(error, fragments, ctx.use(learner).rewardScale)
+      })
     run.trained(fragments)
     return {
       ...run.clocks,

@@ -1,7 +1,7 @@
 import { openFragment } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { BatchQueue, Clock, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
-import { isMillraceError } from '../../shared/errors.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { type FragmentMessage, type InvocationFailed, parseMessage } from '../../shared/protocol/message.ts'
@@ -11,6 +11,8 @@ const LONG_POLL_MS = 20_000
 const MAX_RECEIVE = 10
 /** Consumed messages wait this long to be deleted together, well within the time after which they would come back. */
 const FLUSH_AFTER_MS = 5_000
+/** Fragments of this run that may be rejected in a row, none of them good, before the run ends with the reason. */
+const MAX_REJECTED = 8
 
 export interface InboxOptions {
   readonly queue: BatchQueue
@@ -25,6 +27,8 @@ export interface InboxOptions {
   /** Checks a decoded fragment against what its lease promised; throws what is wrong with it. */
   readonly check: (fragment: SampleBatch) => void
   readonly onFragment: (fragment: SampleBatch) => void
+  /** Something came that cannot be used. */
+  readonly onRejected?: () => void
   readonly onLeaseEnd: (report: LeaseReport) => void
   /** The platform says that a lease came to nothing. */
   readonly onInvocationFailed: (failed: InvocationFailed) => void
@@ -69,6 +73,7 @@ export class Inbox {
   private roomSince: number
   private heardAt: number
   private readonly marks: number[]
+  private rejectedInARow = 0
   private readonly counts = { duplicate: 0, corrupt: 0, foreign: 0 }
 
   constructor(options: InboxOptions) {
@@ -97,6 +102,11 @@ export class Inbox {
    */
   heardAllSince(ms: number): boolean {
     return this.roomSince <= ms && this.options.clock.now() - this.heardAt <= 2 * LONG_POLL_MS
+  }
+
+  /** Is the queue listened to now? */
+  get listens(): boolean {
+    return this.heardAllSince(this.options.clock.now())
   }
 
   /** Receives until the signal aborts. */
@@ -187,9 +197,11 @@ export class Inbox {
       this.held.delete(id)
       found(false)
       if (isMillraceError(error, 'E_STORE')) throw error
-      return await this.reject(message, 'corrupt', sentence(error))
+      await this.reject(message, 'corrupt', sentence(error))
+      return this.giveUp(error)
     }
     found(true)
+    this.rejectedInARow = 0
     if (signal.aborted) return
     seen.add(parsed.sequence)
     onFragment(fragment)
@@ -234,9 +246,18 @@ export class Inbox {
 
   private async reject(message: QueueMessage, kind: Rejection, reason: string): Promise<void> {
     this.counts[kind]++
+    this.options.onRejected?.()
     this.options.onEvent(`a message was put into the dead-letter queue (${kind}): ${reason}`)
     this.options.onRequests({ sqs: 2 })
     await this.options.queue.reject(message, reason)
+  }
+
+  /** A function makes its fragments the same way every time: what is wrong with so many will be wrong with the next. */
+  private giveUp(error: unknown): void {
+    if (++this.rejectedInARow < MAX_REJECTED) return
+    const known = isMillraceError(error) ? error : new MillraceError('E_BATCH_FORMAT', sentence(error))
+    const text = `${known.message}; ${this.rejectedInARow} fragments in a row were rejected, and none was good`
+    this.options.onFatal(new MillraceError(known.code, text, known.where, { cause: error }))
   }
 
   /** Deletes in bulk. */

@@ -1,6 +1,7 @@
 import { MillraceError, type Where } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
+import { type EnvFault, EnvFaults } from './envFaults.ts'
 import { Failures } from './failures.ts'
 import { type Held, Issuer, type IssuerOptions, type LeaseStart } from './issuer.ts'
 import { Unheard } from './unheard.ts'
@@ -20,6 +21,10 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly goOnAt: (shard: number, sentUpTo: number) => number
   /** Was the queue listened to without a break since then (ms since the epoch), so that whatever was sent has come? */
   readonly heardAllSince: (ms: number) => boolean
+  /** Must a lease make the same data whenever it runs? Then a retry gets the seeds of what failed. */
+  readonly exact: boolean
+  /** T, steps of each env in a fragment. */
+  readonly fragmentLength: number
   /** Is there a policy for functions to act with? */
   readonly policyIsOut: () => boolean
   /** The run cannot go on. */
@@ -31,6 +36,9 @@ export class LeaseKeeper {
   private readonly options: LeaseKeeperOptions
   private readonly held = new Map<number, Held>()
   private readonly failures = new Failures()
+  private readonly faults: EnvFaults
+  /** By shard: leases that failed in a row, whatever they failed with. */
+  private readonly failed = new Map<number, number>()
   private readonly unheard: Unheard
   private readonly issuer: Issuer
   private readonly starting = new Set<Promise<void>>()
@@ -39,6 +47,7 @@ export class LeaseKeeper {
   constructor(options: LeaseKeeperOptions) {
     this.options = options
     this.unheard = new Unheard(options)
+    this.faults = new EnvFaults(options)
     this.issuer = new Issuer(options, this.held)
   }
 
@@ -47,12 +56,14 @@ export class LeaseKeeper {
   }
 
   open(shards: number): void {
+    this.faults.open(shards)
     for (let shard = 0; shard < shards; shard++) this.start(shard, { firstSequence: 0 })
   }
 
-  /** A fragment came: the shard's function works. */
-  alive(shard: number): void {
+  /** A fragment came, in which that many episodes ended: the shard's function works. */
+  alive(shard: number, episodes = 0): void {
     this.failures.forget(shard)
+    this.faults.fragment(shard, episodes)
     this.unheard.heard(shard)
     const held = this.held.get(shard)
     if (held) held.heard = true
@@ -72,11 +83,17 @@ export class LeaseKeeper {
     const sentUpTo = held.firstSequence + report.fragments
     if (end === 'error') {
       // A lease that failed may have lost one fragment and sent the next.
-      if (!this.givesUp(shard, held, report.error)) this.start(shard, { firstSequence: goOnAt(shard, sentUpTo) })
+      const { error, fragments } = report
+      const over = EnvFaults.are(error)
+        ? this.isOver(held, { shard, lease, fragments, error })
+        : this.givesUp(shard, held, error)
+      if (!over) this.retry(shard, goOnAt(shard, sentUpTo))
     } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, { firstSequence: sentUpTo })
     else {
       // It waited for a policy, or for the learner, and said so: nothing hangs.
       this.failures.forget(shard)
+      this.faults.worked(shard)
+      this.failed.delete(shard)
       this.start(shard, { firstSequence: sentUpTo })
     }
   }
@@ -95,23 +112,43 @@ export class LeaseKeeper {
     if (held?.lease !== lease || signal.aborted) return
     this.release(shard)
     meter.leaseEnded(lease)
-    if (!started) onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
-    else if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
-    this.start(shard, { firstSequence: goOnAt(shard, held.firstSequence) }, started ? 0 : NOT_STARTED_PAUSE_MS)
+    if (!started) {
+      onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
+      this.start(shard, { firstSequence: goOnAt(shard, held.firstSequence) }, NOT_STARTED_PAUSE_MS)
+    } else if (!this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason }))
+      this.retry(shard, goOnAt(shard, held.firstSequence))
   }
 
-  /** Tells of a failure; true when it was one too many. */
+  /** Tells of an env's error, or ends the run with it; true when it does. */
+  private isOver({ issuedAt }: Held, fault: EnvFault): boolean {
+    const { shard, lease, fragments, error } = fault
+    const barren = fragments > 0 ? 0 : this.failures.add(shard, lease, issuedAt).count
+    const fatal = this.faults.add({ ...fault, barren })
+    if (fatal) this.options.onFatal(fatal)
+    else this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${error.message}; trying again from other seeds`)
+    return fatal !== undefined
+  }
+
+  /** Tells of a failure of another kind; true when it was one too many. */
   private givesUp(shard: number, { lease, issuedAt }: Held, error: LeaseReport['error']): boolean {
     const text = error?.message ?? 'no reason given'
     this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${text}`)
     const { count } = this.failures.add(shard, lease, issuedAt)
     if (count < MAX_FAILURES) return false
-    this.fail(`shard ${shard} failed ${count} times in a row: ${text}`, { shard, lease, code: error?.code })
+    const where = { ...error?.where, shard, lease, code: error?.code }
+    this.fail(`shard ${shard} failed ${count} times in a row: ${text}`, where, error?.stack)
     return true
   }
 
-  private fail(text: string, where: Where): void {
-    this.options.onFatal(new MillraceError('E_ROLLOUT', text, where))
+  private fail(text: string, where: Where, userStack?: string): void {
+    this.options.onFatal(new MillraceError('E_ROLLOUT', text, where, { userStack }))
+  }
+
+  /** After a lease that failed: what failed is not repeated, unless it has to be. */
+  private retry(shard: number, firstSequence: number): void {
+    const failed = (this.failed.get(shard) ?? 0) + 1
+    this.failed.set(shard, failed)
+    this.start(shard, this.options.exact ? { firstSequence } : { firstSequence, retry: failed })
   }
 
   /** Waits for invocations being made; the functions themselves end by the manifest. */
@@ -158,7 +195,7 @@ export class LeaseKeeper {
     meter.leaseEnded(lease)
     onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
     const silent = this.silentLeases(shard, held, dueAt)
-    if (silent === 0) return this.start(shard, { firstSequence: goOnAt(shard, firstSequence) })
+    if (silent === 0) return this.retry(shard, goOnAt(shard, firstSequence))
     this.fail(
       `shard ${shard} failed ${silent} times in a row: no word since its deadline, and not one fragment; the env may hang in step or ` +
         `reset, or take longer for a fragment than a lease lasts (rollouts.leaseSeconds) or than the function's time-out allows`,

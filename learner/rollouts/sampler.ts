@@ -1,4 +1,4 @@
-import { validateFragment } from '../../shared/batch/index.ts'
+import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { MillraceError } from '../../shared/errors.ts'
@@ -9,6 +9,7 @@ import type { RunCloud } from '../runCloud.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
+import { Silence } from './silence.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
 /** In a message, more than this many fragments of a shard are on their way at once only if the queue is slow. */
@@ -34,7 +35,9 @@ export class Sampler implements Sampling {
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
   private readonly inbox: Inbox
+  private readonly silence: Silence
   private pumping: Promise<void> = Promise.resolve()
+  private watching: Promise<void> = Promise.resolve()
   private policyIsOut = false
 
   constructor(options: SamplerOptions) {
@@ -58,12 +61,20 @@ export class Sampler implements Sampling {
       ),
       check: (fragment) => this.check(fragment, promise),
       onFragment: (fragment) => {
-        this.keeper.alive(fragment.provenance.shard)
+        this.silence.broken()
+        this.keeper.alive(fragment.provenance.shard, columnNamed(fragment, 'episode_lengths').data.length)
         this.source.push(fragment)
       },
+      onRejected: () => this.silence.broken(),
       onLeaseEnd: (report) => this.keeper.ended(report),
       onInvocationFailed: (failed) => this.keeper.cameToNothing(failed),
       onRequests: (made) => meter.request(made),
+    })
+    this.silence = new Silence({
+      ...shared,
+      clock: cloud.clock,
+      rollouts,
+      waiting: () => this.waiting(),
     })
     this.keeper = new LeaseKeeper({
       ...shared,
@@ -73,11 +84,18 @@ export class Sampler implements Sampling {
       leaseMs: rollouts.leaseSeconds * 1000,
       makeLease: (lease) => this.makeLease(lease),
       heardAllSince: (ms) => this.inbox.heardAllSince(ms),
+      exact: pacing.mode === 'exact',
+      fragmentLength: rollouts.fragmentLength,
       policyIsOut: () => this.policyIsOut,
       // Batches in order need every fragment; otherwise one that never came is not worth those after it.
       goOnAt: (shard, sentUpTo) =>
         pacing.mode === 'exact' ? this.inbox.firstMissing(shard) : Math.max(sentUpTo, this.inbox.afterLast(shard)),
     })
+  }
+
+  /** Nothing is here to train on, and functions have all they need to make it. */
+  private waiting(): boolean {
+    return this.policyIsOut && this.keeper.inFlight > 0 && this.inbox.size === 0 && this.inbox.listens
   }
 
   /** The platform told of an invocation that failed. */
@@ -113,6 +131,7 @@ export class Sampler implements Sampling {
 
   start(): void {
     this.keeper.open(this.options.rollouts.shards)
+    this.watching = this.silence.watch()
     this.pumping = this.inbox.pump().catch((error: unknown) => {
       if (!this.abort.signal.aborted) this.source.fail(error)
     })
@@ -122,6 +141,7 @@ export class Sampler implements Sampling {
     this.abort.abort()
     await this.inbox.close()
     await this.pumping
+    await this.watching
     await this.keeper.close()
   }
 

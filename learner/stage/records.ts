@@ -113,6 +113,15 @@ export const RunStatus = z.strictObject({
   metricsPieces: count,
   checkpoint: z.strictObject({ key: name, updates: count, at: atMs }).optional(),
   summary: RunSummaryRecord.optional(),
-  error: z.strictObject({ code: name, message: z.string() }).optional(),
+  /** What a run that failed ended with, as MillraceError has it. */
+  error: z
+    .strictObject({
+      code: name,
+      message: z.string(),
+      where: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+      /** The part of the stack that lies in the user's own files. */
+      stack: z.string().optional(),
+    })
+    .optional(),
 })
 export type RunStatus = z.infer<typeof RunStatus>

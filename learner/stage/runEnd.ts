@@ -31,10 +31,24 @@ export async function endRun(record: RunRecord, parts: StageParts, changes: Part
 /** The run is over, and this is why. Its checkpoints stay, for as long as the bucket keeps any. @throws as `RunRecord.settle` */
 export async function failRun(record: RunRecord, parts: StageParts, error: unknown): Promise<void> {
   const { run } = record.current
-  const code = isMillraceError(error) ? error.code : 'E_INTERNAL'
-  await record.settle({ state: 'failed', endedAt: parts.clock.now(), error: { code, message: sentence(error) } })
-  parts.log(`${run}: failed, ${code}: ${sentence(error)}`)
+  const failure = failureOf(error)
+  await record.settle({ state: 'failed', endedAt: parts.clock.now(), error: failure })
+  parts.log(`${run}: failed, ${failure.code}: ${failure.message}`)
   await tidy(record.current, parts)
+}
+
+/** An error as a status holds it: with where it happened, and the user's own stack. */
+function failureOf(error: unknown): NonNullable<RunStatus['error']> {
+  if (!isMillraceError(error)) return { code: 'E_INTERNAL', message: sentence(error) }
+  const { code, message, where, userStack } = error
+  const places: Record<string, string | number | boolean> = {}
+  for (const [key, value] of Object.entries(where)) if (value !== undefined) places[key] = value
+  return {
+    code,
+    message,
+    ...(Object.keys(places).length > 0 && { where: places }),
+    ...(userStack !== undefined && { stack: userStack }),
+  }
 }
 
 /**

@@ -9,10 +9,12 @@ export class InlineLearner implements Learner {
   private readonly core: TrainCore
   private trained = false
   private last: Promise<unknown> = Promise.resolve()
+  readonly rewardScale: number
   busyMs = 0
 
   constructor(setting: TrainSetting) {
     this.core = new TrainCore(setting)
+    this.rewardScale = setting.spec.rewardScale
   }
 
   async policy(): Promise<Uint8Array> {

@@ -28,6 +28,8 @@ export interface Learner {
   ): Promise<Trained>
   /** A copy of weights and optimizer, as the updates asked for before this call leave them. */
   save(): Promise<TrainState>
+  /** What rewards are multiplied by before the loss. */
+  readonly rewardScale: number
   /** Time spent in train steps so far, ms. */
   readonly busyMs: number
   close(): Promise<void>

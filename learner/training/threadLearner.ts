@@ -25,11 +25,13 @@ export class ThreadLearner implements Learner {
   private readonly spare: ArrayBuffer[] = []
   private lastId = 0
   private died: unknown
+  readonly rewardScale: number
   busyMs = 0
 
   /** @param file the bundled train worker */
   constructor(file: string | URL, setting: TrainSetting) {
     this.worker = new Worker(file, { workerData: setting })
+    this.rewardScale = setting.spec.rewardScale
     this.initial = new Promise((resolve, reject) => this.waiting.set(0, { resolve, reject }))
     this.initial.catch(() => undefined)
     this.worker.on('message', (response: TrainResponse) => this.receive(response))

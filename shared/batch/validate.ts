@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.ts'
 import type { Lease } from '../protocol/lease.ts'
 import { columnNamed, sameShape } from './columns.ts'
 import { firstNonFinite } from './finite.ts'
+import { rangeOf, short } from './range.ts'
 import type { Column, DType, SampleBatch } from './sampleBatch.ts'
 
 /** What a lease promises of its fragments. A `Lease` is one. */
@@ -34,7 +35,7 @@ export function validateFragment(batch: SampleBatch, promise: FragmentPromise): 
   for (const [name, { data }] of Object.entries(batch.columns)) {
     if (!(data instanceof Float32Array || data instanceof Float64Array)) continue
     const index = firstNonFinite(data)
-    if (index >= 0) throw wrong(batch, name, { index, what: `is ${data[index]}` })
+    if (index >= 0) throw notFinite(batch, name, { index, value: data[index]! })
   }
   checkFlags(batch)
   checkFinals(batch)
@@ -168,6 +169,18 @@ function checkVersions(batch: SampleBatch): void {
       sequence,
     })
   }
+}
+
+/** A return that is not finite although every reward is, is a sum that a float32 cannot hold. */
+function notFinite(
+  batch: SampleBatch,
+  column: string,
+  { index, value }: { index: number; value: number },
+): MillraceError {
+  if (column !== 'episode_returns') return wrong(batch, column, { index, what: `is ${value}` })
+  const rewards = rangeOf(columnNamed(batch, 'rewards').data)
+  const what = `is ${value}: rewards run from ${short(rewards.min)} to ${short(rewards.max)}, and an episode's sum of them must fit a float32 (3.4e38)`
+  return wrong(batch, column, { index, what })
 }
 
 function wrong(batch: SampleBatch, column: string, { index, what }: { index: number; what: string }): MillraceError {

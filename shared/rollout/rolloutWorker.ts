@@ -30,12 +30,12 @@ export class RolloutWorker {
 
   /**
    * Gets ready for a lease. Env streams derive from (run seed, shard, first sequence of the lease), so that a lease gives the
-   * same data wherever and whenever it runs.
+   * same data wherever and whenever it runs; those of a retry derive from its number too, so that it does not repeat what failed.
    *
    * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE
    */
   begin(lease: Lease, store: ObjectStore, source: EnvSource): void {
-    const { env, numEnvs, fragmentLength, maxSendsInFlight, seed, shard, firstSequence } = lease
+    const { env, numEnvs, fragmentLength, maxSendsInFlight, seed, shard, firstSequence, retry = 0 } = lease
     const key = JSON.stringify([env, numEnvs])
     if (this.env?.key !== key) this.env = { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
     this.lease = lease
@@ -43,7 +43,8 @@ export class RolloutWorker {
     this.collector = new Collector({
       env: this.env.vector,
       fragmentLength,
-      seed: deriveSeed(seed, shard, firstSequence),
+      seed:
+        retry === 0 ? deriveSeed(seed, shard, firstSequence) : deriveSeed(seed, shard, firstSequence, 'retry', retry),
       maxFragments: maxSendsInFlight + 2,
       greedy: lease.exploration['greedy'] === true,
     })
@@ -98,7 +99,7 @@ export class RolloutWorker {
         error.code,
         error.message,
         { ...error.where, shard, lease: lease.lease, sequence },
-        { cause: error },
+        { cause: error, userStack: error.userStack },
       )
     }
   }

@@ -33,9 +33,10 @@ function experimentFile({ make = '', step = '', reward = '1' }: Failing): string
 }
 
 const inFunction = 'process.env.AWS_LAMBDA_FUNCTION_NAME'
-const failThrice = (reason: string) =>
+/** The error of an env that came back that often in a row on one shard, on stderr. */
+const cameBack = (times: number | string, code: string, reason: string) =>
   new RegExp(
-    `^error E_ROLLOUT: shard [01] failed 3 times in a row: ${reason}\\n  where: shard [01], lease [01]-\\d+, .*\\n$`,
+    `^error ${code}: ${reason}; (shard [01] failed ${times} times|${times} leases) in a row( failed)?, from ${times} different seeds, .*\\n {2}where: .*shard [01], lease [01]-\\d+`,
   )
 
 test.each<[string, Failing, RegExp]>([
@@ -47,22 +48,26 @@ test.each<[string, Failing, RegExp]>([
   [
     'whose constructor throws in a function only',
     { make: `if (${inFunction}) throw new Error('no screen')` },
-    failThrice('Failing-v0 could not be made: Error: no screen'),
+    cameBack(2, 'E_ENV_CONFIG', 'Failing-v0 could not be made: Error: no screen'),
   ],
   [
     'whose first step throws',
     { step: `throw new Error('the wheel fell off')` },
-    failThrice(String.raw`Failing-v0 failed to step: Error: the wheel fell off \(env 0, episode step 0\)`),
+    cameBack(
+      3,
+      'E_ENV_STEP',
+      String.raw`Failing-v0 failed to step: Error: the wheel fell off \(env 0, episode step 0\)`,
+    ),
   ],
   [
     'that observes NaN',
     { step: 'observation[1] = NaN' },
-    failThrice(String.raw`Failing-v0 gave an observation of NaN at element 1 \(env 0, episode step 1\)`),
+    cameBack(3, 'E_ENV_STEP', String.raw`Failing-v0 gave an observation of NaN at element 1 \(env 0, episode step 1\)`),
   ],
   [
     'that rewards NaN',
     { reward: '0 / 0' },
-    failThrice(String.raw`Failing-v0 gave a reward of NaN \(env 0, episode step 1\)`),
+    cameBack(3, 'E_ENV_STEP', String.raw`Failing-v0 gave a reward of NaN \(env 0, episode step 1\)`),
   ],
 ])('an env %s ends the run with one sentence and leaves nothing behind', async (_, failing, sentence) => {
   writeFileSync(join(folder(), 'failing.js'), experimentFile(failing))
@@ -79,10 +84,92 @@ test('an env that fails for good after 100 steps ends the run, and what was lear
     experimentFile({ step: `if (this.steps > 100) throw new Error('worn out')` }),
   )
   const { code, err } = await runCommand(['train', 'failing.js', '--out', 'run'], { cwd: folder() })
-  expect(err).toMatch(failThrice(String.raw`Failing-v0 failed to step: Error: worn out \(env 0, episode step \d+\)`))
+  expect(err).toMatch(
+    cameBack('[456]', 'E_ENV_STEP', String.raw`Failing-v0 failed to step: Error: worn out \(env 0, episode step \d+\)`),
+  )
   expect(code).toBe(1)
   const lines = readFileSync(join(folder(), 'run', 'metrics.jsonl'), 'utf8').split('\n')
   expect(lines.pop()).toBe('')
   expect(lines.map((line) => (JSON.parse(line) as { updates: number }).updates)).toEqual(lines.map((__, n) => n + 1))
-  expect(readdirSync(join(folder(), 'run')).toSorted()).toEqual(['config.json', 'experiment.mjs', 'metrics.jsonl'])
+  expect(readdirSync(join(folder(), 'run')).toSorted()).toEqual([
+    'config.json',
+    'events.log',
+    'experiment.mjs',
+    'metrics.jsonl',
+  ])
 })
+
+test('an env that always throws at step 31 ends the run soon, with one message, although each lease makes a fragment first', async () => {
+  writeFileSync(
+    join(folder(), 'failing.js'),
+    experimentFile({ step: `if (this.steps === 31) { this.steps = 0; throw new Error('the wheel fell off') }` })
+      .replace('this.steps % 7 === 0', 'false')
+      .replace('reset(observation) {', 'reset(observation) { this.steps = 0;'),
+  )
+  const { code, out, err } = await runCommand(['train', 'failing.js', '--out', 'run'], { cwd: folder() })
+  expect(code).toBe(1)
+  expect(err).toMatch(
+    cameBack(
+      3,
+      'E_ENV_STEP',
+      String.raw`Failing-v0 failed to step: Error: the wheel fell off \(env 0, episode step 30\)`,
+    ),
+  )
+  expect(err.match(/^error/gm)).toHaveLength(1)
+  expect(out.match(/^warning.*the wheel fell off/gm)!.length).toBe(1)
+  const events = readFileSync(join(folder(), 'run', 'events.log'), 'utf8')
+    .trimEnd()
+    .split('\n')
+  expect(events.length).toBeGreaterThanOrEqual(2)
+  expect(events.every((line) => line.includes('the wheel fell off'))).toBe(true)
+})
+
+test('an env that fails now and then does not end the run: every retry has other seeds', async () => {
+  writeFileSync(
+    join(folder(), 'failing.js'),
+    experimentFile({})
+      .replace(
+        'reset(observation) {',
+        `reset(observation, random) { if (random.uniform() < 1 / 2000) throw new Error('damaged');`,
+      )
+      .replace('envSteps: 1_000_000', 'envSteps: 60_000'),
+  )
+  const { code, out, err } = await runCommand(['train', 'failing.js', '--out', 'run'], { cwd: folder() })
+  expect(err).toBe('')
+  expect(code).toBe(0)
+  expect(out.match(/^warning.*damaged/gm)!.length).toBeLessThanOrEqual(2)
+})
+
+test.each([[[]], [['--serial']]])(
+  'what an env writes reaches the terminal with its shard, and the folder whole %s',
+  async (flags) => {
+    writeFileSync(
+      join(folder(), 'failing.js'),
+      experimentFile({
+        make: `console.log('made\\x1b[2J here'); this.n = 0`,
+        step: `if (this.steps === 5) console.error('fifth')`,
+      }).replace('envSteps: 1_000_000', 'envSteps: 6_000'),
+    )
+    const { code, out, err } = await runCommand(['train', 'failing.js', '--out', 'run', ...flags], { cwd: folder() })
+    expect(err).toBe('')
+    expect(code).toBe(0)
+    expect(out).toMatch(/^shard [01] \| made here$/m)
+    // Once the env is made by the command itself, before the run begins; that is as it was written.
+    expect(
+      out
+        .split('\n')
+        .filter((line) => line.startsWith('shard'))
+        .join(''),
+    ).not.toContain('\x1b')
+    const lines = readFileSync(join(folder(), 'run', 'output.log'), 'utf8')
+      .trimEnd()
+      .split('\n')
+    for (const shard of [0, 1]) {
+      expect(lines.filter((line) => line === `shard ${shard} stdout | made\x1b[2J here`)).toHaveLength(32)
+      expect(lines.filter((line) => line === `shard ${shard} stderr | fifth`)).toHaveLength(32)
+    }
+    const shown = out.match(/^shard [01] \| /gm)!.length
+    const leftOut = [...out.matchAll(/^([\d,]+) lines? of env output not shown; all of it is in run\/output\.log$/gm)]
+    expect(shown + leftOut.reduce((sum, [, n]) => sum + Number(n!.replaceAll(',', '')), 0)).toBe(lines.length)
+  },
+)

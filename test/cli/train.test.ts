@@ -343,3 +343,47 @@ describe('when something fails', () => {
     expect(metrics(folder)).toEqual([])
   })
 })
+
+describe('a run that made no update', () => {
+  const ends =
+    (reason: 'seconds' | 'budget' | 'interrupted'): Train =>
+    async (_given, { run, observer }) => {
+      observer.onEvent?.({ level: 'warn', text: 'no fragment in 8 s' })
+      observer.onEveryEvent?.({ level: 'warn', text: 'no fragment in 8 s' })
+      const summary = summaryAt(0, { run, reason, progress: progressAt(0, { queuedFragments: 0 }) })
+      observer.onEnd?.(summary)
+      return { summary, policy, spec }
+    }
+
+  test.each(['seconds', 'budget'] as const)('is no success: %s', async (reason) => {
+    const { error, folder, host } = await trial({ train: ends(reason), options: { quiet: true } })
+    expect(error).toMatchObject({
+      code: 'E_NO_UPDATE',
+      message: expect.stringMatching(/without a single update: no whole fragment came in that time/),
+    })
+    expect(existsSync(folder)).toBe(false)
+    expect(host.err.text).toBe('warning: no fragment in 8 s\n')
+  })
+
+  test('is left as it is by who interrupted it', async () => {
+    const { exitCode, error, folder } = await trial({ train: ends('interrupted') })
+    expect(error).toBeUndefined()
+    expect(exitCode).toBe(130)
+    expect(existsSync(folder)).toBe(true)
+  })
+})
+
+test('what envs wrote and every event are in the folder, and a run that failed at once keeps them', async () => {
+  const failing: Train = async (_given, { observer }) => {
+    for (let n = 0; n < 100; n++) observer.onOutput?.({ shard: n % 2, stream: 'stdout', text: `step ${n}` })
+    observer.onEveryEvent?.({ level: 'warn', text: 'lease 0-0 failed' })
+    throw new MillraceError('E_ENV_STEP', 'no wheel')
+  }
+  const { error, folder, host } = await trial({ train: failing })
+  expect(error).toMatchObject({ code: 'E_ENV_STEP' })
+  expect(readFileSync(join(folder, 'output.log'), 'utf8').split('\n')).toHaveLength(101)
+  expect(readFileSync(join(folder, 'events.log'), 'utf8')).toMatch(
+    /^2026-11-21T09:00:00\.000Z warning: lease 0-0 failed\n$/,
+  )
+  expect(host.out.text).toContain('shard 1 | step 39\n60 lines of env output not shown; all of it is in runs/')
+})

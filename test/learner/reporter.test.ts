@@ -25,7 +25,7 @@ function reporting() {
     onEnd: (summary) => ends.push(summary),
   }
   const state = new RunState(() => undefined)
-  const learner = { busyMs: 0, policy: vi.fn(), save: vi.fn(), train: vi.fn(), close: vi.fn() }
+  const learner = { busyMs: 0, rewardScale: 1, policy: vi.fn(), save: vi.fn(), train: vi.fn(), close: vi.fn() }
   const sampler = {
     leasesInFlight: 3,
     queuedFragments: 5,

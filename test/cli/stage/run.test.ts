@@ -204,13 +204,15 @@ describe('a run that is followed', () => {
   test('one that failed is reported with its code and sentence, and leaves no folder', async () => {
     const { stage, advance, outcome } = start()
     await advance(2_000)
-    const error = { code: 'E_TRAIN_DIVERGED', message: 'the loss is NaN' }
+    const place = { where: { env: 'Pole-v0', shard: 3 }, stack: 'at step (pole.ts:7:13)' }
+    const error = { code: 'E_ENV_STEP', message: 'no wheel', ...place }
     await stage.writeStatus(runningStatus(RUN, 1, { state: 'failed', error }))
     await advance(5_000)
     expect((await outcome()).error).toMatchObject({
-      code: 'E_TRAIN_DIVERGED',
-      message: 'the loss is NaN',
-      where: { run: RUN },
+      code: 'E_ENV_STEP',
+      message: 'no wheel',
+      where: { env: 'Pole-v0', shard: 3, run: RUN },
+      userStack: 'at step (pole.ts:7:13)',
     })
     expect(readdirSync(cwd)).toEqual([])
   })

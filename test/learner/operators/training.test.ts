@@ -16,6 +16,7 @@ import { fragmentOf } from '../rollouts/inboxes.ts'
 function fakeLearner(trained: { readonly rates: Rates; readonly wantPolicy: boolean }[], fail?: number): Learner {
   return {
     busyMs: 0,
+    rewardScale: 1,
     save: async () => ({ weights: new Float32Array(), slots: {}, step: 0 }),
     policy: async () => new Uint8Array([0]),
     async train(_fragments, options) {

@@ -384,3 +384,30 @@ test('all that was sent has come where there was room all the while, and never w
   await hung.clock.advance(1)
   expect(hung.inbox.heardAllSince(hung.clock.now())).toBe(false)
 })
+
+test('fragments of the run that are rejected in a row, none of them good, end it with what is wrong with them', async () => {
+  const box = inboxOf()
+  for (let n = 0; n < 7; n++) await box.send(carrying(nanReward(fragmentOf(1, n))))
+  await box.send(await messageOf(fragmentOf(0, 0), inline))
+  for (let n = 7; n < 14; n++) await box.send(carrying(nanReward(fragmentOf(1, n))))
+  expect(box.fatal).toEqual([])
+  await box.send(carrying(nanReward(fragmentOf(1, 14))))
+  expect(box.fatal).toEqual([
+    expect.objectContaining({
+      code: 'E_BATCH_VALUE',
+      message: expect.stringMatching(/^rewards\[5\] is NaN .*; 8 fragments in a row were rejected, and none was good$/),
+      where: expect.objectContaining({ column: 'rewards', index: 5, shard: 1, sequence: 14 }),
+    }),
+  ])
+  await box.end()
+})
+
+test('messages that are not the run’s, however many, do not end it', async () => {
+  let rejected = 0
+  const box = inboxOf({ onRejected: () => rejected++ })
+  for (let n = 0; n < 30; n++) await box.send('{', await messageOf(fragmentOf(1, n, { run: 'another' }), inline))
+  expect(box.fatal).toEqual([])
+  expect(box.inbox.rejected).toMatchObject({ corrupt: 30, foreign: 30 })
+  expect(rejected).toBe(60)
+  await box.end()
+})

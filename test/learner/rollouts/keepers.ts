@@ -26,6 +26,8 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
     makeLease: (lease) => leaseOf(lease),
     goOnAt: () => 1000,
     heardAllSince: () => true,
+    exact: false,
+    fragmentLength: 20,
     policyIsOut: () => true,
     onEvent: (text) => events.push(text),
     onFatal: (error) => fatal.push(error),

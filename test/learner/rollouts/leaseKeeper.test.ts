@@ -129,29 +129,91 @@ test('a lease that failed is told and replaced where its shard should go on', as
   expect(k.fatal).toEqual([])
 })
 
-test('three failures of a shard in a row end the run with their error; a fragment between them starts the count anew', async () => {
+test('three failures of a shard in a row end the run with the error of the env; a fragment between them starts the count anew', async () => {
   const k = keeperOf()
   await k.open(2)
   for (let round = 0; round < 3; round++) {
     await k.ends(0, failed)
     await k.ends(0, failed)
-    k.keeper.alive(0)
+    k.keeper.alive(0, 1)
   }
   await k.ends(1, failed)
   await k.ends(0, failed)
   await k.ends(0, failed)
-  k.keeper.alive(1)
+  k.keeper.alive(1, 1)
   expect(k.fatal).toEqual([])
   const before = k.leases().length
+  const told = k.events.length
   const last = await k.ends(0, failed)
   expect(k.fatal).toEqual([
     expect.objectContaining({
-      code: 'E_ROLLOUT',
-      message: expect.stringContaining('the wheel fell off'),
-      where: { shard: 0, lease: last!.lease, code: 'E_ENV_STEP' },
+      code: 'E_ENV_STEP',
+      message: expect.stringMatching(
+        /^the wheel fell off; shard 0 failed 9 times in a row, from 9 different seeds, .* 10 times in all$/,
+      ),
+      where: { shard: 0, lease: last!.lease },
     }),
   ])
   expect(k.leases()).toHaveLength(before)
+  expect(k.events).toHaveLength(told)
+})
+
+test("a failure that is not the env's ends the run as E_ROLLOUT, three in a row", async () => {
+  const k = keeperOf()
+  await k.open(1)
+  const lost = {
+    end: 'error',
+    error: { code: 'E_STORE', message: 'no answer', where: { key: 'k' }, stack: 'at a.ts:1' },
+  } as const
+  await k.ends(0, lost)
+  await k.ends(0, lost)
+  const last = await k.ends(0, lost)
+  expect(k.fatal).toEqual([
+    expect.objectContaining({
+      code: 'E_ROLLOUT',
+      message: 'shard 0 failed 3 times in a row: no answer',
+      where: { key: 'k', shard: 0, lease: last!.lease, code: 'E_STORE' },
+      userStack: 'at a.ts:1',
+    }),
+  ])
+})
+
+test('a retry carries its number until a lease of its shard ends well, whatever failed', async () => {
+  const k = keeperOf()
+  await k.open(2)
+  await k.ends(0, { ...failed, fragments: 30 })
+  await k.ends(0, { ...failed, fragments: 30 })
+  k.keeper.cameToNothing({ shard: 0, lease: k.leases().at(-1)!.lease, started: true, reason: 'it timed out' })
+  await k.settled()
+  k.keeper.alive(0, 1)
+  await k.ends(0, { fragments: 3 })
+  await k.ends(1, failed)
+  expect(k.leases().map(({ shard, retry }) => [shard, retry])).toEqual([
+    [0, undefined],
+    [1, undefined],
+    [0, 1],
+    [0, 2],
+    [0, 3],
+    [0, undefined],
+    [1, 1],
+  ])
+  await k.keeper.close()
+})
+
+test('where runs are exact an error of the env ends the run at once, and a crash is retried from the same seeds', async () => {
+  const k = keeperOf({ exact: true })
+  await k.open(2)
+  k.keeper.cameToNothing({ shard: 1, lease: k.leases()[1]!.lease, started: true, reason: 'it timed out' })
+  await k.settled()
+  expect(k.leases().at(-1)!.retry).toBeUndefined()
+  await k.ends(0, failed)
+  expect(k.fatal).toEqual([
+    expect.objectContaining({
+      code: 'E_ENV_STEP',
+      message: 'the wheel fell off; the run is deterministic: a retry would repeat it',
+    }),
+  ])
+  await k.keeper.close()
 })
 
 test('an invocation that the platform says has crashed is replaced at once, and counts as a failure of its shard', async () => {

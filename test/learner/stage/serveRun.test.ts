@@ -299,12 +299,20 @@ describe('a run that is over', () => {
   test('because it failed leaves the policy of its last checkpoint, and keeps that', async () => {
     const w = worldOf()
     w.play.updates = 1e6
-    w.play.fail = ({ updates }) => (updates === 100 ? new MillraceError('E_ENV_STEP', 'the env gave NaN') : undefined)
+    const where = { env: 'Pole-v0', envIndex: 3, at: 'pole.ts:7:13', missing: undefined }
+    const failure = new MillraceError('E_ENV_STEP', 'the env gave NaN', where, { userStack: 'at step (pole.ts:7:13)' })
+    w.play.fail = ({ updates }) => (updates === 100 ? failure : undefined)
     await w.ask('run')
     w.learner()
     await w.clock.advance(70_000)
     const { checkpoint } = w.status('run')
-    expect(w.status('run')).toMatchObject({ state: 'failed', attempt: 1, error: { code: 'E_ENV_STEP' } })
+    expect(w.status('run')).toMatchObject({ state: 'failed', attempt: 1 })
+    expect(w.status('run').error).toEqual({
+      code: 'E_ENV_STEP',
+      message: 'the env gave NaN',
+      where: { env: 'Pole-v0', envIndex: 3, at: 'pole.ts:7:13' },
+      stack: 'at step (pole.ts:7:13)',
+    })
     expect(w.keysUnder('checkpoints/')).toEqual([checkpoint?.key])
     expect(w.trained[1]).toMatchObject({ run: 'run.2', from: checkpoint?.updates, updates: checkpoint?.updates })
     const result = w.keysUnder('runs/run/result/').map((key) => key.split('/').at(-1))

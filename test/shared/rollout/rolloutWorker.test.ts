@@ -50,6 +50,15 @@ test('the same lease gives byte-identical fragments, in a cold function and in o
   expect(new Set(cold.hashes).size).toBe(3)
 })
 
+test('a retry gives other data than what failed, and another than the one before it; retry 0 is no retry', async () => {
+  const first = await bodies()
+  const [none, once, twice] = await Promise.all([0, 1, 2].map((retry) => bodies(leaseOf({ retry }))))
+  expect(none!.hashes).toEqual(first.hashes)
+  expect((await bodies(leaseOf({ retry: 1 }))).hashes).toEqual(once!.hashes)
+  const observations = [first, once!, twice!].map(({ batches }) => String(batches[0]?.columns['observations']?.data))
+  expect(new Set(observations).size).toBe(3)
+})
+
 test('the next lease of a shard, another shard, and another seed give other data', async () => {
   const first = await bodies()
   for (const other of [{ firstSequence: 3 }, { shard: 1 }, { seed: 8 }]) {

@@ -1,0 +1,22 @@
+import type { RunSummary, StopReason } from '../learner/observer.ts'
+import { MillraceError } from '../shared/errors.ts'
+import { duration } from './display/format.ts'
+
+const LIMITS: Partial<Record<StopReason, string>> = {
+  seconds: 'its limit on time (stop.seconds)',
+  budget: 'its budget (budget.usd)',
+  envSteps: 'its limit on env steps (stop.envSteps)',
+}
+
+/** What is wrong with a run that ended by itself and never made an update; undefined for any other, and for one that was interrupted. */
+export function noUpdate({ reason, progress }: Pick<RunSummary, 'reason' | 'progress'>): MillraceError | undefined {
+  if (progress.updates > 0 || reason === 'interrupted') return undefined
+  const came =
+    progress.queuedFragments > 0
+      ? 'fragments came, and too few for an update'
+      : 'no whole fragment came in that time; smaller rollouts.fragmentLength and rollouts.envsPerShard let fragments come sooner'
+  return new MillraceError(
+    'E_NO_UPDATE',
+    `the run came to ${LIMITS[reason] ?? 'the end of its plan'} after ${duration(progress.atMs)} without a single update: ${came}`,
+  )
+}
