@@ -18,6 +18,9 @@ export interface PoolOptions {
   readonly onLog: ((chunk: Buffer, environment: Environment) => void) | undefined
 }
 
+/** Between SIGTERM and SIGKILL for an environment that is no longer needed. */
+const END_GRACE_MS = 300
+
 interface Idle {
   readonly environment: Environment
   readonly since: number
@@ -60,7 +63,7 @@ export class EnvironmentPool {
     const victim = this.#idle.shift()
     if (victim === undefined) return false
     this.#live.delete(victim.environment)
-    victim.environment.kill()
+    victim.environment.end(END_GRACE_MS)
     return true
   }
 
@@ -114,7 +117,7 @@ export class EnvironmentPool {
       if (this.#options.closing.aborted) return
       if (this.#idle[0] !== oldest || waitMs > 0) continue
       this.#idle.shift()
-      oldest.environment.kill()
+      oldest.environment.end(END_GRACE_MS)
     }
     this.#sweeping = false
   }
