@@ -37,7 +37,9 @@ export function wantsDebug(args: readonly string[], env: Readonly<Record<string,
 }
 
 function known({ code, message, where, userStack }: MillraceError, colors: Colors): string[] {
-  const places = Object.entries(where).filter(([, value]) => value !== undefined && value !== '')
+  // The stack begins with the place.
+  const said = (key: string) => key === 'at' && userStack !== undefined
+  const places = Object.entries(where).filter(([key, value]) => value !== undefined && value !== '' && !said(key))
   const shownPlaces = places.map(([key, value]) => `${key} ${oneLine(withShownPaths(String(value)))}`)
   const hint = HINTS[code]
   return [

@@ -57,7 +57,7 @@ function hintFor(kind: unknown): string {
 }
 
 function checkedShape(shape: unknown, refuse: Refuse): readonly number[] {
-  const sizes: unknown[] | undefined = Array.isArray(shape) ? shape.slice() : undefined
+  const sizes: unknown[] | undefined = Array.isArray(shape) ? Array.from(shape) : undefined
   if (sizes?.every((n): n is number => Number.isInteger(n) && Number(n) >= 1)) return sizes
   const hint = typeof shape === 'number' ? `; write [${shape}]` : ''
   throw refuse(`shape is ${showValue(shape)}, expected a list of integers >= 1${hint}`)

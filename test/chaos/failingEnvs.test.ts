@@ -35,14 +35,14 @@ function experimentFile({ make = '', step = '', reward = '1' }: Failing): string
 const inFunction = 'process.env.AWS_LAMBDA_FUNCTION_NAME'
 const failThrice = (reason: string) =>
   new RegExp(
-    `^error E_ROLLOUT: shard [01] failed 3 times in a row: ${reason}\\n  where: shard [01], lease [01]-\\d+, .*\\n$`,
+    `^error E_ROLLOUT: shard [01] failed 3 times in a row: ${reason}(; .*)?\\n(    at .*\\n)*  where: shard [01], lease [01]-\\d+, .*\\n$`,
   )
 
 test.each<[string, Failing, RegExp]>([
   [
     'whose constructor throws',
     { make: `throw new Error('no licence')` },
-    /^error E_ENV_CONFIG: Failing-v0 could not be made: Error: no licence\n {2}where: env Failing-v0\n$/,
+    /^error E_ENV_CONFIG: Failing-v0 could not be made: Error: no licence\n {4}at new Failing \(failing\.js:7:\d+\)\n {2}where: env Failing-v0\n$/,
   ],
   [
     'whose constructor throws in a function only',
@@ -69,7 +69,7 @@ test.each<[string, Failing, RegExp]>([
   const { code, out, err } = await runCommand(['train', 'failing.js'], { cwd: folder() })
   expect(err).toMatch(sentence)
   expect(code).toBe(1)
-  expect(out + err).not.toMatch(/^\s+at /m)
+  expect(out + err).not.toMatch(/^\s+at (?!.*\(failing\.js:)/m)
   expect(existsSync(join(folder(), 'runs')) ? readdirSync(join(folder(), 'runs')) : []).toEqual([])
 })
 
