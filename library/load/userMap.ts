@@ -1,5 +1,4 @@
 import { dirname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { decodeMappings, encodeMappings, type Segment } from './mappings.ts'
 
 interface SourceMapJson {
@@ -15,7 +14,7 @@ export interface UserMapOptions {
 }
 
 /**
- * A bundle with a source map in it that names the user's own files and no others, by absolute URL and without their text: small
+ * A bundle with a source map in it that names the user's own files and no others, by absolute path and without their text: small
  * enough to travel with the code. A place that comes from another file comes from nowhere.
  */
 export function withUserMap(code: Uint8Array, map: Uint8Array, { outfile, foreign }: UserMapOptions): Uint8Array {
@@ -25,10 +24,11 @@ export function withUserMap(code: Uint8Array, map: Uint8Array, { outfile, foreig
   const numbers: number[] = []
   let count = 0
   for (const own of kept) numbers.push(own ? count++ : -1)
-  const lines = decodeMappings(mappings).map((segments) => ownSegments(segments, numbers))
+  // Past the end is nowhere. Node.js misreads a segment without a source that ends the text, so one more line ends it.
+  const lines = [...ownSegments(decodeMappings(mappings), numbers), [[0] as const], []]
   const json = JSON.stringify({
     version: 3,
-    sources: files.filter((_, i) => kept[i]).map((file) => pathToFileURL(file).href),
+    sources: files.filter((_, i) => kept[i]).map(sourceOf),
     names: [],
     mappings: encodeMappings(lines),
   })
@@ -37,13 +37,27 @@ export function withUserMap(code: Uint8Array, map: Uint8Array, { outfile, foreig
 }
 
 /** @param numbers the new number of each source, -1 for one that is left out */
-function ownSegments(segments: readonly Segment[], numbers: readonly number[]): Segment[] {
-  const own: Segment[] = []
-  for (const segment of segments) {
-    const [column, source = -1, line = 0, from = 0] = segment
-    const number = numbers[source] ?? -1
-    if (number >= 0) own.push([column, number, line, from])
-    else if (own.length > 0 && own.at(-1)?.length !== 1) own.push([column]) // ends the user's part
-  }
-  return own
+function ownSegments(lines: readonly (readonly Segment[])[], numbers: readonly number[]): Segment[][] {
+  // A place belongs to the last segment before it, for some readers on an earlier line too: a segment says where the user's
+  // part is over, and that a line does not begin with it.
+  let within = false
+  return lines.map((segments) => {
+    const own: Segment[] = []
+    for (const [column, source = -1, line = 0, from = 0] of segments) {
+      const number = numbers[source] ?? -1
+      if (number < 0 && !within) continue
+      if (own.length === 0 && column > 0) own.push([0])
+      own.push(number < 0 ? [column] : [column, number, line, from])
+      within = number >= 0
+    }
+    if (segments.length > 0 || !within) return own
+    within = false
+    return [[0]]
+  })
+}
+
+/** A path as a source map has it: absolute, and of what a URL reads otherwise only the three characters that it must not hold. */
+function sourceOf(file: string): string {
+  const path = file.replaceAll('\\', '/').replace(/[%?#]/g, encodeURIComponent)
+  return path.startsWith('/') ? path : `/${path}`
 }

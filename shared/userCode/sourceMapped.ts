@@ -33,7 +33,7 @@ function readMap(file: string, text: string): ReadMap {
   const json = Buffer.from(text.slice(at + MAP.length).trim(), 'base64').toString('utf8')
   const payload = JSON.parse(json) as SourceMapPayload
   const absolute = (source: string) =>
-    source.startsWith('file:') ? fileURLToPath(source) : resolve(dirname(file), source)
+    source.startsWith('/') ? fileURLToPath(new URL(source, 'file:///')) : resolve(dirname(file), source)
   const map = new SourceMap(payload)
   return {
     sources: new Set(payload.sources.map(absolute)),
