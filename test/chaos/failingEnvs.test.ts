@@ -76,7 +76,8 @@ test.each<[string, Failing, RegExp]>([
 test('an env that fails for good after 100 steps ends the run, and what was learned until then is whole', async () => {
   writeFileSync(
     join(folder(), 'failing.js'),
-    experimentFile({ step: `if (this.steps > 100) throw new Error('worn out')` }),
+    // The function's, not the env's: an env that failed is not used again.
+    experimentFile({ step: `if ((globalThis.worn = (globalThis.worn ?? 0) + 1) > 3200) throw new Error('worn out')` }),
   )
   const { code, err } = await runCommand(['train', 'failing.js', '--out', 'run'], { cwd: folder() })
   expect(err).toMatch(failThrice(String.raw`Failing-v0 failed to step: Error: worn out \(env 0, episode step \d+\)`))
