@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { settings, type StageSettings, type StageSettingsInput } from '../infra/aws/settings.ts'
 import { MillraceError, isMillraceError } from '../shared/errors.ts'
-import { shown } from '../library/load/bundle.ts'
+import { shown } from '../library/load/shown.ts'
 import type { LibraryEntries } from '../library/load/libraryEntries.ts'
 import { runFile } from '../library/load/runFile.ts'
 

@@ -1,4 +1,5 @@
-import { isMillraceError, type ErrorCode, type Where } from '../shared/errors.ts'
+import { withShownPaths } from '../library/load/shown.ts'
+import { isMillraceError, type ErrorCode, type MillraceError, type Where } from '../shared/errors.ts'
 import { oneLine } from '../shared/oneLine.ts'
 import { EXIT } from './exitCodes.ts'
 import { noColors, type Colors } from './terminal.ts'
@@ -24,14 +25,14 @@ export interface Report {
 }
 
 /**
- * Turns anything thrown into what the user reads: one sentence with its code, where it happened, what to do. A stack only with
- * `debug`.
+ * Turns anything thrown into what the user reads: one sentence with its code, the user's own part of the stack, where it happened,
+ * what to do. A whole stack only with `debug`.
  */
 export function report(thrown: unknown, options: { readonly debug?: boolean; readonly colors?: Colors } = {}): Report {
   const { debug = false, colors = noColors } = options
   const error = firstKnown(thrown)
   const lines = isMillraceError(error)
-    ? known(error.code, error.message, { where: error.where, colors })
+    ? known(error, colors)
     : [`${colors.red('unexpected error')}: ${oneLine(describe(error))}`, `  hint: ${UNEXPECTED}`]
   if (debug) lines.push(...stacks(thrown))
   const usage = isMillraceError(error, 'E_USAGE')
@@ -42,17 +43,24 @@ export function wantsDebug(args: readonly string[], env: Readonly<Record<string,
   return args.includes('--debug') || (env['MILLRACE_DEBUG'] ?? '0') !== '0'
 }
 
-function known(code: ErrorCode, message: string, { where, colors }: { where: Where; colors: Colors }): string[] {
-  const places = Object.entries(where).filter(([, value]) => value !== undefined && value !== '')
+function known({ code, message, where, userStack }: MillraceError, colors: Colors): string[] {
+  // The stack begins with the place.
+  const said = (key: string) => key === 'at' && userStack !== undefined
+  const places = Object.entries(where).filter(([key, value]) => value !== undefined && value !== '' && !said(key))
+  const shownPlaces = places.map(([key, value]) => `${key} ${oneLine(withShownPaths(String(value)))}`)
   const known = HINTS[code]
   const hint = typeof known === 'function' ? known(where) : known
   return [
     `${colors.red(`error ${code}`)}: ${oneLine(message)}`,
-    ...(places.length > 0
-      ? [`  where: ${places.map(([key, value]) => `${key} ${oneLine(String(value))}`).join(', ')}`]
-      : []),
+    ...frames(userStack).map((frame) => `    ${frame}`),
+    ...(shownPlaces.length > 0 ? [`  where: ${shownPlaces.join(', ')}`] : []),
     ...(hint ? [`  hint: ${hint}`] : []),
   ]
+}
+
+/** The user's own part of a stack, with paths as they would say them. */
+function frames(userStack: string | undefined): string[] {
+  return userStack === undefined ? [] : userStack.split('\n').map((line) => oneLine(withShownPaths(line)))
 }
 
 /** Of several errors at once, the first that has a code: the others are mostly its consequences. */

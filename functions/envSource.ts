@@ -1,12 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { ObjectStore } from '../shared/cloud/ports.ts'
 import type { EnvSource } from '../shared/env/index.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
+import { importUserModule } from './userModule.ts'
 
 const loaded = new Map<string, EnvSource>()
 
@@ -14,7 +14,7 @@ const loaded = new Map<string, EnvSource>()
  * The env that a lease, or a request to evaluate, names: a built-in by its id, or the user's own from the module that the run put into the bucket. A module is
  * loaded once an execution environment.
  *
- * @throws MillraceError E_ENV_UNKNOWN when the module is missing, altered, or has no env
+ * @throws MillraceError E_ENV_UNKNOWN when the module is missing, altered, or has no env; E_ENV_CONFIG when it throws while it is loaded
  */
 export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore): Promise<EnvSource> {
   const { id, code } = env
@@ -26,18 +26,23 @@ export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore)
     throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' is not in the bucket`, { key: code.key })
   if (sha256Hex(found.body) !== code.sha256)
     throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' was altered`, { key: code.key })
+  const module = await importEnvModule(id, found.body)
+  const source = (module['default'] as { readonly env?: EnvSource } | undefined)?.env
+  if (source === undefined)
+    throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' has no experiment with an env`, {
+      key: code.key,
+    })
+  loaded.set(code.sha256, source)
+  return source
+}
+
+/** Imported from a file of its own, which is gone afterwards. */
+async function importEnvModule(id: string, code: Uint8Array): Promise<Readonly<Record<string, unknown>>> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-env-'))
   try {
     const file = join(folder, 'experiment.mjs')
-    await writeFile(file, found.body)
-    const module: { default?: { env?: EnvSource } } = await import(pathToFileURL(file).href)
-    const source = module.default?.env
-    if (source === undefined)
-      throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' has no experiment with an env`, {
-        key: code.key,
-      })
-    loaded.set(code.sha256, source)
-    return source
+    await writeFile(file, code)
+    return await importUserModule(id, file, code)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

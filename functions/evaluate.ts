@@ -6,6 +6,7 @@ import { MillraceError } from '../shared/errors.ts'
 import { type EvaluationRequest, type EvaluationResult, parseEvaluation } from '../shared/protocol/evaluation.ts'
 import { playEpisodes } from '../shared/rollout/index.ts'
 import { envSource } from './envSource.ts'
+import { ownProcess } from './ownProcess.ts'
 
 /** What Lambda tells a handler about itself. */
 interface LambdaContext {
@@ -25,6 +26,7 @@ const s3 = s3Client()
  */
 export async function handler(event: unknown, context: LambdaContext): Promise<EvaluationResult> {
   const request = parseEvaluation(event)
+  ownProcess()
   const deadline = systemClock.now() + context.getRemainingTimeInMillis() - MARGIN_MS
   return await evaluate(request, { store: s3ObjectStore(s3, request.bucket), clock: systemClock, deadline })
 }

@@ -5,6 +5,7 @@ import { parseLease } from '../shared/protocol/lease.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
 import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
 import { envSource } from './envSource.ts'
+import { ownProcess } from './ownProcess.ts'
 
 /** What Lambda tells a handler about itself. */
 interface LambdaContext {
@@ -27,6 +28,7 @@ const loadMs = performance.now()
  */
 export async function handler(event: unknown, context: LambdaContext): Promise<LeaseReport> {
   const lease = parseLease(event)
+  ownProcess()
   const coldStart = !warm
   warm = true
   const { s3, sqs } = clientsFor(lease)

@@ -96,8 +96,9 @@ function spentBefore(
 }
 
 function specOf({ env, envConfig }: Experiment): PolicySpec {
-  const { observationSpace, actionSpace } = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
-  return policySpecFor(observationSpace, actionSpace)
+  const probe = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
+  probe.close?.()
+  return policySpecFor(probe.observationSpace, probe.actionSpace)
 }
 
 /** How functions come by the env: a built-in by its id, a user's own as a module in the bucket. */

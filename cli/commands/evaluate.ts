@@ -1,6 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { importUserModule } from '../../functions/userModule.ts'
 import type { EnvSource } from '../../shared/env/index.ts'
 import { MillraceError, nearestName } from '../../shared/errors.ts'
 import { type Episode, playEpisodes } from '../../shared/rollout/index.ts'
@@ -67,8 +67,8 @@ export function resultLine(episodes: readonly Episode[], plusMinus: string): str
   const length = episodes.reduce((sum, episode) => sum + episode.length, 0) / n
   return [
     `mean return ${measure(mean)} ${plusMinus} ${measure(Math.sqrt(variance))} over ${count(n)} episode${n === 1 ? '' : 's'}`,
-    `min ${measure(Math.min(...returns))}`,
-    `max ${measure(Math.max(...returns))}`,
+    `min ${measure(returns.reduce((a, b) => Math.min(a, b), Infinity))}`,
+    `max ${measure(returns.reduce((a, b) => Math.max(a, b), -Infinity))}`,
     `mean length ${measure(length)}`,
   ].join(', ')
 }
@@ -78,8 +78,8 @@ async function envOf(folder: string, { env }: PolicyRecord): Promise<EnvSource> 
   const file = join(folder, RUN_FILES.envCode)
   if (!existsSync(file))
     throw new MillraceError('E_DISK', `cannot read ${file}: the code of env '${env.id}' is not there`)
-  const module = (await import(pathToFileURL(file).href)) as { readonly default: { readonly env: EnvSource } }
-  return module.default.env
+  const module = await importUserModule(env.id, file, readFileSync(file))
+  return (module['default'] as { readonly env: EnvSource }).env
 }
 
 /** @throws MillraceError E_DISK naming the nearest run folder that is there */

@@ -19,6 +19,7 @@ export function serialCloud(): RunCloud {
   const queue = memoryQueue()
   const stop = new AbortController()
   const running = new Set<Promise<unknown>>()
+  const workers: RolloutWorker[] = []
   const idle: RolloutWorker[] = []
   let output: OwnOutput | undefined
   return {
@@ -38,6 +39,7 @@ export function serialCloud(): RunCloud {
         const lease = parseLease(JSON.parse(new TextDecoder().decode(payload)))
         const kept = idle.pop()
         const worker = kept ?? new RolloutWorker()
+        if (!kept) workers.push(worker)
         const ports = { store, queue, clock: systemClock }
         const prepare = async () => worker.begin(lease, store, await envSource(lease, store))
         const sender = new FragmentSender(lease, { store, queue })
@@ -61,6 +63,7 @@ export function serialCloud(): RunCloud {
     async close() {
       stop.abort()
       await Promise.all(running)
+      for (const worker of workers) worker.close()
       output?.close()
     },
   }

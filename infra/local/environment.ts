@@ -142,6 +142,13 @@ export class Environment {
     }
   }
 
+  /** Ends one that is no longer needed: SIGTERM, and SIGKILL to what is left after `graceMs`. */
+  end(graceMs: number): void {
+    this.kill(undefined, 'SIGTERM')
+    const impatient = setTimeout(() => this.kill(), graceMs).unref()
+    void this.gone.then(() => clearTimeout(impatient))
+  }
+
   checkMemory(): void {
     if (this.#child.pid === undefined || !this.alive) return
     this.maxMemoryMb = Math.max(this.maxMemoryMb, Math.ceil(peakMemoryMb(this.#child.pid) ?? 0))

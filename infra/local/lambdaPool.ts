@@ -19,6 +19,9 @@ export interface PoolOptions {
   readonly onOutput: EnvironmentOptions['onOutput']
 }
 
+/** Between SIGTERM and SIGKILL for an environment that is no longer needed. */
+const END_GRACE_MS = 300
+
 interface Idle {
   readonly environment: Environment
   readonly since: number
@@ -61,7 +64,7 @@ export class EnvironmentPool {
     const victim = this.#idle.shift()
     if (victim === undefined) return false
     this.#live.delete(victim.environment)
-    victim.environment.kill()
+    victim.environment.end(END_GRACE_MS)
     return true
   }
 
@@ -115,7 +118,7 @@ export class EnvironmentPool {
       if (this.#options.closing.aborted) return
       if (this.#idle[0] !== oldest || waitMs > 0) continue
       this.#idle.shift()
-      oldest.environment.kill()
+      oldest.environment.end(END_GRACE_MS)
     }
     this.#sweeping = false
   }

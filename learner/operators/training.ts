@@ -76,6 +76,11 @@ export const publishPolicy = operator({
 type Use = { use<R>(key: import('../flow/index.ts').ResourceKey<R>): R }
 
 function spread(values: readonly number[]): Spread {
-  const sum = values.reduce((total, value) => total + value, 0)
-  return { min: Math.min(...values), mean: sum / values.length, max: Math.max(...values) }
+  const all = { min: Infinity, sum: 0, max: -Infinity }
+  for (const value of values) {
+    all.min = Math.min(all.min, value)
+    all.max = Math.max(all.max, value)
+    all.sum += value
+  }
+  return { min: all.min, mean: all.sum / values.length, max: all.max }
 }

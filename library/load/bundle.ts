@@ -1,10 +1,13 @@
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, relative } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
+import { packageRoot } from '../../infra/local/packageRoot.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 import { libraryEntries, libraryEntry, type LibraryEntries } from './libraryEntries.ts'
+import { shown } from './shown.ts'
+import { withUserMap } from './userMap.ts'
 
 export interface BundleOptions {
   /** Where the bundle will lie, so that its source map names the user's files. */
@@ -21,7 +24,7 @@ export interface BundleOptions {
 export async function bundleForHere(file: string, options: BundleOptions): Promise<Uint8Array> {
   const { outfile, entries = libraryEntries() } = options
   const { build } = await import('esbuild')
-  return await run(file, () =>
+  const { code } = await run(file, () =>
     build({
       ...COMMON,
       entryPoints: [file],
@@ -31,11 +34,13 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
       plugins: [sharedPackages(entries), ownLocation],
     }),
   )
+  return code
 }
 
 /**
  * A self-contained ES module out of an experiment file, Millrace and other packages included, for functions that need a
- * user's own env. Its default export is the experiment, with `env` as a definition even where the file registered it by id.
+ * user's own env. Its default export is the experiment, with `env` as a definition even where the file registered it by id. Its
+ * source map names the user's own files, so that an error in a function can.
  *
  * @throws MillraceError E_EXPERIMENT with file, line and column
  */
@@ -46,10 +51,15 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
     `import { asDefinition } from 'millrace/env'`,
     `export default { ...experiment, env: asDefinition(experiment.env) }`,
   ].join('\n')
-  return await run(file, () =>
+  const outfile = join(dirname(file), 'millrace-env.mjs')
+  const stdin = 'millrace-env.js'
+  const { code, map } = await run(file, () =>
     build({
       ...COMMON,
-      stdin: { contents, resolveDir: dirname(file), sourcefile: 'millrace-env.js' },
+      stdin: { contents, resolveDir: dirname(file), sourcefile: stdin },
+      outfile,
+      sourcemap: 'external',
+      sourcesContent: false,
       minifySyntax: true,
       minifyWhitespace: true,
       external: NATIVE,
@@ -59,6 +69,8 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
       plugins: [libraryInside(entries)],
     }),
   )
+  const foreign = (source: string) => source === join(dirname(file), stdin) || isForeign(source)
+  return withUserMap(code, map, { outfile, foreign })
 }
 
 /**
@@ -69,7 +81,7 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
  */
 export async function bundleForLearner(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
   const { build } = await import('esbuild')
-  return await run(file, () =>
+  const { code } = await run(file, () =>
     build({
       ...COMMON,
       entryPoints: [file],
@@ -80,7 +92,16 @@ export async function bundleForLearner(file: string, entries: LibraryEntries = l
       plugins: [libraryLeftOpen(entries)],
     }),
   )
+  return code
 }
+
+/** A file of a package, or of Millrace itself. */
+function isForeign(source: string): boolean {
+  const [room = ''] = relative(packageRoot(import.meta.url), source).split(sep)
+  return /[\\/]node_modules[\\/]/.test(source) || MILLRACE_ROOMS.includes(room)
+}
+
+const MILLRACE_ROOMS = ['dist', 'shared', 'learner', 'functions', 'infra', 'library', 'cli', 'index.ts']
 
 /** Packages that cannot be put into a bundle. */
 const NATIVE: string[] = ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents']
@@ -178,15 +199,23 @@ const ownLocation: Plugin = {
   },
 }
 
-async function run(
-  file: string,
-  build: () => Promise<{ readonly outputFiles: readonly { readonly contents: Uint8Array }[] }>,
-) {
+interface Built {
+  readonly code: Uint8Array
+  /** Empty where none was asked for. */
+  readonly map: Uint8Array
+}
+
+type Build = () => Promise<{
+  readonly outputFiles: readonly { readonly path: string; readonly contents: Uint8Array }[]
+}>
+
+async function run(file: string, build: Build): Promise<Built> {
   try {
     const { outputFiles } = await build()
-    const output = outputFiles[0]
-    if (!output) throw new MillraceError('E_INTERNAL', `no bundle came out of ${file}`)
-    return output.contents
+    const code = outputFiles.find(({ path }) => !path.endsWith('.map'))
+    const map = outputFiles.find(({ path }) => path.endsWith('.map'))
+    if (!code) throw new MillraceError('E_INTERNAL', `no bundle came out of ${file}`)
+    return { code: code.contents, map: map?.contents ?? new Uint8Array() }
   } catch (error) {
     if (!isBuildFailure(error)) throw error
     throw bundleError(file, error)
@@ -225,10 +254,4 @@ function advice(text: string): string {
 function offendingLine(message: Message | undefined): string {
   const line = userLocation(message)?.lineText.trim()
   return line ? `, in \`${line.length > 100 ? `${line.slice(0, 100)}…` : line}\`` : ''
-}
-
-/** A path as the user would say it: from the working folder where it lies below it. */
-export function shown(path: string, cwd: string = process.cwd()): string {
-  const short = relative(cwd, path)
-  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short
 }

@@ -2,10 +2,10 @@ import { basename } from 'node:path'
 import { experiment, type Experiment, type ExperimentInput } from '../../learner/experiment.ts'
 import { envIds } from '../../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
-import { shown } from './bundle.ts'
 import { findExperimentFile } from './findFile.ts'
 import type { LibraryEntries } from './libraryEntries.ts'
 import { runFile } from './runFile.ts'
+import { shown } from './shown.ts'
 
 export { bundleEnvCode } from './bundle.ts'
 

@@ -1,14 +1,17 @@
 import { rmSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
+import { showThrown } from '../../shared/showValue.ts'
+import { userTrace } from '../../shared/userCode/index.ts'
+import { knowBundle } from '../../shared/userCode/sourceMapped.ts'
 import { diskError } from '../run/disk.ts'
-import { bundleForHere, shown } from './bundle.ts'
+import { bundleForHere } from './bundle.ts'
 import type { LibraryEntries } from './libraryEntries.ts'
-import { userPosition } from './position.ts'
+import { shown, withShownPaths } from './shown.ts'
 
 export interface RunFileOptions {
   /** What a file that cannot be bundled, or throws, is reported as. */
@@ -26,7 +29,7 @@ export async function runFile(
   file: string,
   { code, entries }: RunFileOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-')).catch((error: unknown) => {
+  const folder = await temporaryFolder().catch((error: unknown) => {
     throw diskError(error, 'write', tmpdir())
   })
   const outfile = join(folder, 'user.mjs')
@@ -41,10 +44,11 @@ export async function runFile(
     await writeFile(outfile, bundle).catch((error: unknown) => {
       throw diskError(error, 'write', outfile)
     })
+    knowBundle(outfile, new TextDecoder().decode(bundle))
     try {
       return (await import(pathToFileURL(outfile).href)) as Record<string, unknown>
     } catch (error) {
-      throw loadError(error, { file, outfile, bundle, code })
+      throw loadError(error, file, code)
     }
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => {}) // the system clears its temporary folder
@@ -52,18 +56,15 @@ export async function runFile(
   }
 }
 
-interface Failed {
-  readonly file: string
-  readonly outfile: string
-  readonly bundle: Uint8Array
-  readonly code: RunFileOptions['code']
+/** By the name that stacks have for it: a system's temporary folder may be a link. */
+async function temporaryFolder(): Promise<string> {
+  return await realpath(await mkdtemp(join(tmpdir(), 'millrace-')))
 }
 
-function loadError(error: unknown, { file, outfile, bundle, code }: Failed): MillraceError {
-  const at = userPosition(error, { file: outfile, code: bundle })
-  const place = at ? `${shown(at.file)}:${at.line}:${at.column}` : shown(file)
-  if (isMillraceError(error))
-    return new MillraceError(error.code, `${place}: ${error.message}`, error.where, { cause: error })
-  const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-  return new MillraceError(code, `${place} threw while loading: ${oneLine(what)}`, {}, { cause: error })
+function loadError(error: unknown, file: string, code: RunFileOptions['code']): MillraceError {
+  const { at, stack } = userTrace(error)
+  const place = at === undefined ? shown(file) : withShownPaths(at)
+  const options = { cause: error, userStack: stack }
+  if (isMillraceError(error)) return new MillraceError(error.code, `${place}: ${error.message}`, error.where, options)
+  return new MillraceError(code, `${place} threw while loading: ${oneLine(showThrown(error))}`, {}, options)
 }

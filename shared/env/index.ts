@@ -1,6 +1,7 @@
 export type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome, VectorEnv, VectorEnvState } from './env.ts'
 export type { BoxSpace, DiscreteSpace, Space } from './space.ts'
-export { contains, describeSpace, spaceSize, validateSpace } from './space.ts'
+export { contains, describeSpace, spaceSize } from './space.ts'
+export { validateSpace } from './checkedSpace.ts'
 export type { EnvClass, EnvSource } from './registry.ts'
 export { asDefinition, envIds, makeEnv, makeVectorEnv, registerEnv } from './registry.ts'
 export { Acrobot } from './acrobot.ts'

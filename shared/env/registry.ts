@@ -4,6 +4,8 @@ import { cartPole } from './cartPole.ts'
 import type { Env, EnvConfig, EnvDefinition, VectorEnv } from './env.ts'
 import { identity } from './identity.ts'
 import { mountainCar } from './mountainCar.ts'
+import { showThrown, showValue } from '../showValue.ts'
+import { userTrace } from '../userCode/index.ts'
 import { EnvVector } from './vector.ts'
 
 /**
@@ -75,10 +77,18 @@ export function makeVectorEnv(
   try {
     return definition.makeVector?.(numEnvs, config) ?? new EnvVector(definition, numEnvs, config)
   } catch (cause) {
-    if (isMillraceError(cause)) throw cause
-    const { id } = definition
-    throw new MillraceError('E_ENV_CONFIG', `${id} could not be made: ${String(cause)}`, { env: id }, { cause })
+    throw notMade(definition.id, cause)
   }
+}
+
+/** What the env's own code threw while it was made, with the place in it. */
+function notMade(id: string, cause: unknown): unknown {
+  const known = isMillraceError(cause) ? cause : undefined
+  const { at, stack } = userTrace(cause)
+  if (known && at === undefined) return known
+  const message = known ? known.message : `${id} could not be made: ${showThrown(cause)}`
+  const where = { env: id, ...(at !== undefined && { at }), ...known?.where }
+  return new MillraceError(known?.code ?? 'E_ENV_CONFIG', message, where, { cause, userStack: stack })
 }
 
 const classDefinitions = new WeakMap<EnvClass, EnvDefinition>()
@@ -93,6 +103,7 @@ function fromClass(source: EnvClass): EnvDefinition {
       'this cannot be used as an env: it is a plain function; give a class, or a definition with make()',
     )
   }
+  refuseMisspelt(source)
   const { maxEpisodeSteps } = source
   const definition: EnvDefinition = {
     id: source.id ?? source.name,
@@ -101,6 +112,16 @@ function fromClass(source: EnvClass): EnvDefinition {
   }
   classDefinitions.set(source, definition)
   return definition
+}
+
+/** A limit under another name would be none: episodes that never end. */
+function refuseMisspelt(source: EnvClass): void {
+  if (source.maxEpisodeSteps !== undefined) return
+  const plain = (name: string) => name.replaceAll('_', '')
+  const near = Object.keys(source).find((name) => nearestName(plain(name), ['maxEpisodeSteps']) !== undefined)
+  if (near === undefined) return
+  const message = `${source.id ?? source.name} has a static ${near}, which nothing reads; did you mean maxEpisodeSteps?`
+  throw new MillraceError('E_ENV_CONFIG', message, { env: source.id ?? source.name, field: near })
 }
 
 function checked(definition: EnvDefinition): EnvDefinition {
@@ -114,7 +135,9 @@ function checked(definition: EnvDefinition): EnvDefinition {
   if (typeof definition.id !== 'string' || definition.id === '') throw refuse('it has no id')
   const { id, maxEpisodeSteps } = definition
   if (maxEpisodeSteps !== undefined && (!Number.isInteger(maxEpisodeSteps) || maxEpisodeSteps < 1)) {
-    throw refuse(`maxEpisodeSteps of ${id} is ${maxEpisodeSteps}, expected an integer >= 1`)
+    throw refuse(
+      `maxEpisodeSteps of ${id} is ${showValue(maxEpisodeSteps)}, expected an integer >= 1 (leave it out for no limit)`,
+    )
   }
   return definition
 }

@@ -1,5 +1,3 @@
-import { MillraceError } from '../errors.ts'
-
 /** A box in R^n. `low`/`high` are one number for all elements or one per element; infinities are allowed. */
 export interface BoxSpace {
   readonly kind: 'box'
@@ -25,8 +23,8 @@ export function spaceSize(space: Space): number {
 /** `Discrete(4)`, `Box([3, 2], -1..1)`, with per-element bounds shown as their extremes. */
 export function describeSpace(space: Space): string {
   if (space.kind === 'discrete') return `Discrete(${space.n})`
-  const low = typeof space.low === 'number' ? space.low : Math.min(...space.low)
-  const high = typeof space.high === 'number' ? space.high : Math.max(...space.high)
+  const low = typeof space.low === 'number' ? space.low : space.low.reduce((a, b) => Math.min(a, b), Infinity)
+  const high = typeof space.high === 'number' ? space.high : space.high.reduce((a, b) => Math.max(a, b), -Infinity)
   return `Box([${space.shape.join(', ')}], ${low}..${high})`
 }
 
@@ -46,30 +44,4 @@ export function contains(space: Space, value: number | ArrayLike<number>): boole
   if (typeof value === 'number' || value.length !== spaceSize(space)) return false
   const { low, high } = boxBounds(space)
   return Array.from(value).every((element, i) => Math.fround(element) >= low[i]! && Math.fround(element) <= high[i]!)
-}
-
-/**
- * @param what whose space it is, for the message: `the action space of CartPole-v1`
- * @throws MillraceError E_ENV_SPACE saying what is malformed
- */
-export function validateSpace(space: Space, what: string): void {
-  const refuse = (why: string) => new MillraceError('E_ENV_SPACE', `${what} is malformed: ${why}`, { space: what })
-  if (space?.kind === 'discrete') {
-    if (!Number.isInteger(space.n) || space.n < 1) throw refuse(`n is ${space.n}, expected an integer >= 1`)
-    return
-  }
-  if (space?.kind !== 'box') throw refuse(`expected kind 'box' or 'discrete', got ${JSON.stringify(space)}`)
-  if (!Array.isArray(space.shape) || !space.shape.every((n) => Number.isInteger(n) && n >= 1)) {
-    throw refuse(`shape is ${JSON.stringify(space.shape)}, expected integers >= 1`)
-  }
-  const size = spaceSize(space)
-  for (const name of ['low', 'high'] as const) {
-    const bound = space[name]
-    if (typeof bound !== 'number' && bound.length !== size) {
-      throw refuse(`${name} has ${bound.length} values, expected one number or ${size}`)
-    }
-  }
-  const { low, high } = boxBounds(space)
-  const wrong = low.findIndex((value, i) => !(value <= high[i]!))
-  if (wrong >= 0) throw refuse(`element ${wrong} has low ${low[wrong]} and high ${high[wrong]}`)
 }

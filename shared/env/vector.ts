@@ -1,8 +1,13 @@
 // Typed-array reads use `!`: every index is within the sizes made in VectorBase.
-import { MillraceError } from '../errors.ts'
+import { isMillraceError } from '../errors.ts'
 import type { Random } from '../random.ts'
+import { showThrown } from '../showValue.ts'
+import { closeEnvs, forgetOpen, rememberOpen } from './closing.ts'
 import type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
-import { boxBounds, describeSpace, spaceSize, validateSpace } from './space.ts'
+import { makeEnvs } from './makeEnvs.ts'
+import { ObservationCheck, UNWRITTEN, unwrittenFault } from './observationCheck.ts'
+import { outcomeFault, resetFault } from './outcome.ts'
+import { boxBounds, describeSpace, spaceSize } from './space.ts'
 import type { BoxSpace, Space } from './space.ts'
 import { VectorBase } from './vectorBase.ts'
 
@@ -11,36 +16,45 @@ import { VectorBase } from './vectorBase.ts'
  *
  * - An episode of `maxEpisodeSteps` steps is truncated (Gymnasium's TimeLimit); where an env also terminates, that wins.
  * - A discrete observation of n becomes a one-hot row [n], which is what a network wants; a box of shape [] becomes [1].
- * - Actions outside the action space, rewards and observations that are not finite, and errors of the env are E_ENV_STEP,
- *   naming env, index and step. After such an error only `reset` or `load` makes the vector usable again.
+ * - All that an env gives is checked at every call: what `reset` and `step` return, that `reset` writes the whole row, and that
+ *   observations are finite and in their space. What is wrong, an action outside the action space, and an error of the env are
+ *   E_ENV_STEP, naming env, index and step. After such an error only `reset` or `load` makes the vector usable again.
  */
 export class EnvVector extends VectorBase {
   private readonly envs: readonly Env[]
-  /** Where each env writes: its row of `observations`, or one element when its observation is an index. */
-  private readonly written: readonly Float32Array[]
+  /** Where the envs write: `observations`, or one element an env when an observation is an index. */
+  private readonly written: Float32Array
+  /** The same memory, for what `reset` has not written. */
+  private readonly writtenBits: Uint32Array
+  /** Each env's part of `written`. */
+  private readonly rows: readonly Float32Array[]
   private readonly oneHot: boolean
+  private readonly check: ObservationCheck
   private readonly maxEpisodeSteps: number
   /** For box actions: a copy of them, its rows (what the envs get), and the bounds of the space. */
   private readonly box:
     | { actions: Float32Array; rows: readonly Float32Array[]; low: Float32Array; high: Float32Array }
     | undefined
+  private closed = false
 
   /** @throws MillraceError E_ENV_SPACE, E_ENV_CONFIG; and whatever `definition.make` throws */
   constructor(definition: EnvDefinition, numEnvs: number, config: EnvConfig = {}) {
-    const first = definition.make(config)
-    validateSpace(first.observationSpace, `the observation space of ${definition.id}`)
-    validateSpace(first.actionSpace, `the action space of ${definition.id}`)
-    super(definition.id, numEnvs, { observation: asBox(first.observationSpace), action: first.actionSpace })
-    this.envs = [first, ...Array.from({ length: numEnvs - 1 }, () => sameSpaces(definition, config, first))]
+    const { envs, observation, action } = makeEnvs(definition, numEnvs, config)
+    super(definition.id, numEnvs, { observation: asBox(observation), action })
+    this.envs = envs
     this.maxEpisodeSteps = definition.maxEpisodeSteps ?? Infinity
-    this.oneHot = first.observationSpace.kind === 'discrete'
-    this.written = this.oneHot ? this.envs.map(() => new Float32Array(1)) : rows(this.observations, numEnvs)
-    if (first.actionSpace.kind === 'box') {
-      const actions = new Float32Array(numEnvs * spaceSize(first.actionSpace))
-      this.box = { actions, rows: rows(actions, numEnvs), ...boxBounds(first.actionSpace) }
+    this.oneHot = observation.kind === 'discrete'
+    this.written = this.oneHot ? new Float32Array(numEnvs) : this.observations
+    this.writtenBits = new Uint32Array(this.written.buffer)
+    this.rows = rows(this.written, numEnvs)
+    this.check = new ObservationCheck(this.observationSpace, this.size)
+    if (action.kind === 'box') {
+      const actions = new Float32Array(numEnvs * spaceSize(action))
+      this.box = { actions, rows: rows(actions, numEnvs), ...boxBounds(action) }
     } else {
       this.box = undefined
     }
+    if (envs.some((env) => env.close !== undefined)) rememberOpen(this)
   }
 
   step(actions: Int32Array | Float32Array): void {
@@ -48,18 +62,28 @@ export class EnvVector extends VectorBase {
     if (this.box) this.box.actions.set(actions)
     const { envs, rewards, terminated, truncated, episodeReturns, episodeLengths } = this
     for (let i = 0; i < envs.length; i++) {
-      const outcome = this.stepEnv(i, this.box ? this.boxAction(i, this.box) : this.discreteAction(i, actions[i]!))
+      const outcome: unknown = this.stepEnv(
+        i,
+        this.box ? this.boxAction(i, this.box) : this.discreteAction(i, actions[i]!),
+      )
       const length = ++episodeLengths[i]!
-      rewards[i] = outcome.reward
-      if (!Number.isFinite(rewards[i])) throw this.fault(i, `gave a reward of ${outcome.reward}`)
-      episodeReturns[i]! += outcome.reward
-      const done = outcome.terminated
-      const cut = !done && (outcome.truncated || length >= this.maxEpisodeSteps)
+      if (typeof outcome !== 'object' || outcome === null) throw this.stepFault(i, outcome)
+      // Each field is read once: it may be a getter.
+      const { reward, terminated: done, truncated: cutOff } = outcome as StepOutcome
+      if (typeof reward !== 'number' || typeof done !== 'boolean' || typeof cutOff !== 'boolean')
+        throw this.stepFault(i, outcome)
+      rewards[i] = reward
+      if (!Number.isFinite(rewards[i])) {
+        const todo = 'a reward is a finite number that float32 holds'
+        throw this.fault(i, `gave a reward of ${reward}`, { todo, code: methodOf(envs[i]!, 'step') })
+      }
+      episodeReturns[i]! += reward
+      const cut = !done && (cutOff || length >= this.maxEpisodeSteps)
       terminated[i] = done ? 1 : 0
       truncated[i] = cut ? 1 : 0
       if (this.oneHot) this.encode(i)
       if (done || cut) {
-        this.checkObservations(i, i + 1)
+        this.checkObservations(i, i + 1, 'step')
         this.startNextEpisode(i)
       }
     }
@@ -67,33 +91,99 @@ export class EnvVector extends VectorBase {
   }
 
   override reset(seed: number): void {
+    if (this.closed) throw this.fault(0, 'was reset after it was closed')
     super.reset(seed)
-    this.checkObservations(0, this.numEnvs)
+    this.checkObservations(0, this.numEnvs, 'reset')
+  }
+
+  /** Closes every env, once; the vector cannot be used afterwards. */
+  close(): void {
+    if (this.closed) return
+    this.closed = true
+    this.randoms = []
+    forgetOpen(this)
+    closeEnvs(this.envs, this.id)
   }
 
   protected resetEnv(index: number, random: Random): void {
+    const env = this.envs[index]!
+    const width = this.oneHot ? 1 : this.size
+    const from = index * width
+    this.writtenBits.fill(UNWRITTEN, from, from + width)
+    let given: unknown
     try {
-      this.envs[index]!.reset(this.written[index]!, random)
+      given = env.reset(this.rows[index]!, random)
     } catch (cause) {
-      throw this.fault(index, `failed to reset: ${String(cause)}`, cause)
+      throw this.fault(index, `failed to reset: ${showThrown(cause)}`, {
+        cause,
+        episodeStep: 0,
+        code: methodOf(env, 'reset'),
+      })
     }
+    // The row itself, as an arrow function gives it (`(o) => o.fill(0)`), was written to.
+    if (given !== undefined && given !== this.rows[index]) {
+      const { what, todo } = resetFault(given)
+      throw this.fault(index, what, { todo, episodeStep: 0, code: methodOf(env, 'reset') })
+    }
+    if (this.writtenBits[from] === UNWRITTEN) this.nothingWritten(index)
     if (this.oneHot) this.encode(index)
   }
 
   protected saveEnv(index: number): PlainData | undefined {
-    return this.envs[index]!.load ? this.envs[index]!.save?.() : undefined
+    const env = this.envs[index]!
+    try {
+      return env.load ? env.save?.() : undefined
+    } catch (cause) {
+      throw this.fault(index, `failed to save: ${showThrown(cause)}`, { cause, code: methodOf(env, 'save') })
+    }
   }
 
   protected loadEnv(index: number, state: PlainData, random: Random): void {
-    this.envs[index]!.load?.(state, random)
+    const env = this.envs[index]!
+    // What it wrote last is not kept, and a step may leave it as it is.
+    if (this.oneHot) this.written[index] = this.observations.indexOf(1, index * this.size) - index * this.size
+    try {
+      env.load?.(state, random)
+    } catch (cause) {
+      if (isMillraceError(cause)) throw cause
+      throw this.fault(index, `failed to load: ${showThrown(cause)}`, { cause, code: methodOf(env, 'load') })
+    }
   }
 
   private stepEnv(index: number, action: number | Float32Array): StepOutcome {
     try {
-      return this.envs[index]!.step(action, this.written[index]!)
+      return this.envs[index]!.step(action, this.rows[index]!)
     } catch (cause) {
-      throw this.fault(index, `failed to step: ${String(cause)}`, cause)
+      throw this.fault(index, `failed to step: ${showThrown(cause)}`, {
+        cause,
+        code: methodOf(this.envs[index]!, 'step'),
+      })
     }
+  }
+
+  private stepFault(index: number, outcome: unknown): Error {
+    const { what, todo } = outcomeFault(outcome)
+    return this.fault(index, what, { todo, code: methodOf(this.envs[index]!, 'step') })
+  }
+
+  /** An env that does not even take the observation has nothing to see: zeros. Any other forgot to write it. */
+  private nothingWritten(index: number): void {
+    const env = this.envs[index]!
+    const blind = methodOf(env, 'reset').length === 0 && methodOf(env, 'step').length < 2
+    if (blind && this.bitsOf(index).every((word) => word === UNWRITTEN)) this.rows[index]!.fill(0)
+    else throw this.unwritten(index)
+  }
+
+  private unwritten(index: number): Error {
+    const bits = this.bitsOf(index)
+    const missing = bits.reduce((count, word) => count + Number(word === UNWRITTEN), 0)
+    const { what, todo } = unwrittenFault(bits.length - missing, bits.length, bits.indexOf(UNWRITTEN))
+    return this.fault(index, what, { todo, episodeStep: 0, code: methodOf(this.envs[index]!, 'reset') })
+  }
+
+  private bitsOf(index: number): Uint32Array {
+    const width = this.rows[index]!.length
+    return this.writtenBits.subarray(index * width, (index + 1) * width)
   }
 
   private discreteAction(index: number, action: number): number {
@@ -116,44 +206,42 @@ export class EnvVector extends VectorBase {
   }
 
   private encode(index: number): void {
-    const hot = this.written[index]![0]!
-    if (!Number.isInteger(hot) || hot < 0 || hot >= this.size) {
-      throw this.fault(index, `gave observation ${hot}, which is not in Discrete(${this.size})`)
+    const hot = this.written[index]!
+    if (!(hot >= 0 && hot < this.size && Number.isInteger(hot))) {
+      const todo = 'a discrete observation is one element: an integer from 0 on, below n'
+      throw this.fault(index, `gave observation ${hot}, which is not in Discrete(${this.size})`, { todo })
     }
     const from = index * this.size
     this.observations.fill(0, from, from + this.size)
     this.observations[from + hot] = 1
   }
 
-  /** A number minus itself is 0 when finite and NaN otherwise: no branch an element; the culprit is looked for only when there is one. */
-  private checkObservations(fromEnv: number, toEnv: number): void {
+  /** @param by who wrote these rows; unless told, `reset` where an episode has just ended, else `step` */
+  private checkObservations(fromEnv: number, toEnv: number, by?: 'reset' | 'step'): void {
+    if (this.oneHot) return // `encode` has checked the index
     const { observations, size } = this
-    let sum = 0
-    for (let i = fromEnv * size; i < toEnv * size; i++) sum += observations[i]! - observations[i]!
-    if (sum === 0) return
-    const wrong = observations.findIndex((value, i) => i >= fromEnv * size && !Number.isFinite(value))
-    throw this.fault(
-      Math.floor(wrong / size),
-      `gave an observation of ${observations[wrong]} at element ${wrong % size}`,
-    )
+    const wrong = this.check.firstWrong(observations, fromEnv * size, toEnv * size)
+    if (wrong < 0) return
+    const index = Math.floor(wrong / size)
+    if (this.writtenBits[wrong] === UNWRITTEN) throw this.unwritten(index)
+    const fromReset = by === undefined ? this.ended(index) : by === 'reset'
+    const { what, todo } = this.check.fault(observations, wrong)
+    const code = methodOf(this.envs[index]!, fromReset ? 'reset' : 'step')
+    throw this.fault(index, what, { todo, code, ...(fromReset && { episodeStep: 0 }) })
   }
+}
+
+type Method = 'reset' | 'step' | 'save' | 'load'
+
+/** For its text and its number of parameters; it is not called. */
+function methodOf(env: Env, name: Method): { readonly length: number } {
+  return env[name] ?? { length: 0 }
 }
 
 /** The space a VectorEnv shows for an Env's observations. */
 function asBox(space: Space): BoxSpace {
   if (space.kind === 'discrete') return { kind: 'box', shape: [space.n], low: 0, high: 1 }
   return space.shape.length === 0 ? { ...space, shape: [1] } : space
-}
-
-function sameSpaces(definition: EnvDefinition, config: EnvConfig, first: Env): Env {
-  const env = definition.make(config)
-  for (const name of ['observationSpace', 'actionSpace'] as const) {
-    const [expected, got] = [describeSpace(first[name]), describeSpace(env[name])]
-    if (expected === got) continue
-    const message = `${definition.id} has another ${name} each time it is made: ${expected}, then ${got}`
-    throw new MillraceError('E_ENV_SPACE', message, { env: definition.id })
-  }
-  return env
 }
 
 function rows(buffer: Float32Array, count: number): readonly Float32Array[] {

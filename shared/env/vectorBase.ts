@@ -1,9 +1,28 @@
 // Typed-array reads use `!`: every index is within the sizes made here.
 import { MillraceError } from '../errors.ts'
 import { Random, deriveSeed } from '../random.ts'
+import { positionOfCode, showPosition, userTrace } from '../userCode/index.ts'
 import type { PlainData, VectorEnv, VectorEnvState } from './env.ts'
 import { spaceSize } from './space.ts'
 import type { BoxSpace, Space } from './space.ts'
+
+/** What is known of a fault beside what the env did. */
+export interface FaultOptions {
+  /** What was thrown. */
+  readonly cause?: unknown
+  /** What the user can do. */
+  readonly todo?: string | undefined
+  /** That of the running episode unless told. */
+  readonly episodeStep?: number
+  /** The method of the user's that is at fault, where there is no stack. */
+  readonly code?: unknown
+}
+
+/** @throws MillraceError E_ENV_CONFIG */
+export function checkNumEnvs(id: string, numEnvs: number): void {
+  if (Number.isInteger(numEnvs) && numEnvs >= 1) return
+  throw new MillraceError('E_ENV_CONFIG', `${id} wants numEnvs >= 1, got ${numEnvs}`, { env: id, numEnvs })
+}
 
 /**
  * What every VectorEnv has: the buffers, the random streams, saving and loading.
@@ -30,9 +49,7 @@ export abstract class VectorBase implements VectorEnv {
 
   /** @throws MillraceError E_ENV_CONFIG */
   constructor(id: string, numEnvs: number, spaces: { readonly observation: BoxSpace; readonly action: Space }) {
-    if (!Number.isInteger(numEnvs) || numEnvs < 1) {
-      throw new MillraceError('E_ENV_CONFIG', `${id} wants numEnvs >= 1, got ${numEnvs}`, { env: id, numEnvs })
-    }
+    checkNumEnvs(id, numEnvs)
     this.id = id
     this.numEnvs = numEnvs
     this.observationSpace = spaces.observation
@@ -128,16 +145,17 @@ export abstract class VectorBase implements VectorEnv {
     }
   }
 
-  /** An error of one env that says where: env id, env index, step of its episode (0 is the reset). */
-  protected fault(index: number, what: string, cause?: unknown): MillraceError {
-    const episodeStep = this.episodeLengths[index]!
-    const place = `env ${index}, episode step ${episodeStep}`
-    const where = { env: this.id, envIndex: index, episodeStep }
+  /** An error of one env that says where: env id, env index, step of its episode (0 is the reset), and the user's own line. */
+  protected fault(index: number, what: string, options: FaultOptions = {}): MillraceError {
+    const { episodeStep = this.episodeLengths[index]!, todo, code } = options
+    const caught = 'cause' in options
+    const trace = caught ? userTrace(options.cause) : undefined
+    const at = trace?.at ?? showPosition(positionOfCode(code))
     return new MillraceError(
       'E_ENV_STEP',
-      `${this.id} ${what} (${place})`,
-      where,
-      cause === undefined ? undefined : { cause },
+      `${this.id} ${what} (env ${index}, episode step ${episodeStep})${todo === undefined ? '' : `; ${todo}`}`,
+      { env: this.id, envIndex: index, episodeStep, ...(at !== undefined && { at }) },
+      { ...(caught && { cause: options.cause }), userStack: trace?.stack },
     )
   }
 

@@ -1,10 +1,12 @@
 // Typed-array reads use `!`: every index is below the number of envs.
 import type { VectorEnv, VectorEnvState } from '../env/env.ts'
 import { describeSpace } from '../env/space.ts'
-import { MillraceError } from '../errors.ts'
+import { MillraceError, isMillraceError } from '../errors.ts'
 import { CategoricalSampler } from '../policy/categorical.ts'
 import type { PolicySession } from '../policy/session.ts'
 import { Random, deriveSeed } from '../random.ts'
+import { showThrown } from '../showValue.ts'
+import { userTrace } from '../userCode/index.ts'
 import { FragmentPool } from './fragmentBuffer.ts'
 import type { FragmentBuffer } from './fragmentBuffer.ts'
 
@@ -128,7 +130,7 @@ export class Collector {
     if (this.greedy) this.sampler.greedy(policy.logits, actions, fragment.logProbRows[t]!)
     else this.sampler.sample(policy.logits, actions, fragment.logProbRows[t]!)
     fragment.actionRows[t]!.set(actions)
-    env.step(actions)
+    stepAll(env, actions)
     fragment.rewardRows[t]!.set(env.rewards)
     fragment.terminatedRows[t]!.set(env.terminated)
     fragment.truncatedRows[t]!.set(env.truncated)
@@ -136,6 +138,18 @@ export class Collector {
     for (let i = 0; i < terminated.length; i++) {
       if ((terminated[i]! | truncated[i]!) !== 0) fragment.endEpisode(t, i, env)
     }
+  }
+}
+
+/** A vector form of a user's own may throw anything; what the generic one throws says already where. */
+function stepAll(env: VectorEnv, actions: Int32Array): void {
+  try {
+    env.step(actions)
+  } catch (cause) {
+    if (isMillraceError(cause)) throw cause
+    const { at, stack } = userTrace(cause)
+    const message = `the envs failed to step: ${showThrown(cause)}`
+    throw new MillraceError('E_ENV_STEP', message, at === undefined ? {} : { at }, { cause, userStack: stack })
   }
 }
 

@@ -1,4 +1,4 @@
-import type { EnvConfig, EnvSource } from '../env/index.ts'
+import type { EnvConfig, EnvSource, VectorEnv } from '../env/index.ts'
 import { makeVectorEnv } from '../env/index.ts'
 import { MillraceError } from '../errors.ts'
 import { CategoricalSampler, PolicySession, type PolicySpec } from '../policy/index.ts'
@@ -41,13 +41,23 @@ const MOST_ENVS = 256
  * an episode does not end
  */
 export async function playEpisodes(source: EnvSource, play: Play): Promise<readonly Episode[]> {
-  const { spec, config, seed, longestEpisode = LONGEST_EPISODE } = play
+  const { spec, config } = play
   if (spec.action.kind !== 'discrete')
     throw new MillraceError('E_POLICY_SPEC', 'only policies over discrete actions can be evaluated')
   const numEnvs = play.numEnvs ?? Math.min(play.episodes, MOST_ENVS)
   const env = makeVectorEnv(source, { numEnvs, config })
+  try {
+    return await playIn(env, play, spec.action.n)
+  } finally {
+    env.close?.()
+  }
+}
+
+async function playIn(env: VectorEnv, play: Play, numActions: number): Promise<readonly Episode[]> {
+  const { spec, seed, longestEpisode = LONGEST_EPISODE } = play
+  const { numEnvs } = env
   env.reset(deriveSeed(seed, 'evaluate'))
-  const sampler = new CategoricalSampler(spec.action.n, new Random(deriveSeed(seed, 'evaluate', 'actions')))
+  const sampler = new CategoricalSampler(numActions, new Random(deriveSeed(seed, 'evaluate', 'actions')))
   const actions = new Int32Array(numEnvs)
   const logProbs = new Float32Array(numEnvs)
   const wanted = Int32Array.from({ length: numEnvs }, (_, i) => Math.floor((play.episodes + numEnvs - 1 - i) / numEnvs))

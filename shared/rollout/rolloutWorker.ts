@@ -3,7 +3,7 @@ import type { SampleBatch } from '../batch/sampleBatch.ts'
 import type { ObjectStore } from '../cloud/ports.ts'
 import type { EnvSource, VectorEnv } from '../env/index.ts'
 import { makeVectorEnv } from '../env/index.ts'
-import { MillraceError } from '../errors.ts'
+import { MillraceError, isMillraceError } from '../errors.ts'
 import { PolicySession } from '../policy/session.ts'
 import { keys } from '../protocol/keys.ts'
 import type { Lease } from '../protocol/lease.ts'
@@ -32,22 +32,28 @@ export class RolloutWorker {
    * Gets ready for a lease. Env streams derive from (run seed, shard, first sequence of the lease), so that a lease gives the
    * same data wherever and whenever it runs; those of a retry derive from its number too, so that it does not repeat what failed.
    *
-   * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE
+   * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE, E_ENV_STEP
    */
   begin(lease: Lease, store: ObjectStore, source: EnvSource): void {
     const { env, numEnvs, fragmentLength, maxSendsInFlight, seed, shard, firstSequence, retry = 0 } = lease
     const key = JSON.stringify([env, numEnvs])
-    if (this.env?.key !== key) this.env = { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
+    if (this.env?.key !== key) this.close()
+    this.env ??= { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
     this.lease = lease
     this.store = store
-    this.collector = new Collector({
-      env: this.env.vector,
-      fragmentLength,
-      seed:
-        retry === 0 ? deriveSeed(seed, shard, firstSequence) : deriveSeed(seed, shard, firstSequence, 'retry', retry),
-      maxFragments: maxSendsInFlight + 2,
-      greedy: lease.exploration['greedy'] === true,
-    })
+    try {
+      this.collector = new Collector({
+        env: this.env.vector,
+        fragmentLength,
+        seed:
+          retry === 0 ? deriveSeed(seed, shard, firstSequence) : deriveSeed(seed, shard, firstSequence, 'retry', retry),
+        maxFragments: maxSendsInFlight + 2,
+        greedy: lease.exploration['greedy'] === true,
+      })
+    } catch (error) {
+      this.close()
+      throw error
+    }
     // A warm function may be given another run: its policy is for other observations, or of other weights.
     this.bound = false
   }
@@ -82,7 +88,14 @@ export class RolloutWorker {
     await old?.session.release()
   }
 
-  /** The next fragment of the lease. @throws MillraceError E_ENV_STEP, E_POLICY_MODEL naming shard, lease and sequence */
+  /** Ends the envs: they are not stepped any more. The next lease makes its own. */
+  close(): void {
+    this.env?.vector.close?.()
+    this.env = undefined
+    this.collector = undefined
+  }
+
+  /** The next fragment of the lease; envs that failed are ended. @throws MillraceError E_ENV_STEP, E_POLICY_MODEL naming shard, lease and sequence */
   async collect(sequence: number): Promise<Collected> {
     const { lease, collector } = this
     if (!lease || !collector) throw new MillraceError('E_INTERNAL', 'a fragment was asked for before a lease')
@@ -94,13 +107,11 @@ export class RolloutWorker {
         release: () => fragment.release(),
       }
     } catch (error) {
-      if (!(error instanceof MillraceError)) throw error
-      throw new MillraceError(
-        error.code,
-        error.message,
-        { ...error.where, shard, lease: lease.lease, sequence },
-        { cause: error, userStack: error.userStack },
-      )
+      this.close()
+      if (!isMillraceError(error)) throw error
+      const { code, message, userStack } = error
+      const where = { ...error.where, shard, lease: lease.lease, sequence }
+      throw new MillraceError(code, message, where, { cause: error, userStack })
     }
   }
 

@@ -1,7 +1,9 @@
 import type { BatchQueue, Clock, ObjectStore } from '../cloud/ports.ts'
-import { isMillraceError } from '../errors.ts'
-import type { Lease, LeaseEnd, LeaseReport, StartParts } from '../protocol/lease.ts'
+import { isMillraceError, type Where } from '../errors.ts'
+import type { Lease, LeaseEnd, LeaseError, LeaseReport, StartParts } from '../protocol/lease.ts'
 import type { Manifest } from '../protocol/manifest.ts'
+import { showThrown } from '../showValue.ts'
+import { userTrace } from '../userCode/index.ts'
 import { ManifestWatch } from './manifestWatch.ts'
 import { Pace } from './pace.ts'
 import { Sender } from './sender.ts'
@@ -149,7 +151,31 @@ async function work(job: LeaseJob, { watch, sends, tally, start }: Progress): Pr
   return 'fragments'
 }
 
-function describe(cause: unknown): NonNullable<LeaseReport['error']> {
-  if (isMillraceError(cause)) return { code: cause.code, message: cause.message }
-  return { code: 'E_ROLLOUT', message: cause instanceof Error ? cause.message : String(cause) }
+/** What a report says of an error, its place in the user's own code included. */
+function describe(cause: unknown): LeaseError {
+  const known = isMillraceError(cause) ? cause : undefined
+  const { at, stack } = known ? { at: undefined, stack: known.userStack } : userTrace(cause)
+  const where = placesOf({ at, ...known?.where })
+  return {
+    code: known?.code ?? 'E_ROLLOUT',
+    message: cut(known?.message ?? showThrown(cause), MOST_MESSAGE),
+    ...(Object.keys(where).length > 0 && { where }),
+    ...(stack !== undefined && { stack: cut(stack, MOST_STACK) }),
+  }
+}
+
+/** A report is one message of the queue, whatever a user's error holds. */
+const MOST_MESSAGE = 4_000
+const MOST_STACK = 8_192
+
+const cut = (text: string, most: number): string => (text.length > most ? `${text.slice(0, most - 1)}…` : text)
+
+function placesOf(where: Where): NonNullable<LeaseError['where']> {
+  const places: Record<string, string | number | boolean> = {}
+  for (const [name, value] of Object.entries(where)) {
+    if (value === undefined) continue
+    // JSON has no NaN, and the report would be refused.
+    places[name] = typeof value === 'number' && !Number.isFinite(value) ? String(value) : value
+  }
+  return places
 }

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { report, wantsDebug } from '../../cli/report.ts'
 import { MillraceError } from '../../shared/errors.ts'
@@ -8,6 +9,17 @@ test('a known error is a sentence with its code, its place and what to do', () =
     text: 'error E_TRAIN_DIVERGED: update 7 gave a NaN\n  where: update 7\n  hint: try a smaller learning rate or a smaller gradient norm limit\n',
     exitCode: 1,
   })
+})
+
+test('the user’s own part of a stack is printed below the sentence, with paths from the working folder', () => {
+  const place = `${join(process.cwd(), 'envs', 'echo.ts')}:12:3`
+  const where = { env: 'Echo', envIndex: 3, at: place }
+  const text = (userStack: string | undefined) =>
+    report(new MillraceError('E_ENV_STEP', 'Echo failed', where, { userStack })).text
+  expect(text(`at Echo.step (${place})\nat /elsewhere/\x1b[31mlib.ts:1:2`)).toMatch(
+    /^error E_ENV_STEP: Echo failed\n {4}at Echo\.step \(envs[\\/]echo\.ts:12:3\)\n {4}at \/elsewhere\/lib\.ts:1:2\n {2}where: env Echo, envIndex 3\n/,
+  )
+  expect(text(undefined)).toMatch(/\n {2}where: env Echo, envIndex 3, at envs[\\/]echo\.ts:12:3\n/)
 })
 
 test('a wrong command line has an exit status of its own', () => {

@@ -7,8 +7,9 @@ import { bundleEnvCode, loadExperiment } from '../../../library/load/loadExperim
 import { bundleForHere } from '../../../library/load/bundle.ts'
 import { findExperimentFile } from '../../../library/load/findFile.ts'
 import { libraryEntries } from '../../../library/load/libraryEntries.ts'
-import { userPosition } from '../../../library/load/position.ts'
 import { isMillraceError, type MillraceError } from '../../../shared/errors.ts'
+import { userTrace } from '../../../shared/userCode/index.ts'
+import { knowBundle } from '../../../shared/userCode/sourceMapped.ts'
 
 const library = fileURLToPath(new URL('../../cli/fixtures/library.ts', import.meta.url))
 const entries = new Map([
@@ -189,10 +190,13 @@ test("a position is found through the bundle's source map where the stack is not
   const code = await bundleForHere(file, { outfile, entries })
   const lines = new TextDecoder().decode(code).split('\n')
   const line = lines.findIndex((text) => text.includes('throw new TypeError'))
-  const error = new Error('as Node would have it without source maps')
+  knowBundle(outfile, new TextDecoder().decode(code))
+  const error = new TypeError('no luck')
   error.stack = `TypeError: no luck\n    at boom (${pathToFileURL(outfile).href}:${line + 1}:${(lines[line] ?? '').indexOf('throw') + 1})`
-  expect(userPosition(error, { file: outfile, code })).toEqual({ file: join(folder, 'lib.ts'), line: 4, column: 3 })
-  expect(userPosition(new Error('from elsewhere'), { file: outfile, code })).toBeUndefined()
+  expect(userTrace(error)).toEqual({
+    at: `${join(folder, 'lib.ts')}:4:3`,
+    stack: `at boom (${join(folder, 'lib.ts')}:4:3)`,
+  })
 })
 
 test('the code of an own env is one self-contained module whose default export has the env as a definition', async () => {

@@ -254,7 +254,8 @@ test.each([
   expectCode(act, 'E_ENV_STEP', message)
   // An env that throws has not done the step, any other has.
   const episodeStep = fault === 'throw' ? 2 : 3
-  expect(act).toThrow(expect.objectContaining({ where: { env: 'Faulty', envIndex: 1, episodeStep } }))
+  const where: unknown = expect.objectContaining({ env: 'Faulty', envIndex: 1, episodeStep })
+  expect(act).toThrow(expect.objectContaining({ where }))
   expectCode(act, 'E_ENV_STEP', /env 1, episode step/)
 })
 

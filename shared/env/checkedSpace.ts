@@ -1,0 +1,95 @@
+import { MillraceError, nearestName } from '../errors.ts'
+import { showValue } from '../showValue.ts'
+import { boxBounds, spaceSize, type Space } from './space.ts'
+
+const KINDS = ['box', 'discrete']
+const EXPECTED = `{ kind: 'box', shape, low, high } or { kind: 'discrete', n }`
+/** 1 GiB of float32. */
+const MOST_ELEMENTS = 2 ** 28
+
+/**
+ * @param what whose space it is, for the message: `the action space of CartPole-v1`
+ * @throws MillraceError E_ENV_SPACE saying what is malformed
+ */
+export function validateSpace(space: Space, what: string): void {
+  checkedSpace(space, what)
+}
+
+/**
+ * A space as plain data of its own, out of whatever a user gives as one: later changes of theirs do not reach it, and each of
+ * their fields is read once.
+ *
+ * @param what whose space it is, for the message: `the action space of CartPole-v1`
+ * @throws MillraceError E_ENV_SPACE saying what is malformed
+ */
+export function checkedSpace(given: unknown, what: string): Space {
+  const refuse = (why: string) => new MillraceError('E_ENV_SPACE', `${what} is malformed: ${why}`, { space: what })
+  if (given === undefined) throw refuse(`there is none, expected ${EXPECTED}`)
+  if (typeof given !== 'object' || given === null) throw refuse(`it is ${showValue(given)}, expected ${EXPECTED}`)
+  const { kind, n, shape, low, high } = given as Readonly<Record<string, unknown>>
+  if (kind === 'discrete') {
+    if (!Number.isInteger(n) || Number(n) < 1) throw refuse(`n is ${showValue(n)}, expected an integer >= 1`)
+    if (Number(n) > MOST_ELEMENTS) throw refuse(`n is ${Number(n)}, expected at most ${MOST_ELEMENTS}`)
+    return { kind, n: Number(n) }
+  }
+  if (kind !== 'box')
+    throw refuse(`expected kind 'box' or 'discrete', got ${showValue(kind)}${hintFor(kind)}; write ${EXPECTED}`)
+  const sizes = checkedShape(shape, refuse)
+  const size = spaceSize({ kind, shape: sizes, low: 0, high: 0 })
+  if (size > MOST_ELEMENTS)
+    throw refuse(`shape [${sizes.join(', ')}] has ${size} elements, at most ${MOST_ELEMENTS} work`)
+  const space: Space = {
+    kind,
+    shape: sizes,
+    low: checkedBound('low', low, size, refuse),
+    high: checkedBound('high', high, size, refuse),
+  }
+  refuseEmpty(space, refuse)
+  return space
+}
+
+type Refuse = (why: string) => MillraceError
+
+function hintFor(kind: unknown): string {
+  if (typeof kind !== 'string') return ''
+  const near = nearestName(kind, KINDS)
+  return near ? `, did you mean '${near}'?` : ''
+}
+
+function checkedShape(shape: unknown, refuse: Refuse): readonly number[] {
+  const sizes: unknown[] | undefined = Array.isArray(shape) ? Array.from(shape) : undefined
+  if (sizes?.every((n): n is number => Number.isInteger(n) && Number(n) >= 1)) return sizes
+  const hint = typeof shape === 'number' ? `; write [${shape}]` : ''
+  throw refuse(`shape is ${showValue(shape)}, expected a list of integers >= 1${hint}`)
+}
+
+/** One number, or a list of one an element; a typed array will do. */
+function checkedBound(name: 'low' | 'high', bound: unknown, size: number, refuse: Refuse): number | readonly number[] {
+  const expected = `expected one number or ${size}, one an element, in one flat list (infinities are allowed)`
+  if (typeof bound === 'number') return bound
+  if (bound === undefined) throw refuse(`${name} is missing, ${expected}`)
+  const isList = Array.isArray(bound) || (ArrayBuffer.isView(bound) && 'length' in bound)
+  if (!isList) throw refuse(`${name} is ${showValue(bound)}, ${expected}`)
+  const values: readonly unknown[] = Array.from(bound as ArrayLike<unknown>)
+  const wrong = values.findIndex((value) => typeof value !== 'number')
+  if (wrong >= 0) throw refuse(`element ${wrong} of ${name} is ${showValue(values[wrong])}, ${expected}`)
+  if (values.length !== size) throw refuse(`${name} has ${values.length} values, ${expected}`)
+  return values as readonly number[]
+}
+
+/** Bounds between which there is no finite number. */
+function refuseEmpty(space: Extract<Space, { kind: 'box' }>, refuse: Refuse): void {
+  const { low, high } = boxBounds(space)
+  const wrong = low.findIndex((value, i) => !(value <= high[i]!) || value === Infinity || high[i] === -Infinity)
+  if (wrong >= 0) throw refuse(`element ${wrong} has low ${low[wrong]} and high ${high[wrong]}`)
+}
+
+/** Where two spaces differ, in words; undefined where they are the same. */
+export function spaceDifference(a: Space, b: Space): string | undefined {
+  if (a.kind === 'discrete' || b.kind === 'discrete')
+    return a.kind === b.kind && 'n' in a && 'n' in b && a.n === b.n ? undefined : 'another size'
+  if (a.shape.join() !== b.shape.join()) return 'another shape'
+  const [first, second] = [boxBounds(a), boxBounds(b)]
+  const differs = first.low.findIndex((low, i) => low !== second.low[i] || first.high[i] !== second.high[i])
+  return differs < 0 ? undefined : `other bounds at element ${differs}`
+}

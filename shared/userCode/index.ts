@@ -1,0 +1,3 @@
+export { positionOfCode } from './known.ts'
+export { showPosition, userTrace } from './stack.ts'
+export type { UserTrace } from './stack.ts'
