@@ -115,7 +115,7 @@ async function trainInto(setting: Setting, context: Context): Promise<number> {
   const { experiment, folder, interrupts, loaded, env } = setting
   const { options, host, parts } = context
   const where = fromHere(folder.file(RUN_FILES.output), host.cwd)
-  const display = thinned(chooseDisplay(host, options), { where, now: host.now })
+  const display = thinned(chooseDisplay(host, options), { where, now: () => host.now() })
   interrupts.onInterrupt(() => display.stopping(STOPPING))
   interrupts.onSecond(() => display.close())
   const seen = { updates: 0, outputLines: 0 }
@@ -151,7 +151,7 @@ async function trainLogged(setting: Setting, context: Context, beside: Beside): 
   const { fail: onError, signal } = interrupts
   const files = parts.files ?? nodeFiles
   const log = await openMetricsLog(folder.file(RUN_FILES.metrics), { every: host.every, onError, files })
-  const logs = openRunLogs(folder, { every: host.every, now: host.now, onError, files })
+  const logs = openRunLogs(folder, { every: host.every, now: () => host.now(), onError, files })
   const logging: RunObserver = {
     onUpdate(line) {
       seen.updates++

@@ -23,9 +23,13 @@ export function observers(list: readonly RunObserver[]): Required<RunObserver> {
 
 /** A display that shows a few lines a second of what envs write, and says where all of it is. */
 export function thinned(display: Display, { where, now }: Pick<ThinnerOptions, 'where' | 'now'>): Display {
-  const show = display.onOutput
-  if (!show) return display
-  const thinner = new OutputThinner({ show, onEvent: (event) => display.onEvent?.(event), where, now })
+  if (!('onOutput' in display)) return display
+  const thinner = new OutputThinner({
+    show: (output) => display.onOutput?.(output),
+    onEvent: (event) => display.onEvent?.(event),
+    where,
+    now,
+  })
   return {
     ...display,
     onOutput: (output) => thinner.add(output),

@@ -135,9 +135,10 @@ export class EnvFaults {
     const atMost =
       error.code !== 'E_ENV_STEP' ? OF_THE_ENV_ITSELF : this.proven.has(shard) ? AFTER_PROGRESS : WITHOUT_PROGRESS
     const made = most === 0 ? 'without a fragment' : `after ${most} fragment${most === 1 ? '' : 's'} at most`
-    if (this.nothingWorks())
-      return `${this.failures} leases in a row failed, from ${this.failures} different seeds, shard ${shard} ${made}`
-    if (barren < atMost && leases < (this.episodeEnded ? SOON : WITHOUT_PROGRESS)) return undefined
+    if (barren < atMost && leases < (this.episodeEnded ? SOON : WITHOUT_PROGRESS))
+      return this.nothingWorks()
+        ? `${this.failures} leases in a row failed, from ${this.failures} different seeds, shard ${shard} ${made}`
+        : undefined
     const all = this.failures > leases ? `, and the run ${this.failures} times in all` : ''
     return `shard ${shard} failed ${leases} times in a row, from ${leases} different seeds, ${made}${all}`
   }

@@ -5,7 +5,8 @@ import type { FunctionOutput } from '../../../learner/runCloud.ts'
 test('what is written from within goes to the listener in whole lines with its shard; the rest of the process writes as ever', async () => {
   const passed: string[] = []
   const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => (passed.push(String(chunk)), true))
-  const mocked = process.stdout.write
+  const writer = (): unknown => Reflect.get(process.stdout, 'write')
+  const mocked = writer()
   const got: FunctionOutput[] = []
   const output = new OwnOutput((line) => {
     got.push(line)
@@ -23,7 +24,7 @@ test('what is written from within goes to the listener in whole lines with its s
   process.stdout.write('mine\n')
   await Promise.all(both)
   output.close()
-  expect(process.stdout.write).toBe(mocked)
+  expect(writer()).toBe(mocked)
   write.mockRestore()
   expect(got.toSorted((a, b) => a.shard! - b.shard!)).toEqual(
     [0, 1].flatMap((shard) => [
