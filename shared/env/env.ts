@@ -23,18 +23,21 @@ export interface StepOutcome {
 export interface Env {
   readonly observationSpace: Space
   readonly actionSpace: Space
-  /** Starts an episode and writes its first observation. All randomness of the episode comes from `random`. */
+  /**
+   * Starts an episode and writes every element of its first observation; returns nothing, and is not async. All randomness of the
+   * episode comes from `random`.
+   */
   reset(observation: Float32Array, random: Random): void
   /**
-   * Applies one action (its index when discrete, its values when a box) and writes the next observation.
-   * The returned object may be the same one at every call.
+   * Applies one action (its index when discrete, its values when a box) and writes the next observation; elements that it does not
+   * write stay as they were. Not async. The returned object may be the same one at every call.
    */
   step(action: number | Float32Array, observation: Float32Array): StepOutcome
   /** The state within the episode, so that it can outlive a lease. An env without `save` and `load` starts anew instead. */
   save?(): PlainData
   /** Goes on from a saved state; all further randomness comes from `random`. */
   load?(state: PlainData, random: Random): void
-  /** Ends what the env holds open (a process, a socket, a file). Called once, when nobody will step it any more. */
+  /** Ends what the env holds open (a process, a socket, a file). Called once, when nobody will step it any more; not async. */
   close?(): void
 }
 

@@ -88,14 +88,15 @@ function pathOf(place: string): string {
   }
 }
 
-/** Millrace's own code: dist/ where it is built, its rooms where it runs from source. */
 const OWN = ownFiles(pathOf(import.meta.url))
 
-function ownFiles(file: string): RegExp {
+/** The files of Millrace's own code: dist/ where it is built, its rooms where it runs from source, else the one bundle that holds this. */
+export function ownFiles(file: string): RegExp {
   const dist = file.lastIndexOf('/dist/')
   if (dist >= 0) return new RegExp(`^${escaped(file.slice(0, dist))}/dist/`)
-  const root = file.replace(/\/shared\/userCode\/[^/]*$/, '')
-  return new RegExp(`^${escaped(root)}/(shared|learner|functions|infra|library|cli)/`)
+  const source = /^(.*)\/shared\/userCode\/[^/]*$/.exec(file)
+  if (!source) return new RegExp(`^${escaped(file)}$`)
+  return new RegExp(`^${escaped(source[1] ?? '')}/(shared|learner|functions|infra|library|cli)/`)
 }
 
 function escaped(text: string): string {

@@ -23,6 +23,7 @@ test('anything at all is shown in a line of bounded length, and never throws', (
   const circular: Record<string, unknown> = {}
   circular['self'] = circular
   const hostile = {
+    // oxlint-disable-next-line unicorn/no-thenable -- a getter of a user's that throws
     get then() {
       throw new Error('no')
     },

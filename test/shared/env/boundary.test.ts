@@ -151,7 +151,7 @@ test('an observation is refused exactly where it is outside its bounds, as float
         [1, 2, 3.4028234663852886e38],
       ]
       const wrong = values.findIndex((v, i) => !(Math.fround(v) >= low[i]! && Math.fround(v) <= high[i]!))
-      const write = (o: Float32Array) => void o.set(values)
+      const write = (o: Float32Array) => o.set(values)
       const act = () => play(atReset ? { reset: write } : { step: (o) => (write(o), good) })
       if (wrong < 0) act()
       else

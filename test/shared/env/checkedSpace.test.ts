@@ -2,6 +2,10 @@ import { expect, test } from 'vitest'
 import { checkedSpace, spaceDifference } from '../../../shared/env/checkedSpace.ts'
 import { describeSpace, makeVectorEnv, type Env } from '../../../shared/env/index.ts'
 
+/** Two elements that are not there. */
+const HOLES: unknown[] = []
+HOLES.length = 2
+
 const refusal = (message: RegExp): unknown =>
   expect.objectContaining({ code: 'E_ENV_SPACE', message: expect.stringMatching(message) })
 
@@ -33,12 +37,12 @@ test.each<[string, unknown, RegExp]>([
     { kind: 'box', shape: [1, 2], low: [[0, 0]], high: 1 },
     /element 0 of low is \[0,0\], .* flat list/,
   ],
-  ['holes in the bounds', { kind: 'box', shape: [2], low: new Array(2), high: 1 }, /element 0 of low is undefined/],
+  ['holes in the bounds', { kind: 'box', shape: [2], low: HOLES, high: 1 }, /element 0 of low is undefined/],
   ['bounds with no number between', { kind: 'box', shape: [1], low: Infinity, high: Infinity }, /low Infinity/],
   ['a shape of 0', { kind: 'box', shape: [0], low: 0, high: 1 }, /shape is \[0\], expected a list of integers >= 1/],
   ['a number for a shape', { kind: 'box', shape: 3, low: 0, high: 1 }, /shape is 3, .*; write \[3\]/],
   ['a shape of strings', { kind: 'box', shape: ['3'], low: 0, high: 1 }, /shape is \["3"\]/],
-  ['a shape with a hole', { kind: 'box', shape: new Array(1), low: 0, high: 1 }, /shape is \[/],
+  ['a shape with a hole', { kind: 'box', shape: HOLES, low: 0, high: 1 }, /shape is \[/],
   ['a shape past memory', { kind: 'box', shape: [1e6, 1e6], low: 0, high: 1 }, /has 1000000000000 elements/],
   ['a string for n', { kind: 'discrete', n: '2' }, /n is "2" \(a string\), expected an integer >= 1/],
   ['an n of 2.5', { kind: 'discrete', n: 2.5 }, /n is 2.5/],
@@ -74,8 +78,8 @@ test('bounds an element of an image work', () => {
     readonly observationSpace = {
       kind: 'box',
       shape: [224, 224, 3],
-      low: new Array<number>(size).fill(0),
-      high: new Array<number>(size).fill(255),
+      low: Array.from({ length: size }, () => 0),
+      high: Array.from({ length: size }, () => 255),
     } as const
     readonly actionSpace = { kind: 'discrete', n: 2 } as const
     reset(observation: Float32Array): void {

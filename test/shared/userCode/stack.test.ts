@@ -2,6 +2,7 @@ import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { userTrace } from '../../../shared/userCode/index.ts'
 import { knowUserModule } from '../../../shared/userCode/known.ts'
+import { ownFiles } from '../../../shared/userCode/stack.ts'
 
 const withStack = (...frames: string[]): Error => {
   const error = new TypeError('it broke')
@@ -63,4 +64,17 @@ test('a message that looks like a frame is none, and what has no stack gives non
     Object.assign(new Error('x'), { stack: 5 }),
   ])
     expect(userTrace(thrown)).toEqual({ at: undefined, stack: undefined })
+})
+
+test.each([
+  ['/var/task/rollout.mjs', ['/var/task/rollout.mjs'], ['/tmp/millrace-env-1/experiment.mjs', '/var/task/other.mjs']],
+  ['/p/node_modules/millrace/dist/chunks/c.js', ['/p/node_modules/millrace/dist/cli/main.js'], ['/p/dist/mine.js']],
+  [
+    '/src/millrace/shared/userCode/stack.ts',
+    ['/src/millrace/learner/x.ts'],
+    ['/src/millrace/examples/x.ts', '/src/x.ts'],
+  ],
+])('in %s Millrace’s own files are told from the user’s', (file, own, others) => {
+  for (const path of own) expect(ownFiles(file).test(path)).toBe(true)
+  for (const path of others) expect(ownFiles(file).test(path)).toBe(false)
 })

@@ -56,6 +56,20 @@ describe('environments', () => {
     expect(lambda.service.usage('f').throttles).toBe(1)
   })
 
+  test('are told to end before they are killed, also where they only make room', async () => {
+    const clock = virtualClock()
+    await using lambda = await startLambda({ bootstrap, clock, idleMs: 60_000, maxProcesses: 1 }, [
+      probe('f'),
+      probe('g'),
+    ])
+    const words = join(folder, 'words')
+    await invoke(lambda.client, 'f', { do: 'lastWords', words })
+    await invoke(lambda.client, 'g', { do: 'lastWords', words })
+    await vi.waitFor(() => expect(begun(words)).toBe(1), { interval: 5 })
+    await clock.advance(60_000)
+    await vi.waitFor(() => expect(begun(words)).toBe(2), { interval: 5 })
+  })
+
   test('take with them what their handlers started', async () => {
     await using lambda = await startLambda({ bootstrap }, [probe('f')])
     const pid = Number((await invoke(lambda.client, 'f', { do: 'startChild' })).answer)

@@ -1,5 +1,6 @@
 // One handler with every behaviour the conformance suite asks for, named by the event's `do`.
 import { spawn } from 'node:child_process'
+import { appendFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 let calls = 0
@@ -31,6 +32,12 @@ const behaviours = {
     process.on('SIGTERM', () => {})
     for (;;);
   },
+  lastWords: (event) => {
+    process.once('SIGTERM', () => {
+      appendFileSync(event.words, 'told to end\n')
+      process.exit(0)
+    })
+  },
   allocate: async (event) => {
     const held = []
     for (let mb = 0; mb < event.mb; mb += 8) held.push(Buffer.alloc(8 * 1024 * 1024, 1))
@@ -61,6 +68,6 @@ const behaviours = {
 }
 
 export const handler = async (event, context) => {
-  if (event.marker !== undefined) (await import('node:fs')).appendFileSync(event.marker, `${context.awsRequestId}\n`)
+  if (event.marker !== undefined) appendFileSync(event.marker, `${context.awsRequestId}\n`)
   return await behaviours[event.do ?? 'echo'](event, context)
 }
