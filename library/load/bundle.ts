@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, relative } from 'node:path'
+import { dirname, isAbsolute, relative } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
@@ -24,11 +24,11 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
   return await run(file, () =>
     build({
       ...COMMON,
-      entryPoints: [file],
+      entryPoints: [USER_FILE],
       outfile,
       conditions: [], // without esbuild's own 'module': Node is to load the files that are left as imports
       sourcemap: 'inline',
-      plugins: [sharedPackages(entries), ownLocation],
+      plugins: [userFile(file), sharedPackages(entries), ownLocation],
     }),
   )
 }
@@ -42,7 +42,7 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
 export async function bundleEnvCode(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
   const { build } = await import('esbuild')
   const contents = [
-    `import experiment from './${basename(file)}'`,
+    `import experiment from '${USER_FILE}'`,
     `import { asDefinition } from 'millrace/env'`,
     `export default { ...experiment, env: asDefinition(experiment.env) }`,
   ].join('\n')
@@ -56,7 +56,7 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
       banner: {
         js: "import{createRequire as __envRequire}from'node:module';const require=__envRequire(import.meta.url);",
       },
-      plugins: [libraryInside(entries)],
+      plugins: [userFile(file), libraryInside(entries)],
     }),
   )
 }
@@ -72,12 +72,12 @@ export async function bundleForLearner(file: string, entries: LibraryEntries = l
   return await run(file, () =>
     build({
       ...COMMON,
-      entryPoints: [file],
+      entryPoints: [USER_FILE],
       outfile: 'millrace-experiment.mjs',
       minifySyntax: true,
       minifyWhitespace: true,
       external: NATIVE,
-      plugins: [libraryLeftOpen(entries)],
+      plugins: [userFile(file), libraryLeftOpen(entries)],
     }),
   )
 }
@@ -85,8 +85,12 @@ export async function bundleForLearner(file: string, entries: LibraryEntries = l
 /** Packages that cannot be put into a bundle. */
 const NATIVE: string[] = ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents']
 
+/** Files of data that code may import, as text; `.json` comes as what it holds, `.txt` as text, by esbuild's own rules. */
+const TEXTS = { '.csv': 'text', '.tsv': 'text', '.md': 'text' } as const
+
 const COMMON = {
   bundle: true,
+  loader: TEXTS,
   write: false,
   platform: 'node',
   format: 'esm',
@@ -98,6 +102,18 @@ const COMMON = {
     js: "import{createRequire as __userRequire}from'node:module';const require=__userRequire(import.meta.url);",
   },
 } as const
+
+/** Stands for the user's file, whose own name may hold what means something to a program text or to esbuild: quotes, `\\`, `*`, `?`, `#`. */
+const USER_FILE = 'millrace-user-file'
+
+function userFile(file: string): Plugin {
+  return {
+    name: 'user-file',
+    setup(build) {
+      build.onResolve({ filter: /^millrace-user-file$/ }, () => ({ path: file }))
+    },
+  }
+}
 
 const LIBRARY = /^millrace(\/.*)?$/
 
@@ -230,5 +246,5 @@ function offendingLine(message: Message | undefined): string {
 /** A path as the user would say it: from the working folder where it lies below it. */
 export function shown(path: string, cwd: string = process.cwd()): string {
   const short = relative(cwd, path)
-  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short
+  return short === '' || /^\.\.([\\/]|$)/.test(short) || isAbsolute(short) ? path : short
 }

@@ -19,13 +19,25 @@ export function userPosition(
 ): Position | undefined {
   const payload = inlineMap(bundle.code)
   if (!payload) return undefined
-  const own = (source: string) => resolve(dirname(bundle.file), source)
-  const files = new Set([bundle.file, ...payload.sources.map(own)])
-  const frame = stackFrames(error).find(({ file }) => files.has(file))
-  if (frame?.file !== bundle.file) return frame
+  const at = (source: string) => resolve(dirname(bundle.file), source)
+  const own = (source: string) => at(decoded(source))
+  const files = new Map(
+    payload.sources.flatMap((source) => [at(source), own(source)].map((name) => [name, own(source)])),
+  )
+  const frame = stackFrames(error).find(({ file }) => file === bundle.file || files.has(file))
+  if (frame?.file !== bundle.file) return frame && { ...frame, file: files.get(frame.file) ?? frame.file }
   const entry = new SourceMap(payload).findEntry(frame.line - 1, frame.column - 1)
   if (!('originalSource' in entry)) return undefined
   return { file: own(entry.originalSource), line: entry.originalLine + 1, column: entry.originalColumn + 1 }
+}
+
+/** esbuild writes sources as parts of a URL. */
+function decoded(source: string): string {
+  try {
+    return decodeURIComponent(source)
+  } catch {
+    return source
+  }
 }
 
 function inlineMap(code: Uint8Array): SourceMapPayload | undefined {
@@ -39,7 +51,7 @@ function inlineMap(code: Uint8Array): SourceMapPayload | undefined {
 function stackFrames(error: unknown): Position[] {
   const stack = error instanceof Error ? (error.stack ?? '') : ''
   return stack.split('\n').flatMap((line) => {
-    const match = /^\s+at (?:.*\()?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/])[^()]*):(\d+):(\d+)\)?$/.exec(line)
+    const match = /^\s+at (?:.* \()?((?:file:\/\/)?(?:\/|[A-Za-z]:[\\/]).*):(\d+):(\d+)\)?$/.exec(line)
     if (!match) return []
     const [, where = '', row = '0', column = '0'] = match
     const file = where.startsWith('file:') ? fileURLToPath(where) : where

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
@@ -61,7 +61,9 @@ interface Failed {
 
 function loadError(error: unknown, { file, outfile, bundle, code }: Failed): MillraceError {
   const at = userPosition(error, { file: outfile, code: bundle })
-  const place = at ? `${shown(at.file)}:${at.line}:${at.column}` : shown(file)
+  // In a source map a backslash of a file's name is a slash.
+  const own = at?.file === resolve(file.replaceAll('\\', '/')) ? file : at?.file
+  const place = at && own ? `${shown(own)}:${at.line}:${at.column}` : shown(file)
   if (isMillraceError(error))
     return new MillraceError(error.code, `${place}: ${error.message}`, error.where, { cause: error })
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
