@@ -1,3 +1,4 @@
+import { ONLY_HERE } from '../shared/env/onlyHere.ts'
 import { isMillraceError, type ErrorCode, type Where } from '../shared/errors.ts'
 import { oneLine } from '../shared/oneLine.ts'
 import { EXIT } from './exitCodes.ts'
@@ -9,6 +10,10 @@ const HINTS: Partial<Record<ErrorCode, string>> = {
   E_TRAIN_DIVERGED: 'try a smaller learning rate or a smaller gradient norm limit',
   E_INTERNAL: 'please report it, with what MILLRACE_DEBUG=1 prints',
 }
+
+/** An env that looks for a file of the machine it was written on, in a function. */
+const missesFile = (code: ErrorCode, message: string): boolean =>
+  (code === 'E_ENV_STEP' || code === 'E_ROLLOUT') && /\bENOENT\b/.test(message) && !message.includes(ONLY_HERE)
 
 export interface Report {
   /** For stderr, each line ended. */
@@ -32,12 +37,14 @@ export function report(thrown: unknown, options: { readonly debug?: boolean; rea
 }
 
 export function wantsDebug(args: readonly string[], env: Readonly<Record<string, string | undefined>>): boolean {
-  return args.includes('--debug') || (env['MILLRACE_DEBUG'] ?? '0') !== '0'
+  return (
+    args.includes('--debug') || !['', '0', 'false', 'no', 'off'].includes((env['MILLRACE_DEBUG'] ?? '').toLowerCase())
+  )
 }
 
 function known(code: ErrorCode, message: string, { where, colors }: { where: Where; colors: Colors }): string[] {
   const places = Object.entries(where).filter(([, value]) => value !== undefined && value !== '')
-  const hint = HINTS[code]
+  const hint = missesFile(code, message) ? ONLY_HERE : HINTS[code]
   return [
     `${colors.red(`error ${code}`)}: ${oneLine(message)}`,
     ...(places.length > 0

@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { ObjectStore } from '../shared/cloud/ports.ts'
 import type { EnvSource } from '../shared/env/index.ts'
-import { MillraceError } from '../shared/errors.ts'
+import { failedOnlyThere } from '../shared/env/onlyHere.ts'
+import { MillraceError, isMillraceError } from '../shared/errors.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 
 const loaded = new Map<string, EnvSource>()
@@ -14,7 +15,7 @@ const loaded = new Map<string, EnvSource>()
  * The env that a lease, or a request to evaluate, names: a built-in by its id, or the user's own from the module that the run put into the bucket. A module is
  * loaded once an execution environment.
  *
- * @throws MillraceError E_ENV_UNKNOWN when the module is missing, altered, or has no env
+ * @throws MillraceError E_ENV_UNKNOWN when the module is missing, altered, or has no env; E_ENV_CONFIG when it does not load here
  */
 export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore): Promise<EnvSource> {
   const { id, code } = env
@@ -30,7 +31,7 @@ export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore)
   try {
     const file = join(folder, 'experiment.mjs')
     await writeFile(file, found.body)
-    const module: { default?: { env?: EnvSource } } = await import(pathToFileURL(file).href)
+    const module = await loadedThere(id, file)
     const source = module.default?.env
     if (source === undefined)
       throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' has no experiment with an env`, {
@@ -40,5 +41,15 @@ export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore)
     return source
   } finally {
     await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The module loaded on the user's machine, or the run would not have begun: what it misses here is something of that machine. */
+async function loadedThere(id: string, file: string): Promise<{ readonly default?: { readonly env?: EnvSource } }> {
+  try {
+    return await import(pathToFileURL(file).href)
+  } catch (cause) {
+    if (isMillraceError(cause)) throw cause
+    throw new MillraceError('E_ENV_CONFIG', failedOnlyThere(id, cause), {}, { cause })
   }
 }
