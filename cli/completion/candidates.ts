@@ -67,7 +67,7 @@ function offered(program: Command, before: readonly string[], place: Place): Ans
   if (asked) return optionValues(asked, place)
   const given = before.includes('--') ? [] : optionsOf(command, before)
   if (place.current.startsWith('-')) return { kind: 'words', candidates: given }
-  if (command === program) return { kind: 'words', candidates: commandsOf(program) }
+  if (command === program) return before.length > 0 ? NONE : { kind: 'words', candidates: commandsOf(program) }
   if (command.name() === 'help') return before.length === 1 ? { kind: 'words', candidates: commandsOf(program) } : NONE
   const taken = operands(command, before.slice(1))
   const answer = argumentValues(command.registeredArguments[taken], place)

@@ -105,6 +105,30 @@ describe('millrace evaluate', () => {
   })
 })
 
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s ends it with status %i, however long its episodes', async (signal, status) => {
+  const folder = await trained('Endless-v0', true)
+  const host = new FakeHost(cwd)
+  Object.assign(globalThis, { onEndlessStep: () => host.signal(signal) })
+  writeFileSync(
+    join(folder, 'experiment.mjs'),
+    `let steps = 0
+     class Endless {
+       observationSpace = { kind: 'box', shape: [4], low: -1, high: 1 }
+       actionSpace = { kind: 'discrete', n: 2 }
+       reset() {}
+       step() { if (++steps === 100) onEndlessStep(); return { reward: 1, terminated: false, truncated: false } }
+     }
+     export default { env: { id: 'Endless-v0', make: () => new Endless() } }`,
+  )
+  const options = { folder: 'run', episodes: 1, seed: 0, stochastic: false }
+  expect(await evaluateCommand(options, host)).toBe(status)
+  expect({ text: host.out.text, open: host.openHandles }).toEqual({ text: '', open: 0 })
+})
+
 test('the deviation is the sample deviation, and one episode has none', () => {
   const episodes = [1, 2, 3, 4].map((r) => ({ return: r, length: r }))
   expect(resultLine(episodes, '±')).toBe('mean return 2.5 ± 1.3 over 4 episodes, min 1, max 4, mean length 2.5')
