@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Imports little, so that a first line is out before anything heavy is loaded.
+import { print } from './display/wrap.ts'
 import { processHost } from './host.ts'
 import { packageManifest } from '../library/load/libraryEntries.ts'
 
@@ -11,7 +12,7 @@ const [command, file] = args
 const loads =
   (command === 'train' || command === 'run') && file !== undefined && !file.startsWith('-') && file !== 'help'
 if (loads && !['--quiet', '--help', '-h'].some((option) => args.includes(option))) {
-  host.out.write(`millrace ${version}: loading ${file}\n`)
+  print(host.out, `millrace ${version}: loading ${file}`)
 }
 
 process.on('uncaughtException', (error) => void die(error))

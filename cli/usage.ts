@@ -107,7 +107,7 @@ function missingArgument(sentence: string, command: Command, { cwd }: Line): str
   const like = (name: string) => `${sentence}, as in 'millrace ${command.name()} ${quoted(name)}'`
   if (missing === 'experiment') {
     const files = experimentFiles(cwd)
-    const here = files.length > 0 ? `; experiments here: ${files.slice(0, MOST_SHOWN).join(', ')}` : ''
+    const here = files.length > 0 ? `; experiments here: ${files.slice(0, MOST_SHOWN).map(quoted).join(', ')}` : ''
     return `${like(files[0] ?? 'cartpole')}${here}; examples of Millrace: ${exampleNames().join(', ')}`
   }
   if (missing !== 'run folder') return undefined

@@ -85,7 +85,7 @@ describe('a wrong guess is answered with the right one', () => {
     [['--stage', 'demo'], /--stage comes after a command that takes it: evaluate, cloud, deploy, run,/],
     [
       ['train'],
-      /missing required argument 'experiment', as in .*; experiments here: bob's\.ts; examples of Millrace: .*\bcartpole\b/,
+      /missing required argument 'experiment', as in .*; experiments here: 'bob'\\''s\.ts'; examples of Millrace: .*\bcartpole\b/,
     ],
     [['evaluate'], /missing required argument 'run folder', as in 'millrace evaluate runs\/mine'/],
     [['train', 'x', '--sede', '3'], /unknown option '--sede'; did you mean '--seed'\?/],
