@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { MillraceError, nearestName } from '../shared/errors.ts'
 import { STAGE_LETTERS, isStageName } from '../shared/protocol/stageName.ts'
 
@@ -29,11 +29,18 @@ export const positiveNumber = (text: string) =>
 export const portNumber = (text: string) => integer(text, { min: 0, max: 65_535, what: 'a port, 0 to 65535' })
 
 /** One of a few names, with the nearest one for a typo. */
-export function oneOf<T extends string>(known: readonly T[], text: string): T {
+function oneOf<T extends string>(known: readonly T[], text: string): T {
   const found = known.find((name) => name === text)
   if (found !== undefined) return found
   const near = nearestName(text, known)
   throw new InvalidArgumentError(`expected ${known.join(', ')}${near ? `; did you mean '${near}'?` : ''}`)
+}
+
+/** An option that takes one of a few names; completion offers them. */
+export function choice(flags: string, names: readonly string[], description: string): Option {
+  const option = new Option(flags, description).argParser((text: string) => oneOf(names, text))
+  option.argChoices = [...names]
+  return option
 }
 
 export function stageName(text: string): string {

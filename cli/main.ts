@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // Imports little, so that a first line is out before anything heavy is loaded.
+import { print } from './display/wrap.ts'
 import { processHost } from './host.ts'
 import { packageManifest } from '../library/load/libraryEntries.ts'
 
@@ -8,9 +9,10 @@ const host = processHost()
 const { version } = packageManifest()
 
 const [command, file] = args
-const loads = (command === 'train' || command === 'run') && file !== undefined && !file.startsWith('-')
-if (loads && !args.includes('--quiet') && !args.includes('--help')) {
-  host.out.write(`millrace ${version}: loading ${file}\n`)
+const loads =
+  (command === 'train' || command === 'run') && file !== undefined && !file.startsWith('-') && file !== 'help'
+if (loads && !['--quiet', '--help', '-h'].some((option) => args.includes(option))) {
+  print(host.out, `millrace ${version}: loading ${file}`)
 }
 
 process.on('uncaughtException', (error) => void die(error))
@@ -20,10 +22,10 @@ const [{ runProgram }, { commands }] = await Promise.all([import('./program.ts')
 await end(await runProgram(args, host, { commands, version }))
 
 async function die(error: unknown): Promise<void> {
-  const { report, wantsDebug } = await import('./report.ts')
+  const [{ report, wantsDebug }, { fit }] = await Promise.all([import('./report.ts'), import('./display/wrap.ts')])
   const { text, exitCode } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
   if (host.out.isTTY) host.out.write('\x1b[?25h') // the cursor, which the live display hides
-  host.err.write(text)
+  host.err.write(fit(text, host.err))
   await end(exitCode)
 }
 

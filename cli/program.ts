@@ -1,24 +1,17 @@
 import { Command, CommanderError } from 'commander'
-import { type MillraceError, nearestName } from '../shared/errors.ts'
-import {
-  defined,
-  keep,
-  oneOf,
-  portNumber,
-  positiveNumber,
-  settings,
-  stageName,
-  usage,
-  wholeNumber,
-} from './arguments.ts'
+import { choice, defined, keep, portNumber, positiveNumber, settings, stageName, wholeNumber } from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
 import { CLOUD_LEARNERS, type CloudOptions } from './commands/cloud.ts'
 import type { TrainOptions } from './commands/train.ts'
+import { fit } from './display/wrap.ts'
 import { EXIT } from './exitCodes.ts'
+import { HELP_STYLE, arrangeHelp, helpWidth } from './help.ts'
 import type { Host } from './host.ts'
 import { report, wantsDebug } from './report.ts'
+import { addShellCommands } from './shellCommands.ts'
 import { type StageCommands, addStageCommands } from './stageCommands.ts'
+import { meant, usageError } from './usage.ts'
 
 /** The commands behind the command line; each gives back the exit status. */
 export interface Commands extends StageCommands {
@@ -42,14 +35,13 @@ export async function runProgram(
   let exitCode: number = EXIT.ok
   const program = buildProgram({ ...options, host, done: (code) => (exitCode = code) })
   try {
-    if (args.length === 0) throw usage('a command is missing', namesOf(program))
-    await program.parseAsync(args, { from: 'user' })
+    await program.parseAsync(meant(args, program, host.cwd), { from: 'user' })
     return exitCode
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok // --help, --version
-    const error = thrown instanceof CommanderError ? usageError(thrown, findCommand(program, args), args) : thrown
+    const error = thrown instanceof CommanderError ? usageError(thrown, { program, args, cwd: host.cwd }) : thrown
     const { text, exitCode: code } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
-    host.err.write(text)
+    host.err.write(fit(text, host.err))
     return code
   }
 }
@@ -64,13 +56,17 @@ interface Parts {
 function buildProgram({ host, commands, version, done }: Parts): Command {
   const program = new Command('millrace')
     .description('Distributed reinforcement learning as dataflow, on serverless functions.')
-    .version(version, '--version', 'print the version')
-    .helpOption('--help', 'show what a command takes')
+    .version(version, '-v, --version', 'print the version')
+    .helpOption('-h, --help', 'show what a command takes')
     .helpCommand(false)
-    .configureOutput({ writeOut: (text) => host.out.write(text), writeErr: () => {} })
+    .configureHelp(HELP_STYLE)
+    .configureOutput({
+      writeOut: (text) => host.out.write(text),
+      writeErr: () => {},
+      getOutHelpWidth: () => helpWidth(host.out),
+    })
     .showSuggestionAfterError(false)
     .exitOverride()
-    .addHelpText('after', EXAMPLES)
   // Commands made from `program` take over its settings above.
   const command = (name: string, description: string) =>
     program.command(name).description(description).option('--debug', 'print the stack of an error')
@@ -107,7 +103,7 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
 
   command('graph', "print an experiment's dataflow plan")
     .argument('<experiment>', 'experiment file, or the name of an example')
-    .option('--format <format>', GRAPH_FORMATS.join(', '), (text) => oneOf(GRAPH_FORMATS, text), 'text')
+    .addOption(choice('--format <format>', GRAPH_FORMATS, GRAPH_FORMATS.join(', ')).default('text'))
     .action(async (file: string, o: { format: GraphOptions['format'] }) => {
       done(await commands.graph({ file, format: o.format }, host))
     })
@@ -117,59 +113,19 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
     .option('--folder <folder>', 'keep the objects there; by default they are in memory only')
     .option('--stage <name>', 'with a stage in it, as if it were deployed there', stageName)
     .option('--app <name>', "the stage's app; by default that of millrace.settings.ts, or millrace")
-    .option(
-      '--learner <how>',
-      `of the stage: ${CLOUD_LEARNERS.join(' (started when asked for), ')} (started by hand)`,
-      (text) => oneOf(CLOUD_LEARNERS, text),
+    .addOption(
+      choice(
+        '--learner <how>',
+        CLOUD_LEARNERS,
+        `of the stage: ${CLOUD_LEARNERS.join(' (started when asked for), ')} (started by hand)`,
+      ),
     )
     .action(async ({ port, folder, stage, app, learner }: CloudOptions) => {
       done(await commands.cloud({ port, ...defined({ folder, stage, app, learner }) }, host))
     })
 
   addStageCommands({ host, commands, done, command })
+  addShellCommands({ host, program, command })
+  arrangeHelp(program, host.out)
   return program
-}
-
-const EXAMPLES = `
-Examples:
-  millrace train cartpole                            train an example on the emulated cloud
-  millrace train my.ts --seed 3 --set rollouts.shards=4
-  millrace evaluate runs/cartpole-20261121-090000-1  mean return over 100 fresh episodes
-  millrace graph my.ts --format mermaid              the plan as a drawing
-  millrace run my.ts --stage demo                    train it on AWS, on a stage that millrace deploy made
-
-Exit status: 0 done; 1 error; 2 a limit came before the goal; 3 somebody stopped the run; 64 wrong command line; 130 Ctrl-C.`
-
-/** Commander's complaint as one sentence, with the nearest known name for a typo. */
-function usageError(error: CommanderError, command: Command, args: readonly string[]): MillraceError {
-  const sentence = error.message.replace(/^error: /, '').replaceAll('\n', ' ')
-  const unknown = /^unknown (option|command) '([^'=]+)/.exec(sentence)
-  if (!unknown) return usage(missingOption(sentence, command, args) ?? sentence.replace(/\.$/, ''))
-  const [, kind, name = ''] = unknown
-  const known = kind === 'option' ? optionsOf(command) : namesOf(command)
-  const near = nearestName(name, known)
-  if (!near) return usage(sentence, known)
-  return usage(`${sentence}; did you mean '${near}'?`)
-}
-
-/** An option that has to be there is misspelt more often than forgotten. */
-function missingOption(sentence: string, command: Command, args: readonly string[]): string | undefined {
-  const missing = /^required option '(--[\w-]+)/.exec(sentence)?.[1]
-  if (missing === undefined) return undefined
-  const known = optionsOf(command)
-  const given = args.map((arg) => arg.split('=')[0] ?? '').filter((arg) => arg.startsWith('--') && !known.includes(arg))
-  const typo = given.find((arg) => nearestName(arg, [missing]) !== undefined)
-  return typo && `unknown option '${typo}'; did you mean '${missing}'?`
-}
-
-function findCommand(program: Command, args: readonly string[]): Command {
-  return program.commands.find((c) => c.name() === args[0]) ?? program
-}
-
-function namesOf(program: Command): string[] {
-  return program.commands.map((command) => command.name())
-}
-
-function optionsOf(command: Command): string[] {
-  return [...command.options.flatMap((option) => option.long ?? []), '--help']
 }

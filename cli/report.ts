@@ -1,4 +1,5 @@
 import { withShownPaths } from '../library/load/shown.ts'
+import { ONLY_HERE } from '../shared/env/onlyHere.ts'
 import { isMillraceError, type ErrorCode, type MillraceError, type Where } from '../shared/errors.ts'
 import { oneLine } from '../shared/oneLine.ts'
 import { EXIT } from './exitCodes.ts'
@@ -17,6 +18,10 @@ const HINTS: Partial<Record<ErrorCode, string | ((where: Where) => string)>> = {
       : 'try a smaller learning rate or a smaller gradient norm limit',
   E_INTERNAL: UNEXPECTED,
 }
+
+/** An env that looks for a file of the machine it was written on, in a function. */
+const missesFile = (code: ErrorCode, message: string): boolean =>
+  (code === 'E_ENV_STEP' || code === 'E_ROLLOUT') && /\bENOENT\b/.test(message) && !message.includes(ONLY_HERE)
 
 export interface Report {
   /** For stderr, each line ended. */
@@ -40,7 +45,9 @@ export function report(thrown: unknown, options: { readonly debug?: boolean; rea
 }
 
 export function wantsDebug(args: readonly string[], env: Readonly<Record<string, string | undefined>>): boolean {
-  return args.includes('--debug') || (env['MILLRACE_DEBUG'] ?? '0') !== '0'
+  return (
+    args.includes('--debug') || !['', '0', 'false', 'no', 'off'].includes((env['MILLRACE_DEBUG'] ?? '').toLowerCase())
+  )
 }
 
 function known({ code, message, where, userStack }: MillraceError, colors: Colors): string[] {
@@ -49,7 +56,7 @@ function known({ code, message, where, userStack }: MillraceError, colors: Color
   const places = Object.entries(where).filter(([key, value]) => value !== undefined && value !== '' && !said(key))
   const shownPlaces = places.map(([key, value]) => `${key} ${oneLine(withShownPaths(String(value)))}`)
   const known = HINTS[code]
-  const hint = typeof known === 'function' ? known(where) : known
+  const hint = missesFile(code, message) ? ONLY_HERE : typeof known === 'function' ? known(where) : known
   return [
     `${colors.red(`error ${code}`)}: ${oneLine(message)}`,
     ...frames(userStack).map((frame) => `    ${frame}`),

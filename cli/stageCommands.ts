@@ -9,7 +9,7 @@ import type { RunOptions } from './commands/run.ts'
 import type { StatusOptions } from './commands/status.ts'
 import type { StopOptions } from './commands/stop.ts'
 import type { Host } from './host.ts'
-import { defined, keep, oneOf, settings, stageName, wholeNumber } from './arguments.ts'
+import { choice, defined, keep, settings, stageName, wholeNumber } from './arguments.ts'
 
 /** The commands around a deployed stage; each gives back the exit status. */
 export interface StageCommands {
@@ -71,7 +71,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
     })
 
   onStage('logs', 'what learner and functions of a stage wrote')
-    .option('--of <source>', LOG_SOURCES.join(', '), (text) => oneOf(LOG_SOURCES, text), 'all')
+    .addOption(choice('--of <source>', LOG_SOURCES, LOG_SOURCES.join(', ')).default('all'))
     .addOption(
       new Option('--since <time>', 'how far back: 30s, 10m, 2h, 1d').argParser(duration).default(600_000, '10m'),
     )

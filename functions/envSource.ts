@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { ObjectStore } from '../shared/cloud/ports.ts'
 import type { EnvSource } from '../shared/env/index.ts'
+import { failedOnlyThere } from '../shared/env/onlyHere.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 import { importUserModule } from './userModule.ts'
@@ -42,7 +43,7 @@ async function importEnvModule(id: string, code: Uint8Array): Promise<Readonly<R
   try {
     const file = join(folder, 'experiment.mjs')
     await writeFile(file, code)
-    return await importUserModule(id, file, code)
+    return await importUserModule(id, file, code, failedOnlyThere)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

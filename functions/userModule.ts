@@ -11,12 +11,15 @@ import { knowBundle } from '../shared/userCode/sourceMapped.ts'
  *
  * @param id of the env, for the message
  * @param file absolute path that holds `code`
+ * @param describe the sentence for what it throws
  * @throws MillraceError E_ENV_CONFIG when it throws while it is loaded, or of the code that it threw
  */
 export async function importUserModule(
   id: string,
   file: string,
   code: Uint8Array,
+  describe: (id: string, thrown: string) => string = (env, thrown) =>
+    `the code of env '${env}' threw while it was loaded: ${thrown}`,
 ): Promise<Readonly<Record<string, unknown>>> {
   const real = await realpath(file) // as stacks name it
   knowBundle(real, new TextDecoder().decode(code))
@@ -26,7 +29,7 @@ export async function importUserModule(
   } catch (cause) {
     const { at, stack } = userTrace(cause)
     const known = isMillraceError(cause) ? cause : undefined
-    const message = `the code of env '${id}' threw while it was loaded: ${known ? known.message : showThrown(cause)}`
+    const message = describe(id, known ? known.message : showThrown(cause))
     const where = { env: id, ...(at !== undefined && { at }), ...known?.where }
     throw new MillraceError(known?.code ?? 'E_ENV_CONFIG', message, where, { cause, userStack: stack })
   }

@@ -34,9 +34,9 @@ export const ERROR_CODES = {
   E_NO_UPDATE: 'A run came to its limit before its first update: nothing was learned.',
   E_TRAIN_DIVERGED: 'A train step gave a NaN or an infinite number.',
   E_EXPERIMENT: 'The experiment file is missing, broken, or has a field that is not known.',
-  E_USAGE: 'The command line is wrong.',
+  E_USAGE: 'The command line is wrong, or names a file or folder that cannot be used.',
   E_PORT: 'A network port is already in use.',
-  E_DISK: 'A file of the run folder could not be written or read.',
+  E_DISK: 'The disk did not let a file be written or read.',
   E_FUNCTION: 'A function was declared for the emulated cloud with something that Lambda does not take.',
   E_SETTINGS:
     'The settings of the stages (millrace.settings.ts) are missing, broken, or have a field that is not known.',
@@ -47,7 +47,7 @@ export const ERROR_CODES = {
   E_REGION: 'The region does not have what the settings ask for.',
   E_DEPLOY: 'SST could not deploy or remove the stage.',
   E_AWS: 'AWS refused or failed a request.',
-  E_RUN: 'There is no such run, or its record in the bucket cannot be read.',
+  E_RUN: 'There is no such run, or what it left (its record in the bucket, its run folder) cannot be used.',
   E_LEARNER: 'The learner of a stage failed, or another learner serves the stage.',
   E_CHECKPOINT: 'A checkpoint cannot be read, or is not of this experiment.',
   E_EVALUATION: 'A request to the evaluate function does not follow its schema, or took longer than the function may.',
@@ -89,7 +89,7 @@ export function isMillraceError(error: unknown, code?: ErrorCode): error is Mill
   )
 }
 
-/** The known name nearest to a mistyped one (Levenshtein distance at most a third of its length), for "did you mean". */
+/** The known name nearest to a mistyped one, for "did you mean": the distance is at most a third of its length, and two letters that changed places count as one. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
@@ -103,14 +103,19 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return best
 }
 
+/** Damerau and Levenshtein's distance, of letters left out, put in, replaced, or swapped with their neighbour. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = []
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {
     const row = [i]
     for (let j = 1; j <= b.length; j++) {
       const substitution = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
-      row.push(Math.min(substitution, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1))
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = swapped ? (before[j - 2] ?? 0) + 1 : Infinity
+      row.push(Math.min(substitution, swap, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1))
     }
+    before = previous
     previous = row
   }
   return previous[b.length] ?? 0

@@ -3,6 +3,8 @@ import type { StageSettings } from '../../infra/aws/settings.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
+import { watchSignals } from '../interrupts.ts'
+import { print } from '../display/wrap.ts'
 
 export const CLOUD_LEARNERS = ['group', 'none'] as const
 
@@ -39,20 +41,20 @@ export interface CloudParts {
   defaults(app: string): StageSettings
 }
 
-/** `millrace cloud`: the emulated cloud by itself, until Ctrl-C, for any AWS client. */
+/** `millrace cloud`: the emulated cloud by itself, until Ctrl-C, for any AWS client. @returns 0: a signal is how it is to end */
 export async function cloudCommand(options: CloudOptions, host: Host, parts: CloudParts): Promise<number> {
-  let unwatch = () => {}
-  const ended = new Promise<void>((done) => (unwatch = host.onSignal(() => done())))
+  const interrupts = watchSignals(host)
+  const ended = new Promise<void>((done) => interrupts.onInterrupt(done))
   try {
     const { cloud, lines } = await startCloud(options, host, parts)
     try {
-      host.out.write(lines.map((line) => `${line}\n`).join(''))
+      print(host.out, lines)
       await ended
     } finally {
       await cloud.close()
     }
   } finally {
-    unwatch()
+    interrupts.close()
   }
   return EXIT.ok
 }

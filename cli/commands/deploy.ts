@@ -15,6 +15,7 @@ import { report } from '../report.ts'
 import { aliveWords } from '../stage/aliveRuns.ts'
 import { type Stage, type OpenStage, checkVersion } from '../stage/stage.ts'
 import { armIfAlive } from '../stage/wakeLearner.ts'
+import { fit, print } from '../display/wrap.ts'
 
 export interface DeployOptions {
   readonly stage: string
@@ -45,7 +46,7 @@ export async function deployCommand({ stage }: DeployOptions, host: Host, parts:
   const settings = await parts.loadSettings(host.cwd)
   const { app, region } = settings
   refuseEmulated(stage, host)
-  const say = (text: string) => host.out.write(`${text}\n`)
+  const say = (text: string) => print(host.out, text)
   say(`stage ${stage} of ${app}, in ${region}`)
   const options: AwsOptions = { region }
   const findings = await preflight(settings, parts.preflightPorts({ app, stage, folder }, options), parts.versions)
@@ -112,12 +113,16 @@ export function refuseEmulated(stage: string, { env }: Host): void {
   )
 }
 
+/** Where what was seen begins in a line of the checklist. */
+const SAW = 25
+
 function tell(finding: Finding, { out, err }: Host): void {
   const { colors, glyphs } = out
-  if (finding.kind === 'ok') out.write(`${colors.green(glyphs.passed)} ${finding.check.padEnd(22)} ${finding.saw}\n`)
+  if (finding.kind === 'ok')
+    print(out, `${colors.green(glyphs.passed)} ${finding.check.padEnd(22)} ${finding.saw}`, SAW)
   else if (finding.kind === 'unknown')
-    out.write(`${colors.yellow(glyphs.skipped)} ${finding.check.padEnd(22)} not looked at: ${finding.why}\n`)
-  else err.write(report(finding.problem, { colors: err.colors }).text)
+    print(out, `${colors.yellow(glyphs.skipped)} ${finding.check.padEnd(22)} not looked at: ${finding.why}`, SAW)
+  else err.write(fit(report(finding.problem, { colors: err.colors }).text, err))
 }
 
 function deployedLines({ stage, bucket, learner }: StageDescription, settings: StageSettings): readonly string[] {

@@ -10,6 +10,7 @@ import { watchSignals } from '../interrupts.ts'
 import type { OpenStage } from '../stage/stage.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
+import { print } from '../display/wrap.ts'
 
 export interface DoctorOptions {
   readonly stage: string
@@ -59,19 +60,19 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
       bill,
       runs: [],
     }
-    const say = (text: string) => void (options.json || host.out.write(`${text}\n`))
+    const say = (text: string | readonly string[]) => void (options.json || print(host.out, text))
     say(`stage ${description.stage} of ${description.app}, in ${description.region}`)
     let outcomes: readonly Outcome[] = []
     let left: Left = { problems: [], alive: false }
     try {
       const items = checklist(description.stage, { strike: options.deadMan })
-      outcomes = await goThrough(items, patient, (outcome) => say(lines(outcome, host).join('\n')))
+      outcomes = await goThrough(items, patient, (outcome) => say(lines(outcome, host)))
     } finally {
       left = await goOut(patient, before)
     }
     const result = { description, outcomes, left, usd: bill.usd, ms: clock.now() - startedAt }
     if (options.json) host.out.write(`${JSON.stringify(json(result), null, 2)}\n`)
-    else for (const line of summary(result)) say(line)
+    else say(summary(result))
     if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted
     return left.problems.length === 0 && outcomes.every(({ result: r }) => r !== 'failed') ? EXIT.ok : EXIT.error
   } finally {

@@ -7,8 +7,10 @@ import { type Episode, playEpisodes } from '../../shared/rollout/index.ts'
 import { count, measure } from '../display/format.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
+import { watchSignals } from '../interrupts.ts'
 import { RUN_FILES } from '../../library/run/runFolder.ts'
 import { readPolicy, type PolicyRecord } from '../../library/run/records.ts'
+import { print } from '../display/wrap.ts'
 
 export interface EvaluateOptions {
   /** As the user typed it: a run folder, or with `stage` a run of that stage. */
@@ -23,22 +25,28 @@ export interface EvaluateOptions {
 /**
  * `millrace evaluate`: runs the final policy of a run folder and prints the returns.
  *
- * @throws MillraceError E_DISK when the folder holds no policy, E_POLICY_MODEL, E_ENV_UNKNOWN, E_ENV_STEP
+ * @throws MillraceError E_RUN when there is no such folder, or it holds no policy; E_DISK, E_POLICY_MODEL, E_ENV_UNKNOWN, E_ENV_STEP
  */
 export async function evaluateCommand(options: EvaluateOptions, host: Host): Promise<number> {
   const folder = findRunFolder(options.folder, host.cwd)
   const { record, model } = readPolicy(folder)
   const source = await envOf(folder, record)
-  let stopped = false
-  const unwatch = host.onSignal(() => (stopped = true))
+  const interrupts = watchSignals(host)
   let episodes: readonly Episode[]
   try {
     const { spec, env } = record
-    episodes = await playEpisodes(source, { ...options, model, spec, config: env.config, over: () => stopped })
+    episodes = await playEpisodes(source, {
+      ...options,
+      model,
+      spec,
+      config: env.config,
+      over: () => interrupts.signal.aborted,
+    })
   } finally {
-    unwatch()
+    interrupts.close()
   }
-  if (stopped) return EXIT.interrupted
+  const interrupted = interrupts.exitCode()
+  if (interrupted !== undefined) return interrupted
   printEpisodes(episodes, { record, options, host })
   return EXIT.ok
 }
@@ -54,8 +62,8 @@ export function printEpisodes(
 ): void {
   const manner = stochastic ? 'sampled actions' : 'likeliest actions'
   const { env, policyVersion, run } = record
-  out.write(`${env.id}, policy version ${count(policyVersion)} of ${run}, ${manner}, seed ${seed}\n`)
-  out.write(`${resultLine(episodes, out.glyphs.plusMinus)}\n`)
+  print(out, `${env.id}, policy version ${count(policyVersion)} of ${run}, ${manner}, seed ${seed}`)
+  print(out, resultLine(episodes, out.glyphs.plusMinus))
 }
 
 /** `mean return 500 ± 0 over 100 episodes, min 500, max 500, mean length 500`; the deviation is the sample's. */
@@ -77,21 +85,21 @@ async function envOf(folder: string, { env }: PolicyRecord): Promise<EnvSource> 
   if (!env.own) return env.id
   const file = join(folder, RUN_FILES.envCode)
   if (!existsSync(file))
-    throw new MillraceError('E_DISK', `cannot read ${file}: the code of env '${env.id}' is not there`)
+    throw new MillraceError('E_RUN', `cannot read ${file}: the code of env '${env.id}' is not there`)
   const module = await importUserModule(env.id, file, readFileSync(file))
   return (module['default'] as { readonly env: EnvSource }).env
 }
 
-/** @throws MillraceError E_DISK naming the nearest run folder that is there */
+/** @throws MillraceError E_RUN naming the nearest run folder that is there */
 function findRunFolder(given: string, cwd: string): string {
   const folder = resolve(cwd, given)
   if (existsSync(join(folder, RUN_FILES.policySpec))) return folder
   if (existsSync(folder))
-    throw new MillraceError('E_DISK', `${given} holds no policy: there is no ${RUN_FILES.policySpec} in it`)
+    throw new MillraceError('E_RUN', `${given} holds no policy: there is no ${RUN_FILES.policySpec} in it`)
   const parent = dirname(folder)
   const near = existsSync(parent) ? nearestName(basename(folder), readdirSync(parent)) : undefined
   throw new MillraceError(
-    'E_DISK',
+    'E_RUN',
     `there is no run folder ${given}${near ? `; did you mean ${join(dirname(given), near)}?` : ''}`,
   )
 }

@@ -3,6 +3,7 @@ import type { GraphNode, PlanGraph } from '../../learner/flow/types.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
+import { print } from '../display/wrap.ts'
 
 export const GRAPH_FORMATS = ['text', 'mermaid', 'json'] as const
 
@@ -24,12 +25,7 @@ export async function graphCommand({ file, format }: GraphOptions, host: Host, p
   const graph = await parts.plan(experiment)
   if (format === 'json') host.out.write(`${JSON.stringify(graph, null, 2)}\n`)
   else if (format === 'mermaid') host.out.write(`${(await parts.mermaid(graph)).trimEnd()}\n`)
-  else
-    host.out.write(
-      graphLines(graph)
-        .map((line) => `${line}\n`)
-        .join(''),
-    )
+  else print(host.out, graphLines(graph), 7)
   return EXIT.ok
 }
 

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { MillraceError } from '../../shared/errors.ts'
@@ -7,6 +7,8 @@ import type { Host } from '../host.ts'
 import { thisInstallation } from '../project/installation.ts'
 import { projectFiles } from '../project/template.ts'
 import { diskError } from '../../library/run/disk.ts'
+import { quoted } from '../display/shell.ts'
+import { print } from '../display/wrap.ts'
 
 export interface InitOptions {
   /** The new project's folder, as the user typed it. */
@@ -18,7 +20,7 @@ export interface InitOptions {
 /**
  * `millrace init`: a small project that trains here and deploys to AWS. Nothing is installed yet.
  *
- * @throws MillraceError E_DISK when the folder holds something, or cannot be written
+ * @throws MillraceError E_USAGE when the folder holds something or is a file, E_DISK when it cannot be written
  */
 export async function initCommand(options: InitOptions, host: Host): Promise<number> {
   const folder = resolve(host.cwd, options.folder)
@@ -34,34 +36,33 @@ export async function initCommand(options: InitOptions, host: Host): Promise<num
       await mkdir(dirname(file), { recursive: true })
       await writeFile(file, text, { flag: 'wx' })
     } catch (error) {
-      throw diskError(error, 'write', file)
+      throw diskError(error, 'make', file)
     }
   }
   const there = relative(host.cwd, folder)
-  host.out.write(
-    [
-      `made ${options.folder}: ${[...files.keys()].sort().join(', ')}`,
-      '',
-      ...(there === '' ? [] : [`  cd ${there.includes(' ') ? `'${there}'` : there}`]),
-      '  npm install',
-      '  npm run train                           until the goal, in a few seconds',
-      '  npm test',
-      '  npx millrace deploy --stage demo        once you have an AWS account',
-      '',
-    ].join('\n'),
-  )
+  print(host.out, [
+    `made ${options.folder}: ${[...files.keys()].sort().join(', ')}`,
+    '',
+    ...(there === '' ? [] : [`  cd ${quoted(there)}`]),
+    '  npm install',
+    '  npm run train                           until the goal, in a few seconds',
+    '  npm test',
+    '  npx millrace deploy --stage demo        once you have an AWS account',
+  ])
   return EXIT.ok
 }
 
 /** A folder under version control is as good as empty. */
 async function refuseFull(folder: string, given: string): Promise<void> {
   if (!existsSync(folder)) return
+  if (!statSync(folder).isDirectory())
+    throw new MillraceError('E_USAGE', `${given} is a file, not a folder; name a new folder`)
   const entries = await readdir(folder).catch((error: unknown) => {
     throw diskError(error, 'read', given)
   })
   const found = entries.find((name) => name !== '.git')
   if (found === undefined) return
-  throw new MillraceError('E_DISK', `${given} is not empty (it holds ${found}); name a new folder`)
+  throw new MillraceError('E_USAGE', `${given} is not empty (it holds ${found}); name a new folder`)
 }
 
 /** What settings and package.json take as a name, out of any folder's: `My Experiment` is `my-experiment`. */

@@ -4,6 +4,7 @@ import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { usage } from '../arguments.ts'
 import { EXIT, signalExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
+import { print } from '../display/wrap.ts'
 
 export interface LearnerOptions {
   /** Stage of the project here, or */
@@ -47,7 +48,7 @@ export async function learnerCommand(options: LearnerOptions, host: Host, parts:
   })
   try {
     const stage = await findStage(options, host, parts)
-    const log = (text: string): void => host.out.write(`${text}\n`)
+    const log = (text: string): void => print(host.out, text)
     await parts.serve(stage, { once: options.once, engine, signal: controller.signal, log })
     return EXIT.ok
   } finally {

@@ -7,6 +7,7 @@ import type { RunSst } from '../project/sst.ts'
 import { aliveRuns, aliveWords } from '../stage/aliveRuns.ts'
 import type { OpenStage, Stage } from '../stage/stage.ts'
 import { refuseEmulated } from './deploy.ts'
+import { print } from '../display/wrap.ts'
 
 export interface RemoveOptions {
   readonly stage: string
@@ -32,7 +33,7 @@ export async function removeCommand({ stage }: RemoveOptions, host: Host, parts:
   const folder = parts.findProject(host.cwd)
   const { app, region } = await parts.loadSettings(host.cwd)
   refuseEmulated(stage, host)
-  const say = (text: string) => host.out.write(`${text}\n`)
+  const say = (text: string) => print(host.out, text)
   const isThere = async () => (await parts.listStages(app, { region })).includes(stage)
   if (await isThere()) {
     const found = await parts.openStage(stage, { cwd: host.cwd })

@@ -14,6 +14,7 @@ import { comeBack, followToEnd } from '../stage/followToEnd.ts'
 import { type OpenStage, type Stage, checkVersion } from '../stage/stage.ts'
 import { type Submission, submitRun, withdrawRun } from '../stage/submitRun.ts'
 import { wakeLearner } from '../stage/wakeLearner.ts'
+import { print } from '../display/wrap.ts'
 
 export interface RunOptions {
   /** As the user typed it. */
@@ -108,7 +109,7 @@ async function pursue(submission: Submission, stage: Stage, context: Context): P
     throw error
   }
   if (quiet && detach) host.out.write(`${run}\n`)
-  if (!quiet) host.out.write(`run ${run} on stage ${stage.description.stage}\n${woken}\n`)
+  if (!quiet) print(host.out, [`run ${run} on stage ${stage.description.stage}`, woken])
   if (!detach) return await followToEnd(run, host, { stage, interrupts, quiet, out, ...parts })
   if (!quiet) comeBack(run, host, stage)
   return EXIT.ok

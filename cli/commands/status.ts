@@ -3,6 +3,7 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { usage } from '../arguments.ts'
 import { EXIT } from '../exitCodes.ts'
+import { lineWidth } from '../display/wrap.ts'
 import type { Host } from '../host.ts'
 import { watchSignals } from '../interrupts.ts'
 import type { FileSystem } from '../../library/run/disk.ts'
@@ -46,17 +47,18 @@ export async function statusCommand(options: StatusOptions, host: Host, parts: S
   const { clock } = parts
   const stage = await parts.openStage(options.stage, { cwd: host.cwd })
   const { description } = stage
-  const print = (lines: readonly string[]) => host.out.write(lines.map((line) => `${line}\n`).join(''))
+  const look = { colors: host.out.colors, width: lineWidth(host.out) }
+  const write = (lines: readonly string[]) => host.out.write(lines.map((line) => `${line}\n`).join(''))
   if (run !== undefined) {
     const { value } = await findRun(stage.store, run)
     const now = clock.now()
     const requested = new Set(await requestedRuns(stage.store))
-    if (json) print([JSON.stringify({ ...value, ...inWords(value, { requested, now }) }, null, 2)])
-    else print(runLines(value, { description, requested, now }, host.out.colors))
+    if (json) write([JSON.stringify({ ...value, ...inWords(value, { requested, now }) }, null, 2)])
+    else write(runLines(value, { description, requested, now }, look))
     return EXIT.ok
   }
   const view = await lookAt(stage, clock)
-  print(json ? [JSON.stringify(asData(view), null, 2)] : stageLines(view, host.out.colors))
+  write(json ? [JSON.stringify(asData(view), null, 2)] : stageLines(view, look))
   return EXIT.ok
 }
 

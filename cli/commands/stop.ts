@@ -8,6 +8,7 @@ import { endRun, stopFunctions } from '../stage/endRun.ts'
 import { findRun, requestedRuns } from '../stage/runs.ts'
 import { isOver, livingLearner, putIfAbsent, readStatus } from '../stage/runRecords.ts'
 import type { OpenStage, Stage } from '../stage/stage.ts'
+import { print } from '../display/wrap.ts'
 
 export interface StopOptions {
   readonly stage: string
@@ -42,7 +43,7 @@ export async function stopCommand(options: StopOptions, host: Host, parts: StopP
     const stage = await parts.openStage(options.stage, { cwd: host.cwd })
     const { clock } = parts
     const { signal } = interrupts
-    const say = (text: string) => host.out.write(`${text}\n`)
+    const say = (text: string) => print(host.out, text)
     const stopping: Stopping = { stage, clock, signal, say, by: parts.by, now: options.now }
     const runs =
       options.run === undefined

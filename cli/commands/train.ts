@@ -26,6 +26,7 @@ import {
   runName,
   type RunFolder,
 } from '../../library/run/runFolder.ts'
+import { fit } from '../display/wrap.ts'
 
 export interface TrainOptions {
   /** As the user typed it. */
@@ -167,7 +168,7 @@ async function trainLogged(setting: Setting, context: Context, beside: Beside): 
       return await setting.train(experiment, { run: id, cloud, observer, signal, ...(envCode ? { envCode } : {}) })
     } finally {
       // A result must not be lost, nor an error hidden, because something did not close.
-      await cloud.close().catch((error: unknown) => host.err.write(`warning: ${report(error).text}`))
+      await cloud.close().catch((error: unknown) => host.err.write(fit(`warning: ${report(error).text}`, host.err)))
     }
   } finally {
     display.close()

@@ -5,6 +5,7 @@ import { liveView, startLine, type LiveState } from './liveView.ts'
 import { outputLine } from './outputLine.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 import { displayWidth } from './text.ts'
+import { fit, print } from './wrap.ts'
 
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
@@ -43,7 +44,7 @@ export function liveDisplay(
     drawn = lines
   }
   const printAbove = (text: string) => {
-    out.write(`${rewind()}${text}\n`)
+    out.write(`${rewind()}${fit(text, out)}\n`)
     drawn = []
     draw()
   }
@@ -56,7 +57,7 @@ export function liveDisplay(
     onStart(info: RunInfo) {
       startedAt = host.now()
       state = { info, elapsedMs: 0 }
-      out.write(`${startLine(info)}\n${HIDE_CURSOR}`)
+      out.write(`${fit(startLine(info), out)}\n${HIDE_CURSOR}`)
       draw()
       stopTimer = host.every(REDRAW_MS, draw)
     },
@@ -67,7 +68,7 @@ export function liveDisplay(
     onEnd: (summary) => onProgress(summary.progress),
     stopping(text) {
       if (state) state = { ...state, note: text }
-      else out.write(`${text}\n`)
+      else print(out, text)
       draw()
     },
     close() {

@@ -2,7 +2,8 @@ import type { Progress, RunInfo } from '../../learner/observer.ts'
 import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.ts'
 import { count, duration, measure, percent, rate, usd } from './format.ts'
 import { oneLine } from '../../shared/oneLine.ts'
-import { clip, flow, pad } from './text.ts'
+import { clip, pad } from './text.ts'
+import { flow, wrap } from './wrap.ts'
 
 /** Everything the live display shows, as plain data. */
 export interface LiveState {
@@ -46,9 +47,10 @@ export function liveView(state: LiveState, options: ViewOptions): string[] {
     ]
     lines.push(...flow(parts, width))
   } else {
-    lines.push(...flow([`waiting for the first fragments from ${oneLine(info.where)}`, time], width))
+    const waiting = wrap(`waiting for the first fragments from ${oneLine(info.where)}`, width, 2)
+    lines.push(...waiting.slice(0, -1), ...flow([waiting.at(-1) ?? '', time], width))
   }
-  if (state.note) lines.push(clip(colors.yellow(oneLine(state.note)), width))
+  if (state.note) lines.push(...wrap(colors.yellow(oneLine(state.note)), width, 2))
   return lines
 }
 

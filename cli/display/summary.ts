@@ -5,7 +5,9 @@ import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.t
 import { chart } from './chart.ts'
 import { count, duration, measure, rate, usd } from './format.ts'
 import { oneLine } from '../../shared/oneLine.ts'
-import { clip } from './text.ts'
+import { commandRow, quoted } from './shell.ts'
+import { displayWidth } from './text.ts'
+import { lineWidth, wrap } from './wrap.ts'
 
 export interface SummaryOptions {
   readonly width: number
@@ -15,6 +17,9 @@ export interface SummaryOptions {
   readonly colors?: Colors
   readonly glyphs?: Glyphs
 }
+
+/** Where the values of the figures begin. */
+const INDENT = 15
 
 /** What a run came to: reason of the stop, figures, cost by part, the learning curve, and the command to type next. */
 export function summaryLines(summary: RunSummary, options: SummaryOptions): string[] {
@@ -28,15 +33,22 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
     ['env steps', `${count(progress.envSteps)} in ${duration(progress.atMs)}, ${rate(overall)} steps/s`],
     ['updates', count(progress.updates)],
     ['cost on AWS', costs(summary)],
-    ['run folder', folder],
   ]
+  const row = (name: string, value: string) => `  ${colors.dim(name.padEnd(12))} ${value}`
   return [
     '',
-    ...(curve.length > 0 ? [colors.dim('mean return of the last 100 episodes'), ...curve, ''] : []),
-    stopSentence(summary, { goal, colors }),
-    ...figures.map(([name, value]) => `  ${colors.dim(name.padEnd(12))} ${oneLine(value)}`),
-    `  ${colors.dim('next'.padEnd(12))} npx millrace evaluate ${quoted(folder)}`,
-  ].map((line, i, all) => (i === all.length - 1 ? line : clip(line, width)))
+    ...(curve.length > 0 ? [...wrap(colors.dim('mean return of the last 100 episodes'), width), ...curve, ''] : []),
+    ...wrap(stopSentence(summary, { goal, colors }), width, 2),
+    ...figures.flatMap(([name, value]) => wrap(row(name, oneLine(value)), width, INDENT)),
+    ...pathRow(row('run folder', ''), oneLine(folder), width),
+    ...commandRow(row('next', ''), `npx millrace evaluate ${quoted(folder)}`, width),
+  ]
+}
+
+/** A path whole where a line can hold it: it is there to be copied. */
+function pathRow(label: string, path: string, width: number): string[] {
+  if (displayWidth(label + path) <= width) return [label + path]
+  return [label.trimEnd(), ...wrap(`    ${path}`, width, 4)]
 }
 
 /** Prints the summary of a run whose folder has this absolute path. */
@@ -45,16 +57,15 @@ export function printSummary(
   { goal, folder }: Pick<SummaryOptions, 'goal' | 'folder'>,
   { cwd, out }: Pick<Host, 'cwd' | 'out'>,
 ): void {
-  const { colors, glyphs, isTTY, columns } = out
-  const width = isTTY ? columns - 1 : 100
-  const lines = summaryLines(summary, { width, goal, folder: fromHere(folder, cwd), colors, glyphs })
+  const { colors, glyphs } = out
+  const lines = summaryLines(summary, { width: lineWidth(out), goal, folder: fromHere(folder, cwd), colors, glyphs })
   out.write(lines.map((line) => `${line}\n`).join(''))
 }
 
 /** A path as the user would type it. */
 export function fromHere(path: string, cwd: string): string {
   const below = relative(cwd, path)
-  return below.startsWith('..') ? path : below
+  return /^\.\.([\\/]|$)/.test(below) ? path : below
 }
 
 const REASONS: Readonly<Record<Exclude<StopReason, 'meanReturn'>, string>> = {
@@ -82,9 +93,4 @@ function costs({ progress, costByPart }: RunSummary): string {
     .toSorted(([, a], [, b]) => b - a)
     .map(([name, amount]) => `${name} ${usd(amount)}`)
   return usd(progress.costUsd) + (parts.length > 0 ? ` (${parts.join(', ')})` : '')
-}
-
-/** A path as a shell takes it. */
-export function quoted(path: string): string {
-  return /^[\w./@:+,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }

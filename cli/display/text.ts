@@ -26,26 +26,21 @@ export function clip(text: string, width: number): string {
   return clipped
 }
 
+/** The first `width` columns of a text, and the rest of it; every escape code is in one of the two. */
+export function splitAt(text: string, width: number): [head: string, rest: string] {
+  let room = width
+  let length = 0
+  for (const token of text.match(TOKENS) ?? []) {
+    if (!(token.length > 2 && token.startsWith('\x1b'))) room -= characterWidth(token)
+    if (room < 0) break
+    length += token.length
+  }
+  return [text.slice(0, length), text.slice(length)]
+}
+
 /** A text padded with spaces to `width` columns. */
 export function pad(text: string, width: number): string {
   return text + ' '.repeat(Math.max(0, width - displayWidth(text)))
-}
-
-/** Fills lines with parts, in order, `gap` columns apart; a part wider than a line stands alone and is cut. */
-export function flow(parts: readonly string[], width: number, gap = 3): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const part of parts) {
-    const joined = line === '' ? part : line + ' '.repeat(gap) + part
-    if (line !== '' && displayWidth(joined) > width) {
-      lines.push(line)
-      line = part
-    } else {
-      line = joined
-    }
-  }
-  if (line !== '') lines.push(line)
-  return lines.map((l) => clip(l, width).trimEnd())
 }
 
 function characterWidth(character: string): number {

@@ -4,7 +4,8 @@ import { createRequire } from 'node:module'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { MillraceError } from '../../shared/errors.ts'
-import { EXIT } from '../exitCodes.ts'
+import { print } from '../display/wrap.ts'
+import { EXIT, type Signal, signalExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import type { Variables } from '../terminal.ts'
 import { installedPackage } from './installed.ts'
@@ -16,24 +17,27 @@ export type RunSst = typeof runSst
  * Runs SST in the project's folder with its output passed through, and waits for it. Ctrl-C reaches it by itself; another signal goes
  * on to it. Credentials reach it as they reached us: in the environment and in files, never as arguments.
  *
- * @returns 0, or 130 when it was ended by Ctrl-C
+ * @returns 0, or 128 + n when signal n ended it: 130 for Ctrl-C
  * @throws MillraceError E_DEPLOY when it cannot be started, fails, or was interrupted before it was done
  */
 export async function runSst(args: readonly string[], folder: string, host: Host): Promise<number> {
   const program = await sstProgram(folder, host.env)
   const name = `sst ${args.join(' ')}`
-  let interrupted = false
+  let interrupted: Signal | undefined
   const child = spawn(program, args, { cwd: folder, env: host.env, stdio: 'inherit' })
   const unwatch = host.onSignal((signal) => {
-    if (signal === 'SIGINT') interrupted = true
-    else child.kill('SIGTERM')
+    interrupted ??= signal
+    if (signal !== 'SIGINT') child.kill('SIGTERM')
   })
   try {
     const status = await new Promise<number>((resolve, reject) => {
       child.on('error', (cause) => reject(new MillraceError('E_DEPLOY', `cannot start '${name}'`, {}, { cause })))
       child.on('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)))
     })
-    if (interrupted) return EXIT.interrupted
+    if (interrupted !== undefined) {
+      print(host.err, `'${name}' was ended by ${interrupted}; the same command goes on where it stopped`)
+      return signalExitCode(interrupted)
+    }
     if (status === 0 && !(await wasInterrupted(folder, host.env))) return EXIT.ok
     const how = status === 0 ? 'was interrupted' : `ended with status ${status}`
     throw new MillraceError(

@@ -58,7 +58,7 @@ export async function bringRun(status: RunStatus, bringing: Bringing): Promise<B
 
 const found = (path: string): Brought => ({ path, policy: existsSync(join(path, RUN_FILES.policySpec)) })
 
-/** @throws MillraceError E_DISK when the folder that a run is to go to is not free; better now than when the run is over */
+/** @throws MillraceError E_USAGE when the folder that a run is to go to is not free, E_DISK when it cannot be made; better now than when the run is over */
 export async function checkOut(out: string | undefined, cwd: string): Promise<void> {
   if (out === undefined) return
   const path = resolve(cwd, out)
@@ -68,10 +68,10 @@ export async function checkOut(out: string | undefined, cwd: string): Promise<vo
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw diskError(error, 'make', path)
     return await tryToMake(path)
   }
-  throw new MillraceError('E_DISK', `the run folder ${path} is not empty; name another one with --out`)
+  throw new MillraceError('E_USAGE', `the run folder ${path} is not empty; name another one with --out`)
 }
 
-/** Rights alone do not tell whether a folder can be made: it is made, and taken away again. @throws MillraceError E_DISK */
+/** Rights alone do not tell whether a folder can be made: it is made, and taken away again. @throws MillraceError E_USAGE, E_DISK */
 async function tryToMake(path: string): Promise<void> {
   try {
     const made = await mkdir(path, { recursive: true })
@@ -135,7 +135,7 @@ async function copyMetrics(
   return true
 }
 
-/** @throws MillraceError E_DISK when the files do not belong together */
+/** @throws MillraceError E_RUN when the files do not belong together */
 function checkPolicy(path: string): void {
   const { record } = readPolicy(path)
   const code = join(path, RUN_FILES.envCode)

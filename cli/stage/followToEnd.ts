@@ -3,7 +3,8 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 import { ERROR_CODES, MillraceError, isMillraceError, type ErrorCode } from '../../shared/errors.ts'
 import { chooseDisplay } from '../display/chooseDisplay.ts'
 import { observers } from '../display/display.ts'
-import { fromHere, printSummary, quoted } from '../display/summary.ts'
+import { printCommand, quoted } from '../display/shell.ts'
+import { fromHere, printSummary } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import type { Interrupts } from '../interrupts.ts'
@@ -12,6 +13,7 @@ import type { FileSystem } from '../../library/run/disk.ts'
 import { type Brought, bringRun } from './bringRun.ts'
 import { followRun } from './followRun.ts'
 import { type Stage, typed } from './stage.ts'
+import { print } from '../display/wrap.ts'
 
 export interface Pursuit {
   readonly stage: Stage
@@ -59,12 +61,12 @@ export async function followToEnd(run: string, host: Host, pursuit: Pursuit): Pr
 /** How to follow a run again, and how to end it; or, where it is over, how to bring what it left. */
 export function comeBack(run: string, { out }: Host, { description }: Stage, over?: RunStatus): void {
   if (over) {
-    out.write(`the run is over; what it left comes with  ${typed.follow(description, run)}\n`)
+    printCommand(out, 'the run is over; what it left comes with  ', typed.follow(description, run))
     return
   }
-  out.write('the run goes on without this command\n')
-  out.write(`  follow it  ${typed.follow(description, run)}\n`)
-  out.write(`  stop it    ${typed.stop(description, run)}\n`)
+  print(out, 'the run goes on without this command')
+  printCommand(out, '  follow it  ', typed.follow(description, run))
+  printCommand(out, '  stop it    ', typed.stop(description, run))
 }
 
 function conclude(
@@ -72,7 +74,7 @@ function conclude(
   brought: Brought | undefined,
   { host, quiet }: { readonly host: Host; readonly quiet: boolean },
 ): number {
-  const say = (text: string) => void (quiet || host.out.write(`${text}\n`))
+  const say = (text: string) => void (quiet || print(host.out, text))
   const folder = brought && fromHere(brought.path, host.cwd)
   if (state === 'failed') {
     if (folder !== undefined)

@@ -7,6 +7,8 @@ import { isLost, isOver } from './runRecords.ts'
 import type { ListedRun } from './runs.ts'
 import { typed } from './stage.ts'
 import { table } from './table.ts'
+import { commandRow } from '../display/shell.ts'
+import { wrap } from '../display/wrap.ts'
 
 /** What a stage is at, as far as one look tells. */
 export interface StageView {
@@ -39,8 +41,18 @@ export function stateWord(status: RunStatus, { requested, now }: Pick<StageView,
   return !summary || summary.reason === 'interrupted' ? 'stopped' : 'ended'
 }
 
+/** How it is printed. */
+export interface Look {
+  readonly colors: Colors
+  /** Columns; Infinity into a pipe. */
+  readonly width: number
+}
+
+/** Where the values of the facts of a run begin. */
+const INDENT = 15
+
 /** A stage's runs as a table, with its learner below. */
-export function stageLines(view: StageView, colors: Colors): string[] {
+export function stageLines(view: StageView, { colors, width }: Look): string[] {
   const { runs, older, now, deadLetters, description } = view
   const rows = runs.map(({ run, status }) => {
     if (!status) return [run, UNREADABLE, '-', '-', '-', '-']
@@ -54,16 +66,14 @@ export function stageLines(view: StageView, colors: Colors): string[] {
       duration(Math.max(0, now - status.requestedAt)),
     ]
   })
-  const [head = '', ...body] = table(
-    [['run', 'state', 'env steps', 'mean return', 'cost', 'age'], ...rows],
-    [2, 3, 4, 5],
-  )
+  const heads = ['run', 'state', 'env steps', 'mean return', 'cost', 'age']
+  const { head, body } = table(heads, rows, { right: [2, 3, 4, 5], width })
   return [
-    ...(rows.length > 0 ? [colors.dim(head), ...body] : [`no runs on stage ${description.stage} yet`]),
+    ...(rows.length > 0 ? [...head.map(colors.dim), ...body] : [`no runs on stage ${description.stage} yet`]),
     ...(older > 0 ? [colors.dim(`and ${count(older)} older`)] : []),
     ...(runs.some(({ status }) => !status) ? [colors.dim(`${UNREADABLE}: written by another version`)] : []),
     '',
-    learnerLine(view),
+    ...wrap(learnerLine(view), width, 2),
     ...(deadLetters ? [colors.yellow(`${count(deadLetters)} messages in the dead-letter queue`)] : []),
   ]
 }
@@ -93,7 +103,7 @@ function workOf(learner: LearnerClaim, runs: readonly ListedRun[]): string | und
 export function runLines(
   status: RunStatus,
   view: Pick<StageView, 'description' | 'requested' | 'now'>,
-  colors: Colors,
+  { colors, width }: Look,
 ): string[] {
   const { description, now } = view
   const { run, experiment, info, attempt, learner, checkpoint, error, events, requestedAt, endedAt, summary } = status
@@ -114,14 +124,20 @@ export function runLines(
     ['checkpoint', checkpoint && `update ${count(checkpoint.updates)}, ${ago(checkpoint.at)}`],
     ['stopped by', summary && summary.reason],
     ['error', error && `${error.code}: ${oneLine(error.message)}`],
+  ]
+  const commands: (readonly [string, string | undefined])[] = [
     [isOver(status) ? 'bring it' : 'follow it', typed.follow(description, run)],
     ['stop it', isOver(status) ? undefined : typed.stop(description, run)],
   ]
-  const lines = facts.flatMap(([name, value]) => (value ? [`  ${colors.dim(name.padEnd(12))} ${value}`] : []))
+  const head = (name: string) => `  ${colors.dim(name.padEnd(12))} `
+  const lines = [
+    ...facts.flatMap(([name, value]) => (value ? wrap(head(name) + value, width, INDENT) : [])),
+    ...commands.flatMap(([name, value]) => (value ? commandRow(head(name), value, width) : [])),
+  ]
   const newest = events.slice(-10)
-  const told = newest.map(({ at, level, text }) => {
-    const line = `  ${ago(at).padStart(12)}  ${oneLine(text)}`
-    return level === 'warn' ? colors.yellow(line) : line
+  const told = newest.flatMap(({ at, level, text }) => {
+    const line = wrap(`  ${ago(at).padStart(12)}  ${oneLine(text)}`, width, INDENT)
+    return level === 'warn' ? line.map(colors.yellow) : line
   })
   return [run, ...lines, ...(told.length > 0 ? [colors.dim('newest events'), ...told] : [])]
 }

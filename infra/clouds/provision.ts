@@ -16,7 +16,7 @@ const FUNCTION_TIMEOUT_MS = 900_000
  * @throws MillraceError E_USAGE when one of those is no address, and as `localCloud`
  */
 export async function provisionedCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
-  const [s3, sqs] = [configuredEndpoint('S3'), configuredEndpoint('SQS')]
+  rolloutVariables('') // what is wrong with the variables is said before anything starts
   const cloud = await localCloud(options)
   if (!cloud.s3.hasBucket(names.bucket)) cloud.s3.createBucket(names.bucket)
   createQueues(cloud, names)
@@ -26,11 +26,7 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
     memoryMb: ROLLOUT_MEMORY_MB,
     timeoutMs: FUNCTION_TIMEOUT_MS,
     retries: 0,
-    environment: {
-      ...awsVariables(),
-      AWS_ENDPOINT_URL_S3: s3 ?? cloud.endpoint,
-      AWS_ENDPOINT_URL_SQS: sqs ?? cloud.endpoint,
-    },
+    environment: rolloutVariables(cloud.endpoint),
   })
   return cloud
 }
@@ -49,10 +45,18 @@ export async function stageCloud(
   }
 }
 
-/** Credentials and region go on to the functions, for a service that lies elsewhere. */
-function awsVariables(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(([name]) =>
-    /^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION)$/.test(name),
-  )
-  return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']))
+/**
+ * What the rollout function sees of AWS: where its services are and, only where one of them lies elsewhere, credentials and region of the user's
+ * shell for it. Nothing else of the shell reaches a function.
+ *
+ * @throws MillraceError E_USAGE when an endpoint variable is no address
+ */
+export function rolloutVariables(endpoint: string): Readonly<Record<string, string>> {
+  const [s3, sqs] = [configuredEndpoint('S3'), configuredEndpoint('SQS')]
+  const elsewhere = s3 !== undefined || sqs !== undefined
+  const own = elsewhere ? SHELL.map((name): [string, string] => [name, process.env[name] ?? '']) : []
+  const given = Object.fromEntries(own.filter(([, value]) => value !== ''))
+  return { ...given, AWS_ENDPOINT_URL_S3: s3 ?? endpoint, AWS_ENDPOINT_URL_SQS: sqs ?? endpoint }
 }
+
+const SHELL = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'AWS_REGION']

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
@@ -27,11 +27,11 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
   const { code } = await run(file, () =>
     build({
       ...COMMON,
-      entryPoints: [file],
+      entryPoints: [USER_FILE],
       outfile,
       conditions: [], // without esbuild's own 'module': Node is to load the files that are left as imports
       sourcemap: 'inline',
-      plugins: [sharedPackages(entries), ownLocation],
+      plugins: [userFile(file), sharedPackages(entries), ownLocation],
     }),
   )
   return code
@@ -47,7 +47,7 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
 export async function bundleEnvCode(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
   const { build } = await import('esbuild')
   const contents = [
-    `import experiment from './${basename(file)}'`,
+    `import experiment from '${USER_FILE}'`,
     `import { asDefinition } from 'millrace/env'`,
     `export default { ...experiment, env: asDefinition(experiment.env) }`,
   ].join('\n')
@@ -66,7 +66,7 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
       banner: {
         js: "import{createRequire as __envRequire}from'node:module';const require=__envRequire(import.meta.url);",
       },
-      plugins: [libraryInside(entries)],
+      plugins: [userFile(file), libraryInside(entries)],
     }),
   )
   const foreign = (source: string) => source === join(dirname(file), stdin) || isForeign(source)
@@ -84,12 +84,12 @@ export async function bundleForLearner(file: string, entries: LibraryEntries = l
   const { code } = await run(file, () =>
     build({
       ...COMMON,
-      entryPoints: [file],
+      entryPoints: [USER_FILE],
       outfile: 'millrace-experiment.mjs',
       minifySyntax: true,
       minifyWhitespace: true,
       external: NATIVE,
-      plugins: [libraryLeftOpen(entries)],
+      plugins: [userFile(file), libraryLeftOpen(entries)],
     }),
   )
   return code
@@ -106,8 +106,12 @@ const MILLRACE_ROOMS = ['dist', 'shared', 'learner', 'functions', 'infra', 'libr
 /** Packages that cannot be put into a bundle. */
 const NATIVE: string[] = ['onnxruntime-node', 'esbuild', '@tensorflow/*', 'fsevents']
 
+/** Files of data that code may import, as text; `.json` comes as what it holds, `.txt` as text, by esbuild's own rules. */
+const TEXTS = { '.csv': 'text', '.tsv': 'text', '.md': 'text' } as const
+
 const COMMON = {
   bundle: true,
+  loader: TEXTS,
   write: false,
   platform: 'node',
   format: 'esm',
@@ -119,6 +123,18 @@ const COMMON = {
     js: "import{createRequire as __userRequire}from'node:module';const require=__userRequire(import.meta.url);",
   },
 } as const
+
+/** Stands for the user's file, whose own name may hold what means something to a program text or to esbuild: quotes, `\\`, `*`, `?`, `#`. */
+const USER_FILE = 'millrace-user-file'
+
+function userFile(file: string): Plugin {
+  return {
+    name: 'user-file',
+    setup(build) {
+      build.onResolve({ filter: /^millrace-user-file$/ }, () => ({ path: file }))
+    },
+  }
+}
 
 const LIBRARY = /^millrace(\/.*)?$/
 

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
@@ -63,7 +63,9 @@ async function temporaryFolder(): Promise<string> {
 
 function loadError(error: unknown, file: string, code: RunFileOptions['code']): MillraceError {
   const { at, stack } = userTrace(error)
-  const place = at === undefined ? shown(file) : withShownPaths(at)
+  // In a source map a backslash of a file's name is a slash.
+  const place =
+    at === undefined ? shown(file) : withShownPaths(at.replace(resolve(file.replaceAll('\\', '/')), () => file))
   const options = { cause: error, userStack: stack }
   if (isMillraceError(error)) return new MillraceError(error.code, `${place}: ${error.message}`, error.where, options)
   return new MillraceError(code, `${place} threw while loading: ${oneLine(showThrown(error))}`, {}, options)

@@ -3,7 +3,7 @@ import { isAbsolute, relative, sep } from 'node:path'
 /** A path as the user would say it: from the working folder where it lies below it. */
 export function shown(path: string, cwd: string = process.cwd()): string {
   const short = relative(cwd, path)
-  return short === '' || short.startsWith('..') || isAbsolute(short) ? path : short
+  return short === '' || /^\.\.([\\/]|$)/.test(short) || isAbsolute(short) ? path : short
 }
 
 /** A text with absolute paths in it, each from the working folder where it lies below it. */

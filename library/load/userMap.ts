@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { decoded } from '../../shared/userCode/sourceMapped.ts'
 import { decodeMappings, encodeMappings, type Segment } from './mappings.ts'
 
 interface SourceMapJson {
@@ -19,7 +20,7 @@ export interface UserMapOptions {
  */
 export function withUserMap(code: Uint8Array, map: Uint8Array, { outfile, foreign }: UserMapOptions): Uint8Array {
   const { sources, mappings } = JSON.parse(new TextDecoder().decode(map)) as SourceMapJson
-  const files = sources.map((source) => resolve(dirname(outfile), source))
+  const files = sources.map((source) => resolve(dirname(outfile), decoded(source)))
   const kept = files.map((file) => !foreign(file))
   const numbers: number[] = []
   let count = 0

@@ -26,14 +26,19 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file or folder',
   EMFILE: 'too many files are open',
   ENAMETOOLONG: 'the name is too long',
+  ELOOP: 'its links lead in a circle',
   EIO: 'the disk reports an error',
 }
 
-/** What a failed file operation means, in one sentence. */
+/** Not the disk's fault: a path that was named cannot be a folder. */
+const WRONG_PATH = ['ENOTDIR', 'EEXIST', 'ENAMETOOLONG', 'ELOOP', 'EINVAL']
+
+/** What a failed file operation means, in one sentence: E_DISK, or E_USAGE when something cannot be made where a path leads. */
 export function diskError(error: unknown, verb: 'write' | 'read' | 'make', path: string): MillraceError {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error))
-  return new MillraceError('E_DISK', `cannot ${verb} ${path}: ${reason}`, {}, { cause: error })
+  const wrong = verb === 'make' && WRONG_PATH.includes(code)
+  return new MillraceError(wrong ? 'E_USAGE' : 'E_DISK', `cannot ${verb} ${path}: ${reason}`, {}, { cause: error })
 }
 
 /**

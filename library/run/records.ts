@@ -43,7 +43,7 @@ export async function writeResult(
 /**
  * The policy of a run folder.
  *
- * @throws MillraceError E_DISK when the folder has none, or its files do not belong together
+ * @throws MillraceError E_RUN when its files do not belong together, E_DISK when they cannot be read
  */
 export function readPolicy(folder: string): { readonly record: PolicyRecord; readonly model: Uint8Array } {
   const read = (name: string) => {
@@ -53,7 +53,7 @@ export function readPolicy(folder: string): { readonly record: PolicyRecord; rea
       throw diskError(error, 'read', join(folder, name))
     }
   }
-  const broken = (why: string) => new MillraceError('E_DISK', `${join(folder, RUN_FILES.policySpec)} ${why}`)
+  const broken = (why: string) => new MillraceError('E_RUN', `${join(folder, RUN_FILES.policySpec)} ${why}`)
   const text = read(RUN_FILES.policySpec).toString('utf8')
   let data: unknown
   try {

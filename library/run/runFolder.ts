@@ -19,7 +19,7 @@ export interface RunFolder {
 /**
  * Makes the run folder that a user named; an empty one may be there.
  *
- * @throws MillraceError E_DISK when it cannot be made, or holds files already
+ * @throws MillraceError E_USAGE when it holds files already or cannot be a folder, E_DISK when the disk does not let it be made
  */
 export async function createRunFolder(path: string, files: FileSystem = nodeFiles): Promise<RunFolder> {
   let firstMade: string | undefined
@@ -31,14 +31,14 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
     // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
     if (!isThere(error)) throw diskError(error, 'make', path)
     throw new MillraceError(
-      'E_DISK',
+      'E_USAGE',
       `cannot make the run folder ${path}: there is a file of that name`,
       {},
       { cause: error },
     )
   }
   if (names.length > 0) {
-    throw new MillraceError('E_DISK', `the run folder ${path} is not empty; name another one with --out`)
+    throw new MillraceError('E_USAGE', `the run folder ${path} is not empty; name another one with --out`)
   }
   return runFolder(path, { firstMade, files })
 }
@@ -46,7 +46,7 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
 /**
  * Makes a run folder that nobody has, of this name or, where a run of the same second took it, with a number behind it.
  *
- * @throws MillraceError E_DISK
+ * @throws MillraceError E_USAGE, E_DISK
  */
 export async function createFreshRunFolder(
   parent: string,

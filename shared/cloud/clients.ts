@@ -12,9 +12,17 @@ export function s3Client(options: AwsOptions = {}): S3Client {
     ...config,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
-    ...(local && { forcePathStyle: true }),
+    ...(local && LOCAL_S3),
   })
   return takeSignals(client)
+}
+
+/** Settings of S3 alone that the SDK would look for in the user's variables and files. */
+const LOCAL_S3 = {
+  forcePathStyle: true,
+  useArnRegion: false,
+  disableS3ExpressSessionAuth: true,
+  sigv4aSigningRegionSet: [],
 }
 
 /** An SQS client. The MD5 of bodies is not compared on loopback: nothing gets lost there, and batches carry a hash of their own. */

@@ -12,8 +12,8 @@ export interface UserModule {
   readonly file: string
   /** The bundle's text. */
   readonly text: string
-  /** Absolute paths of the user's files in it. */
-  readonly sources: () => ReadonlySet<string>
+  /** The user's files in it: absolute paths, by every name that a stack may have for them. */
+  readonly sources: () => ReadonlyMap<string, string>
   /** Where a place of the bundle comes from; undefined where it is none of the user's files. */
   readonly original: (line: number, column: number) => Position | undefined
 }
@@ -29,10 +29,13 @@ export function userModule(file: string): UserModule | undefined {
   return modules.get(file)
 }
 
-/** True for a file that a known module was bundled from: a stack may be mapped already (node --enable-source-maps). */
-export function isUserSource(file: string): boolean {
-  for (const module of modules.values()) if (module.sources().has(file)) return true
-  return false
+/** The file that a known module was bundled from, where this is one: a stack may be mapped already (node --enable-source-maps). */
+export function userSource(file: string): string | undefined {
+  for (const module of modules.values()) {
+    const found = module.sources().get(file)
+    if (found !== undefined) return found
+  }
+  return undefined
 }
 
 /** Where a method or a class of a user is written; undefined where its text is found not once but never or twice. */

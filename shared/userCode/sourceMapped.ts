@@ -20,8 +20,17 @@ export function knowBundle(file: string, text: string): void {
   })
 }
 
+/** esbuild writes a map's sources as parts of a URL. */
+export function decoded(source: string): string {
+  try {
+    return decodeURIComponent(source)
+  } catch {
+    return source
+  }
+}
+
 interface ReadMap {
-  readonly sources: ReadonlySet<string>
+  readonly sources: ReadonlyMap<string, string>
   original(line: number, column: number): Position | undefined
 }
 
@@ -29,14 +38,19 @@ const MAP = '//# sourceMappingURL=data:application/json;base64,'
 
 function readMap(file: string, text: string): ReadMap {
   const at = text.lastIndexOf(MAP)
-  if (at < 0) return { sources: new Set(), original: () => undefined }
+  if (at < 0) return { sources: new Map(), original: () => undefined }
   const json = Buffer.from(text.slice(at + MAP.length).trim(), 'base64').toString('utf8')
   const payload = JSON.parse(json) as SourceMapPayload
   const absolute = (source: string) =>
-    source.startsWith('/') ? fileURLToPath(new URL(source, 'file:///')) : resolve(dirname(file), source)
+    source.startsWith('/') ? fileURLToPath(new URL(source, 'file:///')) : resolve(dirname(file), decoded(source))
   const map = new SourceMap(payload)
   return {
-    sources: new Set(payload.sources.map(absolute)),
+    sources: new Map(
+      payload.sources.flatMap((source) => [
+        [resolve(dirname(file), source), absolute(source)] as const,
+        [absolute(source), absolute(source)] as const,
+      ]),
+    ),
     original(line, column) {
       const entry = map.findEntry(line - 1, column - 1)
       if (!('originalSource' in entry) || typeof entry.originalSource !== 'string') return undefined

@@ -1,4 +1,4 @@
-import { isUserSource, userModule, type Position } from './known.ts'
+import { userModule, userSource, type Position } from './known.ts'
 
 /** What an error tells of the user's own code. */
 export interface UserTrace {
@@ -53,7 +53,8 @@ function userFrames(error: unknown): Frame[] {
 function originalOf(frame: Frame): Position | undefined {
   const module = userModule(frame.file)
   if (module) return module.original(frame.line, frame.column)
-  if (isUserSource(frame.file)) return frame
+  const source = userSource(frame.file)
+  if (source !== undefined) return { ...frame, file: source }
   return /[\\/]node_modules[\\/]/.test(frame.file) ? undefined : frame
 }
 

@@ -1,5 +1,5 @@
 // The built command as a process of its own, started from a folder that is not Millrace's. Needs dist/ (npm run bundle).
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -47,6 +47,19 @@ function millrace(
 const onlyRun = () => join(cwd, 'runs', readdirSync(join(cwd, 'runs'))[0] ?? 'there is no run')
 
 describe('the built command', () => {
+  test('helps, and completes in bash by what it says itself', async () => {
+    expect(await millrace([])).toMatchObject({ code: 0, err: '', out: expect.stringContaining('On this machine:') })
+    expect(await millrace(['trian'])).toMatchObject({ code: 64, err: expect.stringContaining("did you mean 'train'?") })
+    mkdirSync(join(cwd, 'runs/a'), { recursive: true })
+    writeFileSync(join(cwd, 'runs/a/policy.json'), '{}')
+    writeFileSync(join(cwd, 'millrace'), `#!/bin/sh\nexec '${process.execPath}' '${main}' "$@"\n`, { mode: 0o755 })
+    const script = `source <(./millrace completion bash); COMP_WORDS=("$@"); COMP_CWORD=2; _millrace; printf '%s|' "\${COMPREPLY[@]}"`
+    const complete = (...words: string[]) =>
+      spawnSync('bash', ['--norc', '-c', script, 'bash', './millrace', ...words], { cwd, encoding: 'utf8' }).stdout
+    expect(complete('evaluate', '')).toBe('runs/a|')
+    expect(complete('train', '--se')).toBe('--seed|--set|--serial|')
+  })
+
   test('trains an example, prints a first line within a second and no escape codes, and evaluates what it trained', async () => {
     const trained = await millrace(['train', 'cartpole', '--set', 'stop.envSteps=20000'])
     expect(trained.err).toBe('')
@@ -137,15 +150,15 @@ describe('the built command', () => {
       ],
       [
         ['train', 'cartpole', '--out', 'full'],
-        1,
-        /^error E_DISK: the run folder .*full is not empty; name another one with --out\n$/,
+        64,
+        /^error E_USAGE: the run folder .*full is not empty; name another one with --out\n$/,
       ],
       [
         ['train', 'cartpole', '--out', 'full/file/run'],
-        1,
-        /^error E_DISK: cannot make .*: a part of the path is a file, not a folder\n$/,
+        64,
+        /^error E_USAGE: cannot make .*: a part of the path is a file, not a folder\n$/,
       ],
-      [['evaluate', 'full'], 1, /^error E_DISK: full holds no policy: there is no policy\.json in it\n$/],
+      [['evaluate', 'full'], 1, /^error E_RUN: full holds no policy: there is no policy\.json in it\n$/],
     ]
     for (const [args, code, sentence] of cases) {
       const ended = await millrace(args)

@@ -62,7 +62,7 @@ describe('millrace evaluate', () => {
   test("a user's own env comes from the run folder", async () => {
     const folder = await trained('Short-v0', true)
     await expect(evaluate()).rejects.toMatchObject({
-      code: 'E_DISK',
+      code: 'E_RUN',
       message: expect.stringContaining("the code of env 'Short-v0' is not there"),
     })
     writeFileSync(
@@ -83,7 +83,7 @@ describe('millrace evaluate', () => {
   test('a folder without a policy, or with files that do not belong together, is refused in a sentence', async () => {
     const folder = await trained()
     await expect(evaluate({ folder: 'rum' })).rejects.toMatchObject({
-      code: 'E_DISK',
+      code: 'E_RUN',
       message: 'there is no run folder rum; did you mean run?',
     })
     await expect(evaluate({ folder: '.' })).rejects.toMatchObject({
@@ -98,11 +98,35 @@ describe('millrace evaluate', () => {
       message: expect.stringMatching(/is not the description of a policy$/),
     })
     writeFileSync(join(folder, 'policy.json'), '{')
-    await expect(evaluate()).rejects.toMatchObject({ code: 'E_DISK', message: expect.stringMatching(/is not JSON$/) })
+    await expect(evaluate()).rejects.toMatchObject({ code: 'E_RUN', message: expect.stringMatching(/is not JSON$/) })
     rmSync(join(folder, 'policy.onnx'))
     cpSync(fileURLToPath(import.meta.url), join(folder, 'policy.json'))
-    await expect(evaluate()).rejects.toMatchObject({ code: 'E_DISK' })
+    await expect(evaluate()).rejects.toMatchObject({ code: 'E_RUN' })
   })
+})
+
+test.each([
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s ends it with status %i, however long its episodes', async (signal, status) => {
+  const folder = await trained('Endless-v0', true)
+  const host = new FakeHost(cwd)
+  Object.assign(globalThis, { onEndlessStep: () => host.signal(signal) })
+  writeFileSync(
+    join(folder, 'experiment.mjs'),
+    `let steps = 0
+     class Endless {
+       observationSpace = { kind: 'box', shape: [4], low: -1, high: 1 }
+       actionSpace = { kind: 'discrete', n: 2 }
+       reset() {}
+       step() { if (++steps === 100) onEndlessStep(); return { reward: 1, terminated: false, truncated: false } }
+     }
+     export default { env: { id: 'Endless-v0', make: () => new Endless() } }`,
+  )
+  const options = { folder: 'run', episodes: 1, seed: 0, stochastic: false }
+  expect(await evaluateCommand(options, host)).toBe(status)
+  expect({ text: host.out.text, open: host.openHandles }).toEqual({ text: '', open: 0 })
 })
 
 test('the deviation is the sample deviation, and one episode has none', () => {

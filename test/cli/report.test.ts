@@ -59,3 +59,24 @@ test('--debug or MILLRACE_DEBUG=1 asks for stacks', () => {
   expect(wantsDebug([], { MILLRACE_DEBUG: '0' })).toBe(false)
   expect(wantsDebug([], {})).toBe(false)
 })
+
+test('an env that looks in a function for a file of its author is told that there are none', () => {
+  const text = report(
+    new MillraceError(
+      'E_ENV_STEP',
+      "Maze.reset threw Error: ENOENT: no such file or directory, open '/home/me/maze.txt'",
+    ),
+  ).text
+  expect(text).toContain('hint: a function gets neither the files nor the variables of your machine')
+})
+
+test.each([
+  ['1', true],
+  ['yes', true],
+  ['0', false],
+  ['', false],
+  ['false', false],
+  [undefined, false],
+])('MILLRACE_DEBUG=%s: stacks %s', (value, wanted) => {
+  expect(wantsDebug([], { MILLRACE_DEBUG: value })).toBe(wanted)
+})

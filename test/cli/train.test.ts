@@ -145,7 +145,7 @@ describe('a run that reaches its goal', () => {
     await trial({ host })
     const screen = host.out.screen()
     expect(screen[0]).toMatch(/^impala on CartPole-v1, seed 1, emulated cloud, until/)
-    expect(screen[1]).toMatch(/100% {2}mean return 480 of 475$/)
+    expect(screen[2]).toMatch(/100% {2}mean return 480 of 475$/)
     expect(screen.filter((line) => line.includes('policy lag'))).toHaveLength(1)
     expect(screen.at(-1)).toContain('millrace evaluate')
   })
@@ -297,8 +297,8 @@ describe('when something fails', () => {
   test('a folder that is not empty, or a path under a file, is refused before anything runs', async () => {
     writeFileSync(join(cwd, 'file'), 'mine')
     const train: Train = async () => expect.unreachable('it must not run')
-    expect((await trial({ train, options: { out: '.' } })).error).toMatchObject({ code: 'E_DISK' })
-    expect((await trial({ train, options: { out: 'file/run' } })).error).toMatchObject({ code: 'E_DISK' })
+    expect((await trial({ train, options: { out: '.' } })).error).toMatchObject({ code: 'E_USAGE' })
+    expect((await trial({ train, options: { out: 'file/run' } })).error).toMatchObject({ code: 'E_USAGE' })
     expect(readdirSync(cwd)).toEqual(['file'])
   })
 

@@ -81,3 +81,18 @@ test('a module without an experiment that has an env says so', async () => {
   const { store, lease } = await ownEnv('export default {}')
   await expect(envSource(lease, store)).rejects.toMatchObject({ code: 'E_ENV_UNKNOWN' })
 })
+
+test.each([
+  [`if (process.env.SIM_HOME === undefined) throw new Error('SIM_HOME is not set')`, 'SIM_HOME is not set'],
+  [
+    `import { readFileSync } from 'node:fs'\nreadFileSync(new URL('table.json', import.meta.url))`,
+    'ENOENT: no such file or directory',
+  ],
+])('code that misses something of the machine it was written on is refused with what to do', async (text, said) => {
+  const { store, lease } = await ownEnv(`${text}\n${moduleOf(1)}`)
+  const error: unknown = await envSource(lease, store).catch((thrown: unknown) => thrown)
+  expect(error).toMatchObject({ code: 'E_ENV_CONFIG' })
+  const { message } = error as Error
+  expect(message).toContain(`the code of env 'Coin' loads on your machine but not in a function: ${said}`)
+  expect(message).toContain('neither the files nor the variables of your machine: give values in envConfig, and import')
+})

@@ -93,3 +93,10 @@ describe('the nearest known name', () => {
     )
   })
 })
+
+test('letters that changed places are one mistake', () => {
+  expect(nearestName('trian', ['train', 'graph'])).toBe('train')
+  expect(nearestName('gamam', ['gamma', 'lambda'])).toBe('gamma')
+  expect(nearestName('ab', ['ba'])).toBe('ba')
+  expect(nearestName('runs', ['train'])).toBeUndefined()
+})

@@ -80,13 +80,13 @@ describe('millrace init', () => {
     writeFileSync(join(cwd, 'full/notes.txt'), '')
     writeFileSync(join(cwd, 'file'), '')
     await expect(initCommand({ folder: 'full' }, new FakeHost(cwd))).rejects.toMatchObject({
-      code: 'E_DISK',
+      code: 'E_USAGE',
       message: 'full is not empty (it holds notes.txt); name a new folder',
     })
     expect(readdirSync(join(cwd, 'full'))).toEqual(['notes.txt'])
     await expect(initCommand({ folder: 'file' }, new FakeHost(cwd))).rejects.toMatchObject({
-      code: 'E_DISK',
-      message: 'cannot read file: a part of the path is a file, not a folder',
+      code: 'E_USAGE',
+      message: 'file is a file, not a folder; name a new folder',
     })
   })
 

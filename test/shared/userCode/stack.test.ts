@@ -39,7 +39,7 @@ test('frames of a known bundle are mapped, and those that come from none of the 
   knowUserModule({
     file,
     text: '',
-    sources: () => new Set(['/home/u/node_modules/../echo.ts']),
+    sources: () => new Map([['/home/u/echo.ts', '/home/u/echo.ts']]),
     original: (line, column) => (line === 1 ? { file: '/home/u/echo.ts', line: 100 + column, column: 1 } : undefined),
   })
   const error = withStack(`step (${pathToFileURL(file).href}:2:7)`, `step (${pathToFileURL(file).href}:1:7)`)

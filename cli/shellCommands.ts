@@ -1,0 +1,31 @@
+import { Argument, type Command } from 'commander'
+import { SHELLS, completionScript } from './completion/scripts.ts'
+import { answerLines, candidates } from './completion/candidates.ts'
+import type { Host } from './host.ts'
+import { unknownCommand } from './usage.ts'
+
+interface ShellProgram {
+  readonly host: Host
+  readonly program: Command
+  readonly command: (name: string, description: string) => Command
+}
+
+/** What a person at a shell needs beside the work itself: help and completion. */
+export function addShellCommands({ host, program, command }: ShellProgram): void {
+  command('completion', 'print what makes a shell complete commands, options and files')
+    .addArgument(new Argument('<shell>', SHELLS.join(', ')).choices(SHELLS))
+    .addArgument(new Argument('[words...]', 'after --: print what the last of these words may become'))
+    .action((shell: (typeof SHELLS)[number], words: readonly string[]) => {
+      if (words.length === 0) host.out.write(completionScript(shell))
+      else host.out.write(answerLines(candidates(program, words, { shell, cwd: host.cwd })))
+    })
+
+  command('help', 'show what a command takes')
+    .argument('[command]', 'one of the commands; all of them without it')
+    .action((name: string | undefined) => {
+      const found = program.commands.find((c) => c.name() === name)
+      if (name !== undefined && found === undefined) throw unknownCommand(name, { program, cwd: host.cwd })
+      const shown = found ?? program
+      shown.outputHelp()
+    })
+}
