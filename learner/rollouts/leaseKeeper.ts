@@ -2,6 +2,7 @@ import { MillraceError, type Where } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
 import { Failures } from './failures.ts'
+import type { Handover } from './handover.ts'
 import { type Held, Issuer, type IssuerOptions, type LeaseStart } from './issuer.ts'
 import { Unheard } from './unheard.ts'
 import { Watchdogs } from './watchdogs.ts'
@@ -22,6 +23,7 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly heardAllSince: (ms: number) => boolean
   /** Is there a policy for functions to act with? */
   readonly policyIsOut: () => boolean
+  readonly handover: Pick<Handover, 'next' | 'again' | 'forget' | 'late'>
   /** The run cannot go on. */
   readonly onFatal: (error: unknown) => void
 }
@@ -60,24 +62,25 @@ export class LeaseKeeper {
 
   /** A function said goodbye. Its shard gets a new lease unless the run is over. */
   ended(report: LeaseReport): void {
-    const { meter, signal, goOnAt } = this.options
+    const { meter, signal, goOnAt, handover } = this.options
     const { shard, lease, end } = report
     meter.leaseEnded(lease, report)
     this.issuer.ended(report)
     const held = this.held.get(shard)
-    if (held?.lease !== lease) return
+    if (held?.lease !== lease) return handover.late(report)
     this.release(shard)
     // 'stopped' is this learner's own word: the run is ending.
-    if (signal.aborted || end === 'stopped') return
+    if (signal.aborted || end === 'stopped') return handover.late(report)
     const sentUpTo = held.firstSequence + report.fragments
+    const envState = handover.next(report)
     if (end === 'error') {
       // A lease that failed may have lost one fragment and sent the next.
       if (!this.givesUp(shard, held, report.error)) this.start(shard, { firstSequence: goOnAt(shard, sentUpTo) })
-    } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, { firstSequence: sentUpTo })
+    } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, { firstSequence: sentUpTo, envState })
     else {
       // It waited for a policy, or for the learner, and said so: nothing hangs.
       this.failures.forget(shard)
-      this.start(shard, { firstSequence: sentUpTo })
+      this.start(shard, { firstSequence: sentUpTo, envState })
     }
   }
 
@@ -89,7 +92,7 @@ export class LeaseKeeper {
 
   /** The same, by the lease. One that was never started is tried again after a pause: nothing is wrong with the function. */
   cameToNothing({ shard, lease, started, reason }: Omit<InvocationFailed, 'kind' | 'run'>): void {
-    const { meter, signal, goOnAt, onEvent } = this.options
+    const { meter, signal, goOnAt, handover, onEvent } = this.options
     if (!started) this.failures.withdraw(shard, lease)
     const held = this.held.get(shard)
     if (held?.lease !== lease || signal.aborted) return
@@ -97,7 +100,9 @@ export class LeaseKeeper {
     meter.leaseEnded(lease)
     if (!started) onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
     else if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
-    this.start(shard, { firstSequence: goOnAt(shard, held.firstSequence) }, started ? 0 : NOT_STARTED_PAUSE_MS)
+    if (started) handover.forget(shard)
+    const from = { firstSequence: goOnAt(shard, held.firstSequence), envState: handover.again(shard) }
+    this.start(shard, from, started ? 0 : NOT_STARTED_PAUSE_MS)
   }
 
   /** Tells of a failure; true when it was one too many. */
@@ -151,11 +156,12 @@ export class LeaseKeeper {
   }
 
   private lost(shard: number, held: Held, dueAt: number): void {
-    const { meter, signal, goOnAt, onEvent } = this.options
+    const { meter, signal, goOnAt, handover, onEvent } = this.options
     const { lease, firstSequence } = held
     if (this.held.get(shard) !== held || signal.aborted) return
     this.release(shard)
     meter.leaseEnded(lease)
+    handover.forget(shard)
     onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
     const silent = this.silentLeases(shard, held, dueAt)
     if (silent === 0) return this.start(shard, { firstSequence: goOnAt(shard, firstSequence) })

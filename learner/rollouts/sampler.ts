@@ -6,6 +6,7 @@ import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, Pacing } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
 import type { RunCloud } from '../runCloud.ts'
+import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
@@ -34,6 +35,7 @@ export class Sampler implements Sampling {
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
   private readonly inbox: Inbox
+  private readonly handover: Handover
   private pumping: Promise<void> = Promise.resolve()
   private policyIsOut = false
 
@@ -43,6 +45,9 @@ export class Sampler implements Sampling {
     this.source = new RolloutSource(rollouts.shards, this)
     const promise = { fragmentLength: rollouts.fragmentLength, numEnvs: rollouts.envsPerShard, policy }
     const shared = { onEvent, onFatal: (error: unknown) => this.source.fail(error), signal: this.abort.signal }
+    const { env } = options
+    const { leaseSeconds } = rollouts
+    this.handover = new Handover({ run, env: env.id, leaseSeconds, store: cloud.store, onEvent })
     this.inbox = new Inbox({
       ...shared,
       queue: cloud.queue,
@@ -70,7 +75,8 @@ export class Sampler implements Sampling {
       invoker: cloud.invoker,
       clock: cloud.clock,
       meter,
-      leaseMs: rollouts.leaseSeconds * 1000,
+      leaseMs: leaseSeconds * 1000,
+      handover: this.handover,
       makeLease: (lease) => this.makeLease(lease),
       heardAllSince: (ms) => this.inbox.heardAllSince(ms),
       policyIsOut: () => this.policyIsOut,
@@ -92,6 +98,11 @@ export class Sampler implements Sampling {
 
   get leasesInFlight(): number {
     return this.keeper.inFlight
+  }
+
+  /** Episodes that ended with a lease, because their env could not be saved. */
+  get episodesCut(): number {
+    return this.handover.episodesCut
   }
 
   get queuedFragments(): number {
@@ -123,6 +134,7 @@ export class Sampler implements Sampling {
     await this.inbox.close()
     await this.pumping
     await this.keeper.close()
+    await this.handover.close()
   }
 
   private check(fragment: SampleBatch, promise: Parameters<typeof validateFragment>[1]): void {

@@ -131,6 +131,8 @@ export const LeaseReport = z.strictObject({
   envState: StoredObject.optional(),
   /** Episodes that were under way when the lease ended and that nobody goes on with. */
   episodesCut: z.number().int().min(0).optional(),
+  /** Why the envs could not be saved, or could not go on from the state that the last lease left. They start anew then. */
+  envStateProblem: z.string().max(1_000).optional(),
   error: LeaseError.optional(),
 })
 export type LeaseReport = z.infer<typeof LeaseReport>

@@ -6,6 +6,7 @@ import { ManifestWatch } from './manifestWatch.ts'
 import { Pace } from './pace.ts'
 import { Sender } from './sender.ts'
 import type { FragmentSender } from './fragmentSender.ts'
+import type { Left } from './leaseState.ts'
 import type { RolloutWorker } from './rolloutWorker.ts'
 
 /** Time kept back before the deadline, for the sends in flight and the last report. */
@@ -43,16 +44,19 @@ export interface LeaseJob {
 export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   const { lease, ports, sender } = job
   const startedAt = ports.clock.now()
-  const readsBefore = job.worker.policyReads
+  const before = { ...job.worker.requests }
   const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
   const watch = new ManifestWatch(ports.store, ports.clock, { run: lease.run, pollMs: lease.manifestPollMs })
   const sends = new Sender(lease.maxSendsInFlight)
   const start: Progress['start'] = {}
   let end: LeaseEnd = 'error'
   let error: LeaseReport['error']
+  let left: Left = {}
   try {
     end = await work(job, { watch, sends, tally, start })
     await sends.drain()
+    // After 'stopped' there is no next lease.
+    if (end !== 'stopped') left = await job.worker.leave(lease.firstSequence + tally.fragments)
   } catch (cause) {
     end = 'error'
     error = describe(cause)
@@ -60,6 +64,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     await sends.drain().catch(() => undefined)
   }
   await watch.close()
+  const problem = job.worker.problem ?? left.envStateProblem
   const report: LeaseReport = {
     run: lease.run,
     shard: lease.shard,
@@ -70,11 +75,13 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     coldStart: job.coldStart,
     ...(job.loadMs !== undefined && isWhole(start) ? { start: { loadMs: job.loadMs, ...start } } : {}),
     requests: {
-      s3Put: sender.requests.s3Put,
-      s3Get: watch.requests + job.worker.policyReads - readsBefore,
+      s3Put: sender.requests.s3Put + job.worker.requests.s3Put - before.s3Put,
+      s3Get: watch.requests + job.worker.requests.s3Get - before.s3Get,
       // One more for the report itself.
       sqs: sender.requests.sqs + 1,
     },
+    ...left,
+    ...(problem === undefined ? {} : { envStateProblem: problem }),
     ...(error ? { error } : {}),
   }
   await ports.queue.send(JSON.stringify({ kind: 'leaseEnd', format: 1, report }))

@@ -1,11 +1,13 @@
 import { vi } from 'vitest'
+import { Handover } from '../../../learner/rollouts/handover.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../learner/rollouts/leaseKeeper.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
 import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
-import { leaseOf } from '../../shared/rollout/leases.ts'
+import { memoryStore } from '../../fakes/memoryStore.ts'
+import { RUN, leaseOf } from '../../shared/rollout/leases.ts'
 import { reportOf } from './inboxes.ts'
 
 export const LEASE_MS = 60_000
@@ -18,6 +20,8 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
   const events: string[] = []
   const fatal: unknown[] = []
   const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() })
+  const store = memoryStore()
+  const handover = new Handover({ run: RUN, env: 'env', leaseSeconds: 60, store, onEvent: (text) => events.push(text) })
   const keeper = new LeaseKeeper({
     invoker,
     clock: systemClock,
@@ -27,6 +31,7 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
     goOnAt: () => 1000,
     heardAllSince: () => true,
     policyIsOut: () => true,
+    handover,
     onEvent: (text) => events.push(text),
     onFatal: (error) => fatal.push(error),
     signal: abort.signal,
@@ -36,6 +41,8 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
   const leases = () => invoker.payloads as readonly Lease[]
   return {
     keeper,
+    handover,
+    store,
     invoker,
     meter,
     abort,
