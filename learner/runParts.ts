@@ -36,7 +36,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
     functionGbSecondUsd: cloud.functionGbSecondUsd,
-    now: () => cloud.clock.now(),
+    now: () => cloud.clock.monotonic(),
     learnerHourUsd: cloud.learnerHourUsd,
     before: spentBefore(before?.costByPart, earlier?.costUsd),
   })

@@ -19,7 +19,7 @@ const SILENCE_MS = 120_000
 export interface LeaseKeeperOptions extends IssuerOptions {
   /** The sequence number with which a shard goes on after a lease that was lost or failed and may have sent those before `sentUpTo`. */
   readonly goOnAt: (shard: number, sentUpTo: number) => number
-  /** Was the queue listened to without a break since then (ms since the epoch), so that whatever was sent has come? */
+  /** Was the queue listened to without a break since then (monotonic ms), so that whatever was sent has come? */
   readonly heardAllSince: (ms: number) => boolean
   /** Is there a policy for functions to act with? */
   readonly policyIsOut: () => boolean
@@ -76,7 +76,7 @@ export class LeaseKeeper {
     if (end === 'error') {
       // A lease that failed may have lost one fragment and sent the next.
       if (!this.givesUp(shard, held, report.error)) this.start(shard, { firstSequence: goOnAt(shard, sentUpTo) })
-    } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, { firstSequence: sentUpTo, envState })
+    } else if (this.unheard.is(report, held.dueAt)) this.startUnheard(report, { firstSequence: sentUpTo, envState })
     else {
       // It waited for a policy, or for the learner, and said so: nothing hangs.
       this.failures.forget(shard)
@@ -150,12 +150,12 @@ export class LeaseKeeper {
   /** A function that has not said goodbye some time after its deadline is lost: its shard gets a new one. */
   private watch(shard: number, held: Held): void {
     if (this.held.get(shard) !== held || this.options.signal.aborted) return
-    const now = this.options.clock.now()
-    const afterMs = Math.max(0, held.deadline - now) + GRACE_MS
+    const now = this.options.clock.monotonic()
+    const afterMs = Math.max(0, held.dueAt - now) + GRACE_MS
     this.watchdogs.set(shard, afterMs, () => this.lost(shard, held, now + afterMs))
   }
 
-  private lost(shard: number, held: Held, dueAt: number): void {
+  private lost(shard: number, held: Held, lostAt: number): void {
     const { meter, signal, goOnAt, handover, onEvent } = this.options
     const { lease, firstSequence } = held
     if (this.held.get(shard) !== held || signal.aborted) return
@@ -163,7 +163,7 @@ export class LeaseKeeper {
     meter.leaseEnded(lease)
     handover.forget(shard)
     onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
-    const silent = this.silentLeases(shard, held, dueAt)
+    const silent = this.silentLeases(shard, held, lostAt)
     if (silent === 0) return this.start(shard, { firstSequence: goOnAt(shard, firstSequence) })
     this.fail(
       `shard ${shard} failed ${silent} times in a row: no word since its deadline, and not one fragment; the env may hang in step or ` +
@@ -181,10 +181,10 @@ export class LeaseKeeper {
    * - a queue's backlog that is being read brings fragments, or goodbyes, and either starts the count anew;
    * - a function for which Lambda has no environment is excused by Lambda's own word, for which there is time.
    */
-  private silentLeases(shard: number, { lease, issuedAt, deadline, heard }: Held, dueAt: number): number {
+  private silentLeases(shard: number, { lease, issuedAt, dueAt, heard }: Held, lostAt: number): number {
     const { clock, heardAllSince } = this.options
-    const now = clock.now()
-    if (heard || now - dueAt > GRACE_MS || !heardAllSince(deadline)) return 0
+    const now = clock.monotonic()
+    if (heard || now - lostAt > GRACE_MS || !heardAllSince(dueAt)) return 0
     const { count, since } = this.failures.add(shard, lease, issuedAt)
     return count >= MAX_FAILURES && now - since >= SILENCE_MS ? count : 0
   }

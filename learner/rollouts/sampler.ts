@@ -161,6 +161,7 @@ export class Sampler implements Sampling {
       numEnvs: rollouts.envsPerShard,
       fragmentLength: rollouts.fragmentLength,
       maxFragments: MAX_FRAGMENTS,
+      maxMs: rollouts.leaseSeconds * 1000,
       pacing,
       stages: [],
       exploration: {},

@@ -61,6 +61,8 @@ export const Lease = z.strictObject({
   /** Ends after this many fragments, at `deadline`, or when the manifest says stop: whichever is first. */
   maxFragments: count,
   deadline: z.number().positive(),
+  /** How long it may work at most by the function's own clock: the two clocks may not agree about the deadline. */
+  maxMs: z.number().positive().optional(),
   pacing: Pacing,
   /** Named stages run at the source, in order, with plain parameters. */
   stages: z.array(z.strictObject({ name: z.string().min(1), params: json })),

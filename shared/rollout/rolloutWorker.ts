@@ -28,6 +28,8 @@ export class RolloutWorker {
   private store: ObjectStore | undefined
   private wentOn = false
   private stateProblem: string | undefined
+  /** See `LearnerWord`: a warm function need not find out again. */
+  clockAhead = 0
   /** Objects read from and written to the bucket, for the bill. */
   readonly requests = { s3Get: 0, s3Put: 0 }
 

@@ -19,7 +19,7 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
   const invoker = fakeInvoker()
   const events: string[] = []
   const fatal: unknown[] = []
-  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() })
+  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.monotonic() })
   const store = memoryStore()
   const handover = new Handover({ run: RUN, env: 'env', leaseSeconds: 60, store, onEvent: (text) => events.push(text) })
   const keeper = new LeaseKeeper({
