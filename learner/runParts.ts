@@ -10,6 +10,7 @@ import { deriveSeed } from '../shared/random.ts'
 import type { PlanSetting } from './algorithm.ts'
 import { checkpointOf, experimentHash } from './checkpoint.ts'
 import { Checkpointer } from './checkpointer.ts'
+import { EndlessEpisodes } from './endlessEpisodes.ts'
 import type { Experiment } from './experiment.ts'
 import { Publisher } from './publisher.ts'
 import { Reporter } from './reporter.ts'
@@ -63,7 +64,13 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   })
   const elapsedMs = Math.max(before?.report.elapsedMs ?? 0, earlier?.elapsedMs ?? 0)
   const report = { curve: [], curveStride: 1, ...before?.report, elapsedMs }
-  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, before: report })
+  const endless = new EndlessEpisodes(state, {
+    envs: rollouts.shards * rollouts.envsPerShard,
+    hasGoal: experiment.stop.meanReturn !== undefined,
+    episodesCut: () => sampler.episodesCut,
+    onEvent,
+  })
+  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, endless, before: report })
   const saved = { run, experiment: experimentHash(experiment), state, learner, meter, reporter }
   const saver = checkpoint && new Checkpointer(checkpoint, { ...saved, clock: cloud.clock, onEvent })
   return {
