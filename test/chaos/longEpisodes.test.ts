@@ -9,7 +9,10 @@ const folder = freshFolder()
 const STEPS = 10_000
 
 /** An env that rewards every step with 1 and takes a tenth of a millisecond for it: an episode takes longer than a lease of a second. */
-const experimentFile = (more: string, maxEpisodeSteps: number) => `import { experiment, impala } from 'millrace'
+const experimentFile = (
+  more: string,
+  { maxEpisodeSteps = STEPS, envSteps = 24_000 },
+) => `import { experiment, impala } from 'millrace'
   class Long {
     static id = 'Long-v0'
     static maxEpisodeSteps = ${maxEpisodeSteps}
@@ -29,11 +32,11 @@ const experimentFile = (more: string, maxEpisodeSteps: number) => `import { expe
     env: Long,
     algorithm: impala({ hidden: [4], trainBatchSteps: 1_000, deterministic: true }),
     rollouts: { shards: 1, envsPerShard: 2, fragmentLength: 100, leaseSeconds: 1 },
-    stop: { envSteps: 24_000 },
+    stop: { envSteps: ${envSteps} },
   })`
 
-async function train(more: string, maxEpisodeSteps = STEPS) {
-  writeFileSync(join(folder(), 'long.js'), experimentFile(more, maxEpisodeSteps))
+async function train(more: string, changes: Parameters<typeof experimentFile>[1] = {}) {
+  writeFileSync(join(folder(), 'long.js'), experimentFile(more, changes))
   const { code, out, err } = await runCommand(['train', 'long.js', '--out', 'run'], { cwd: folder() })
   expect({ code, err }).toEqual({ code: 0, err: '' })
   const summary = JSON.parse(readFileSync(join(folder(), 'run', 'summary.json'), 'utf8'))
@@ -52,7 +55,7 @@ test('with save and load episodes of 10,000 steps are counted whole over leases 
 })
 
 test('without them it is said once that leases cut episodes, and the summary says how many', async () => {
-  const { out, progress } = await train('', 1_000_000)
+  const { out, progress } = await train('', { maxEpisodeSteps: 1_000_000, envSteps: 10_000 })
   expect(progress.meanReturn).toBeNull()
   expect(progress.episodes).toBe(0)
   expect(progress.episodesCut).toBeGreaterThan(1)
