@@ -9,8 +9,10 @@ export interface Host {
   readonly err: Terminal
   readonly env: Variables
   readonly cwd: string
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch; it may be set, so that no duration is by it. */
   now(): number
+  /** Milliseconds of a clock that only goes on; differences mean something. */
+  monotonic(): number
   /** Calls `tick` every `ms` until the returned function is called; does not keep the process alive. */
   every(this: void, ms: number, tick: () => void): () => void
   /** Calls `listener` for each signal that asks the process to end, until the returned function is called. */
@@ -41,6 +43,7 @@ export function processHost(): Host {
     env: process.env,
     cwd: process.cwd(),
     now: () => Date.now(),
+    monotonic: () => performance.now(),
     every(ms, tick) {
       const timer = setInterval(tick, ms)
       timer.unref()

@@ -34,15 +34,14 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
   const { s3, sqs } = clientsFor(lease)
   const store = s3ObjectStore(s3, lease.bucket)
   const queue = sqsQueue(sqs, { queueUrl: lease.queueUrl })
-  // Whatever the lease says, Lambda's own limit is the harder one.
-  const deadline = Math.min(lease.deadline, systemClock.now() + context.getRemainingTimeInMillis())
   return await runLease({
-    lease: { ...lease, deadline },
+    lease,
     ports: { store, queue, clock: systemClock },
     worker,
     prepare: async () => worker.begin(lease, store, await envSource(lease, store)),
     sender: new FragmentSender(lease, { store, queue }),
     signal: new AbortController().signal,
+    limitMs: context.getRemainingTimeInMillis(),
     coldStart,
     ...(coldStart ? { loadMs } : {}),
   })

@@ -38,7 +38,7 @@ export class Checkpointer {
   constructor(setting: CheckpointSetting, parts: CheckpointerParts) {
     this.setting = setting
     this.parts = parts
-    this.lastMs = parts.clock.now()
+    this.lastMs = parts.clock.monotonic()
     this.savedAt = parts.state.clocks.updates
     parts.state.onTrained = () => this.due()
   }
@@ -57,7 +57,7 @@ export class Checkpointer {
   }
 
   private due(): void {
-    const now = this.parts.clock.now()
+    const now = this.parts.clock.monotonic()
     if (this.saving || now - this.lastMs < this.setting.everyMs) return
     this.lastMs = now
     this.saving = this.save().finally(() => {

@@ -42,6 +42,8 @@ export interface Progress extends UpdateLine {
   /** What this run would have cost on AWS so far (list prices of the price book). */
   readonly costUsd: number
   readonly dropped: Dropped
+  /** Episodes that ended with a lease, because their env has no `save` and `load`; they are in no mean return. Absent for none. */
+  readonly episodesCut?: number | undefined
 }
 
 export type StopReason = 'meanReturn' | 'envSteps' | 'seconds' | 'budget' | 'interrupted' | 'ended'

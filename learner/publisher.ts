@@ -6,6 +6,9 @@ import { type Manifest, encodeManifest } from '../shared/protocol/manifest.ts'
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
 const HEARTBEAT_EVERY_MS = 2_000
+const LOOK_EVERY_MS = 500
+/** A wall clock that moved by this much against the monotonic one was set; drift stays far below. */
+const JUMP_MS = 1_000
 /** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go. */
 const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32 }
 
@@ -37,7 +40,9 @@ export class Publisher {
   private stopped = false
   private dirty = false
   private writing: Promise<void> | undefined
-  private lastWrite = 0
+  private lastWrite = Number.NEGATIVE_INFINITY
+  /** By how much the wall clock was ahead of the monotonic one at the last write. */
+  private wallAhead = 0
   private timer: NodeJS.Timeout | undefined
   private failure: unknown
   private readonly kept: { readonly key: string; readonly bytes: number }[] = []
@@ -59,13 +64,19 @@ export class Publisher {
   /** Starts the heartbeat. A failed heartbeat is thrown by the next publish. */
   start(): void {
     this.timer = setInterval(() => {
-      if (this.policy && this.clock.now() - this.lastWrite >= HEARTBEAT_EVERY_MS) {
-        this.write().catch((error: unknown) => {
-          this.failure = error
-        })
-      }
-    }, HEARTBEAT_EVERY_MS)
+      if (!this.policy || !this.isDue()) return
+      this.write().catch((error: unknown) => {
+        this.failure = error
+      })
+    }, LOOK_EVERY_MS)
     this.timer.unref()
+  }
+
+  /** Every so often, and at once when the wall clock was set: what was written by the old one is then worth nothing to functions. */
+  private isDue(): boolean {
+    const now = this.clock.monotonic()
+    const jumped = Math.abs(this.clock.now() - now - this.wallAhead) >= JUMP_MS
+    return jumped || now - this.lastWrite >= HEARTBEAT_EVERY_MS
   }
 
   /**
@@ -133,8 +144,8 @@ export class Publisher {
 
   private async writeOnce(policy: Manifest['policy']): Promise<void> {
     this.dirty = false
-    const now = this.clock.now()
-    this.lastWrite = now
+    this.lastWrite = this.clock.monotonic()
+    this.wallAhead = this.clock.now() - this.lastWrite
     this.onRequest(1)
     await this.store.put(
       keys.manifest(this.run),
@@ -143,7 +154,8 @@ export class Publisher {
         run: this.run,
         policy,
         consumed: [...this.consumed()],
-        heartbeatUntil: now + this.heartbeatMs,
+        heartbeatUntil: this.clock.now() + this.heartbeatMs,
+        heartbeatMs: this.heartbeatMs,
         stop: this.stopped,
       }),
     )

@@ -1,4 +1,5 @@
 import type { CostMeter } from '../shared/cost/costMeter.ts'
+import type { EndlessEpisodes } from './endlessEpisodes.ts'
 import type { Dropped, Progress, RunObserver, RunSummary, StopReason, UpdateLine } from './observer.ts'
 import type { Sampler } from './rollouts/sampler.ts'
 import type { RunState } from './runState.ts'
@@ -24,6 +25,7 @@ export interface ReporterParts {
   readonly learner: Learner
   readonly meter: CostMeter
   readonly observer: RunObserver
+  readonly endless?: EndlessEpisodes | undefined
   /** Of the earlier attempts at the run. */
   readonly before?: ReporterSnapshot | undefined
 }
@@ -115,6 +117,7 @@ export class Reporter {
     this.marks.push(this.mark())
     while (this.marks.length > 2 && (this.marks[1]?.atMs ?? 0) < this.elapsedMs() - WINDOW_MS) this.marks.shift()
     this.parts.observer.onProgress?.(this.progress())
+    this.parts.endless?.look(this.elapsedMs())
   }
 
   private progress(): Progress {
@@ -134,6 +137,7 @@ export class Reporter {
       queuedFragments: sampler.queuedFragments,
       costUsd: meter.total(),
       dropped,
+      ...(sampler.episodesCut > 0 && { episodesCut: sampler.episodesCut }),
     }
   }
 

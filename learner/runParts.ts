@@ -10,6 +10,7 @@ import { deriveSeed } from '../shared/random.ts'
 import type { PlanSetting } from './algorithm.ts'
 import { checkpointOf, experimentHash } from './checkpoint.ts'
 import { Checkpointer } from './checkpointer.ts'
+import { EndlessEpisodes } from './endlessEpisodes.ts'
 import type { Experiment } from './experiment.ts'
 import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
@@ -38,7 +39,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
     functionGbSecondUsd: cloud.functionGbSecondUsd,
-    now: () => cloud.clock.now(),
+    now: () => cloud.clock.monotonic(),
     learnerHourUsd: cloud.learnerHourUsd,
     before: spentBefore(before?.costByPart, earlier?.costUsd),
   })
@@ -65,7 +66,13 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   })
   const elapsedMs = Math.max(before?.report.elapsedMs ?? 0, earlier?.elapsedMs ?? 0)
   const report = { curve: [], curveStride: 1, ...before?.report, elapsedMs }
-  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, before: report })
+  const endless = new EndlessEpisodes(state, {
+    envs: rollouts.shards * rollouts.envsPerShard,
+    hasGoal: experiment.stop.meanReturn !== undefined,
+    episodesCut: () => sampler.episodesCut,
+    onEvent,
+  })
+  const reporter = new Reporter({ run, state, sampler, learner, meter, observer, endless, before: report })
   const saved = { run, experiment: experimentHash(experiment), state, learner, meter, reporter }
   const saver = checkpoint && new Checkpointer(checkpoint, { ...saved, clock: cloud.clock, onEvent })
   return {

@@ -44,7 +44,7 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
     const { clock, limits = LIMITS, millrace, learnerModule } = parts
     const stage = await parts.openStage(options.stage, { cwd: host.cwd })
     const { description } = stage
-    const startedAt = clock.now()
+    const [startedAt, began] = [clock.now(), clock.monotonic()]
     const before = await comeIn(stage, startedAt)
     const bill = new Bill(description)
     const patient: Patient = {
@@ -70,7 +70,7 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
     } finally {
       left = await goOut(patient, before)
     }
-    const result = { description, outcomes, left, usd: bill.usd, ms: clock.now() - startedAt }
+    const result = { description, outcomes, left, usd: bill.usd, ms: clock.monotonic() - began }
     if (options.json) host.out.write(`${JSON.stringify(json(result), null, 2)}\n`)
     else say(summary(result))
     if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted

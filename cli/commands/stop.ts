@@ -79,7 +79,7 @@ async function stopRuns(runs: readonly string[], stopping: Stopping): Promise<re
     if (way === 'asked') asked.push(run)
     if (way === 'forced') forced.push(run)
   }
-  const deadline = stopping.clock.now() + PATIENCE_MS
+  const deadline = stopping.clock.monotonic() + PATIENCE_MS
   for (const run of asked) {
     if (await ended(run, deadline, stopping)) continue
     if (stopping.signal.aborted) return forced
@@ -140,7 +140,7 @@ async function ended(run: string, deadline: number, { stage, clock, signal, say 
       )
       return true
     }
-    if (clock.now() >= deadline) return false
+    if (clock.monotonic() >= deadline) return false
   }
   return false
 }
@@ -148,8 +148,8 @@ async function ended(run: string, deadline: number, { stage, clock, signal, say 
 /** A learner that is up, and whose machine was told to end, writes the run's result; where none does, the run is ended without one. */
 async function settle(run: string, { stage, clock, signal, say }: Stopping): Promise<void> {
   const { store } = stage
-  const deadline = clock.now() + SETTLE_MS
-  while (clock.now() < deadline && !signal.aborted) {
+  const deadline = clock.monotonic() + SETTLE_MS
+  while (clock.monotonic() < deadline && !signal.aborted) {
     const status = (await readStatus(store, run))?.value
     if (!status || isOver(status) || (await livingLearner(store, clock.now()))?.run !== run) break
     await clock.sleep(POLL_MS, signal)

@@ -10,6 +10,8 @@ import { fit, print } from './wrap.ts'
 const HIDE_CURSOR = '\x1b[?25l'
 const SHOW_CURSOR = '\x1b[?25h'
 const REDRAW_MS = 100
+/** Progress from elsewhere comes about once a second: so long the time goes on without. */
+const LONGEST_GUESS_MS = 3_000
 
 export interface LiveOptions {
   /** The run is elsewhere and may have begun long ago: its time is what its progress says, not that since `onStart`. */
@@ -21,12 +23,14 @@ export interface LiveOptions {
  * given, so that showing a run never slows it.
  */
 export function liveDisplay(
-  host: Pick<Host, 'out' | 'now' | 'every'>,
+  host: Pick<Host, 'out' | 'monotonic' | 'every'>,
   { elsewhere = false }: LiveOptions = {},
 ): Display {
   const { out } = host
   let state: LiveState | undefined
-  let startedAt = host.now()
+  let startedAt = host.monotonic()
+  /** Of a run elsewhere: when its progress last came. */
+  let heardAt: number | undefined
   let drawn: readonly string[] = []
   let stopTimer: (() => void) | undefined
 
@@ -37,7 +41,9 @@ export function liveDisplay(
   }
   const draw = () => {
     if (!state) return
-    state = { ...state, elapsedMs: host.now() - startedAt }
+    // While another learner takes the run over, nobody counts its time: it stands still, and never goes back.
+    const now = heardAt === undefined ? host.monotonic() : Math.min(host.monotonic(), heardAt + LONGEST_GUESS_MS)
+    state = { ...state, elapsedMs: Math.max(state.elapsedMs, now - startedAt) }
     const lines = liveView(state, { width: out.columns - 1, colors: out.colors, glyphs: out.glyphs })
     if (lines.length === drawn.length && lines.every((line, i) => line === drawn[i])) return
     out.write(`${rewind()}${lines.join('\n')}\n`)
@@ -49,13 +55,16 @@ export function liveDisplay(
     draw()
   }
   const onProgress = (progress: Progress) => {
-    if (elsewhere) startedAt = host.now() - progress.atMs
+    if (elsewhere) {
+      heardAt = host.monotonic()
+      startedAt = heardAt - progress.atMs
+    }
     if (state) state = { ...state, progress, baseline: state.baseline ?? progress.meanReturn ?? undefined }
   }
   return {
     onProgress,
     onStart(info: RunInfo) {
-      startedAt = host.now()
+      startedAt = host.monotonic()
       state = { info, elapsedMs: 0 }
       out.write(`${fit(startLine(info), out)}\n${HIDE_CURSOR}`)
       draw()

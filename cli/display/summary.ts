@@ -30,6 +30,7 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
   const curve = chart(summary.curve, { width: Math.min(width, 70), height: 12, goal, glyphs })
   const figures: [string, string][] = [
     ['mean return', `${measure(progress.meanReturn)} (last 100 of ${count(progress.episodes)} episodes)`],
+    ...cutEpisodes(progress.episodesCut),
     ['env steps', `${count(progress.envSteps)} in ${duration(progress.atMs)}, ${rate(overall)} steps/s`],
     ['updates', count(progress.updates)],
     ['cost on AWS', costs(summary)],
@@ -66,6 +67,13 @@ export function printSummary(
 export function fromHere(path: string, cwd: string): string {
   const below = relative(cwd, path)
   return /^\.\.([\\/]|$)/.test(below) ? path : below
+}
+
+function cutEpisodes(cut = 0): [string, string][] {
+  if (cut === 0) return []
+  return [
+    ['not in it', `${count(cut)} ${cut === 1 ? 'episode' : 'episodes'} cut as leases ended: the env cannot be saved`],
+  ]
 }
 
 const REASONS: Readonly<Record<Exclude<StopReason, 'meanReturn'>, string>> = {

@@ -89,11 +89,11 @@ export async function within<T>(
   look: () => Promise<T | undefined>,
   pollMs: number = 1000,
 ): Promise<T | undefined> {
-  const end = clock.now() + ms
+  const end = clock.monotonic() + ms
   for (;;) {
     const found = await look()
     if (found !== undefined) return found
-    if (signal.aborted || clock.now() >= end) return undefined
+    if (signal.aborted || clock.monotonic() >= end) return undefined
     await clock.sleep(pollMs, signal)
   }
 }

@@ -7,7 +7,7 @@ import type { Stage } from '../stage/stage.ts'
 import { armForStart } from '../stage/wakeLearner.ts'
 import { type Patient, othersRuns } from './patient.ts'
 
-const PREFIXES = ['runs/', 'policies/', 'batches/', 'code/', 'checkpoints/', keys.requests]
+const PREFIXES = ['runs/', 'policies/', 'batches/', 'states/', 'code/', 'checkpoints/', keys.requests]
 
 /** What the stage was like before. */
 export interface Before {

@@ -57,7 +57,7 @@ export async function followRun(run: string, following: Following): Promise<RunS
     }
     const status = latest
     const changed = read.kind === 'found'
-    const learning = status?.state === 'running' && !silence.look(status, { changed, now: clock.now() })
+    const learning = status?.state === 'running' && !silence.look(status, { changed, now: clock.monotonic() })
     pollMs = learning ? POLL_MS : Math.min(SLOWEST_POLL_MS, pollMs * SLOWING)
     if (status && !learning && (await patiently(() => waiting.look(status), patience)) === false)
       throw new MillraceError('E_RUN', `run '${run}' was taken back: no learner will go on with it`)

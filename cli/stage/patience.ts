@@ -31,9 +31,9 @@ export async function patiently<T>(
     } catch (error) {
       if (signal.aborted) break
       const passing = isMillraceError(error, 'E_STORE') || isMillraceError(error, 'E_AWS')
-      if (!passing || (failingSince !== undefined && clock.now() - failingSince > GIVE_UP_MS)) throw error
+      if (!passing || (failingSince !== undefined && clock.monotonic() - failingSince > GIVE_UP_MS)) throw error
       if (failingSince === undefined) note('warn', `${error.message}; the run goes on, and this is tried again`)
-      failingSince ??= clock.now()
+      failingSince ??= clock.monotonic()
     }
     await clock.sleep(pauseMs, signal)
   }

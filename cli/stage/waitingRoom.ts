@@ -29,7 +29,7 @@ export function waitingRoom(
 ): WaitingRoom {
   const { description, store, group } = stage
   const { kind } = description.learner
-  let since = clock.now()
+  let since = clock.monotonic()
   let lookedAt = since
   let missed = false
   const said = new Set<string>()
@@ -40,7 +40,7 @@ export function waitingRoom(
 
   return {
     async look({ attempt }) {
-      const now = clock.now()
+      const now = clock.monotonic()
       if (now < lookedAt + LOOK_MS) return true
       if (now > lookedAt + 3 * LOOK_MS) begin(now)
       lookedAt = now
@@ -51,7 +51,7 @@ export function waitingRoom(
         return true
       }
       missed = false
-      const living = await livingLearner(store, now)
+      const living = await livingLearner(store, clock.now())
       if (living) {
         if (living.run !== run) sayOnce(livingSentence(living))
       } else if (kind === 'anywhere') sayOnce(`no learner is up; start one: ${typed.learner(description)}`)
@@ -69,7 +69,7 @@ export function waitingRoom(
   async function lookAtGroup(attempt: number, now: number): Promise<void> {
     const { desired, running } = await group.size()
     if (desired === 0 && attempt === 0)
-      return note('info', `the learner went away before it took the run; ${await wakeLearner(stage, now)}`)
+      return note('info', `the learner went away before it took the run; ${await wakeLearner(stage, clock.now())}`)
     if (desired === 0) return sayOnce(abandoned(), 'warn')
     if (running > 0) sayOnce('a machine is up; the learner on it is starting')
     if (now - since > LONG_MS) sayOnce(tooLong(running > 0), 'warn')

@@ -97,7 +97,8 @@ async function loadHandler(): Promise<Handler> {
 }
 
 function contextOf(headers: IncomingHttpHeaders): Record<string, unknown> {
-  const deadline = Number(headers['lambda-runtime-deadline-ms'])
+  // Not by the wall clock, which may be set meanwhile, here or where the deadline comes from.
+  const endsAt = performance.now() + Number(headers['lambda-runtime-remaining-ms'])
   const clientContext = headers['lambda-runtime-client-context']
   return {
     awsRequestId: currentRequest,
@@ -109,7 +110,7 @@ function contextOf(headers: IncomingHttpHeaders): Record<string, unknown> {
     logStreamName: variable('AWS_LAMBDA_LOG_STREAM_NAME'),
     invokedFunctionArn: headers['lambda-runtime-invoked-function-arn'],
     clientContext: typeof clientContext === 'string' ? JSON.parse(clientContext) : undefined,
-    getRemainingTimeInMillis: () => deadline - Date.now(),
+    getRemainingTimeInMillis: () => Math.round(endsAt - performance.now()),
   }
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { systemClock } from '../../shared/cloud/clock.ts'
+import { steadyClock, systemClock } from '../../shared/cloud/clock.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { lambdaFront } from './cloudLambda.ts'
 import type { ControlPlane } from './control/index.ts'
@@ -55,7 +55,7 @@ export async function localCloud(options: LocalCloudOptions = {}): Promise<Local
   const mirror = options.folder === undefined ? undefined : new DiskMirror(join(options.folder, 's3'))
   const s3 = new S3({ clock, ...(mirror && { mirror }), ...(options.etags && { etags: options.etags }) })
   mirror?.restore(s3)
-  const sqs = new Sqs({ clock })
+  const sqs = new Sqs({ clock: steadyClock(clock) })
   let started: LambdaService | undefined
   // Loaded only where it is asked for: `millrace train` starts without it.
   const control = options.control

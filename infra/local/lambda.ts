@@ -6,7 +6,7 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
 import { HungUp } from './http.ts'
-import { backgroundClock } from '../../shared/cloud/clock.ts'
+import { backgroundClock, steadyClock } from '../../shared/cloud/clock.ts'
 import type { OutputStream } from './environment.ts'
 import { EventQueue } from './lambdaEvents.ts'
 import { type FunctionOptions, type LambdaFunction, declareFunction, findFunction } from './lambdaFunction.ts'
@@ -103,7 +103,8 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
       `the runtime of emulated functions is missing: ${bootstrap} (npm run bundle makes it)`,
     )
   }
-  const { clock = backgroundClock, region = 'us-east-1', onLog, onOutput } = options
+  const { region = 'us-east-1', onLog, onOutput } = options
+  const clock = steadyClock(options.clock ?? backgroundClock)
   const functions = new Map<string, LambdaFunction>()
   const close = new AbortController()
   setMaxListeners(0, close.signal) // one listener an event that waits, and thousands may

@@ -150,8 +150,12 @@ export class FunctionInvoker {
     fault: Exclude<Fault, 'throttle'> | undefined,
   ): Promise<Outcome> {
     const { fn, requestId, payload, clientContext } = attempt
-    const invocation = { requestId, payload, clientContext, functionArn: fn.arn, deadlineMs: Date.now() + fn.timeoutMs }
-    const outcome = environment.invoke(invocation, fn.timeoutMs)
+    const { arn: functionArn, timeoutMs } = fn
+    const deadlineMs = Date.now() + timeoutMs
+    const outcome = environment.invoke(
+      { requestId, payload, clientContext, functionArn, deadlineMs, timeoutMs },
+      timeoutMs,
+    )
     const crashAfterMs =
       fault === 'crash' ? 0 : fault !== undefined && 'crashAfterMs' in fault ? fault.crashAfterMs : undefined
     if (crashAfterMs === undefined) return outcome

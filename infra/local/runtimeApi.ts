@@ -11,6 +11,7 @@ export interface RuntimeInvocation {
   readonly functionArn: string
   /** ms since the epoch. */
   readonly deadlineMs: number
+  readonly timeoutMs: number
   readonly payload: Buffer
   /** JSON, from the caller's `x-amz-client-context`. */
   readonly clientContext: string | undefined
@@ -85,6 +86,8 @@ function deliver(response: ServerResponse, invocation: RuntimeInvocation): void 
     'content-length': invocation.payload.length,
     'lambda-runtime-aws-request-id': invocation.requestId,
     'lambda-runtime-deadline-ms': Math.round(invocation.deadlineMs),
+    // Lambda has no such header; its own clients make this of the deadline.
+    'lambda-runtime-remaining-ms': invocation.timeoutMs,
     'lambda-runtime-invoked-function-arn': invocation.functionArn,
     ...(invocation.clientContext === undefined ? {} : { 'lambda-runtime-client-context': invocation.clientContext }),
   })

@@ -8,6 +8,7 @@ export function lifecycle({ settings }: Stage) {
     // What only a run that is on needs; its learner deletes old ones itself, unless it is lost.
     { prefix: 'policies/', days: 1 },
     { prefix: 'batches/', days: 1 },
+    { prefix: 'states/', days: 1 },
     // Written once, when a run is asked for, and read for as long as it may still be begun, be on, or go on from its last checkpoint.
     { prefix: 'code/', days: Math.max(results, checkpoints, learnerDays + checkpoints) },
     { prefix: 'checkpoints/', days: checkpoints },

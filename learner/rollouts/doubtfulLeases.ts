@@ -17,7 +17,7 @@ export class DoubtfulLeases {
     this.meter = meter
   }
 
-  /** @param deadline of the lease, and `now`: ms since the epoch */
+  /** @param deadline of the lease, and `now`: monotonic ms */
   add(lease: string, deadline: number, now: number): void {
     for (const [old, at] of this.deadlines) {
       if (at + KEPT_AFTER_DEADLINE_MS > now) break

@@ -4,7 +4,7 @@ export class Failures {
   private readonly shards = new Map<number, Map<string, number>>()
 
   /**
-   * @param issuedAt ms since the epoch
+   * @param issuedAt monotonic ms
    * @returns how many there are by now, and when the first of them was issued
    */
   add(shard: number, lease: string, issuedAt: number): { readonly count: number; readonly since: number } {

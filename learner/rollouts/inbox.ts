@@ -78,7 +78,7 @@ export class Inbox {
 
   constructor(options: InboxOptions) {
     this.options = options
-    this.flushedAt = this.roomSince = this.heardAt = options.clock.now()
+    this.flushedAt = this.roomSince = this.heardAt = options.clock.monotonic()
     this.marks = Array.from({ length: options.shards }, () => 0)
   }
 
@@ -97,11 +97,11 @@ export class Inbox {
   }
 
   /**
-   * Was the queue listened to without a break since then (ms since the epoch)? Not while there was no room, nor where the answer to a
+   * Was the queue listened to without a break since then (monotonic ms)? Not while there was no room, nor where the answer to a
    * receive is long overdue: what was sent may wait in the queue.
    */
   heardAllSince(ms: number): boolean {
-    return this.roomSince <= ms && this.options.clock.now() - this.heardAt <= 2 * LONG_POLL_MS
+    return this.roomSince <= ms && this.options.clock.monotonic() - this.heardAt <= 2 * LONG_POLL_MS
   }
 
   /** Is the queue listened to now? */
@@ -113,13 +113,13 @@ export class Inbox {
   async pump(): Promise<void> {
     const { queue, signal, capacity, clock, onRequests } = this.options
     while (!signal.aborted) {
-      if (clock.now() - this.flushedAt >= FLUSH_AFTER_MS) this.flush()
+      if (clock.monotonic() - this.flushedAt >= FLUSH_AFTER_MS) this.flush()
       if (this.size >= capacity) {
         this.roomSince = Number.POSITIVE_INFINITY
         await new Promise<void>((resolve) => {
           this.roomWaiter = resolve
         })
-        this.roomSince = clock.now()
+        this.roomSince = clock.monotonic()
         continue
       }
       const messages = await queue.receive({
@@ -128,7 +128,7 @@ export class Inbox {
         signal,
       })
       onRequests({ sqs: 1 })
-      this.heardAt = clock.now()
+      this.heardAt = clock.monotonic()
       for (const message of messages) {
         const opened: Promise<void> = this.accept(message)
           .catch((error: unknown) => this.options.onFatal(error))
@@ -268,7 +268,7 @@ export class Inbox {
   }
 
   private flush(): void {
-    this.flushedAt = this.options.clock.now()
+    this.flushedAt = this.options.clock.monotonic()
     const messages = this.doneMessages.splice(0)
     const bodies = this.doneKeys.splice(0)
     if (messages.length === 0) return

@@ -8,12 +8,12 @@ const PAUSE_MS = { first: 50, last: 5_000 }
 /** How long Lambda may be out of reach, or fail itself, before the run ends with its error. */
 const OUTAGE_MS = 180_000
 
-/** What is known of the lease a shard works under. Times in ms since the epoch. */
+/** What is known of the lease a shard works under. Times in monotonic ms: a wall clock that is set must not end leases. */
 export interface Held {
   readonly lease: string
   readonly firstSequence: number
   readonly issuedAt: number
-  readonly deadline: number
+  readonly dueAt: number
   requestId?: string
   /** Has a fragment of the shard come since? */
   heard: boolean
@@ -72,11 +72,12 @@ export class Issuer {
     let outSince: number | undefined
     for (let pauseMs = PAUSE_MS.first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)) {
       const lease = `${shard}-${this.issued++}`
-      const issuedAt = clock.now()
-      const deadline = issuedAt + leaseMs
+      const issuedAt = clock.monotonic()
+      const dueAt = issuedAt + leaseMs
+      const deadline = clock.now() + leaseMs
       const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, ...start })))
       const { firstSequence } = start
-      const held: Held = { lease, firstSequence, issuedAt, deadline, heard: false }
+      const held: Held = { lease, firstSequence, issuedAt, dueAt, heard: false }
       this.held.set(shard, held)
       meter.leaseStarted(lease)
       const result = await invoker.invoke(payload)
@@ -88,12 +89,12 @@ export class Issuer {
       }
       meter.leaseEnded(lease)
       this.held.delete(shard)
-      const now = clock.now()
+      const now = clock.monotonic()
       if (result.kind === 'throttled') {
         outSince = undefined
         onEvent(`shard ${shard} was throttled (${result.reason}); trying again in ${pauseMs} ms`)
       } else {
-        this.doubtful.add(lease, deadline, now)
+        this.doubtful.add(lease, dueAt, now)
         outSince ??= now
         if (now - outSince >= OUTAGE_MS) throw result.error
         if (this.outage.begins(now)) onEvent(`${result.error.message}; trying again, for ${OUTAGE_MS / 60_000} minutes`)

@@ -3,6 +3,7 @@ import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
 import { type EnvFault, EnvFaults } from './envFaults.ts'
 import { Failures } from './failures.ts'
+import type { Handover } from './handover.ts'
 import { type Held, Issuer, type IssuerOptions, type LeaseStart } from './issuer.ts'
 import { Unheard } from './unheard.ts'
 import { Watchdogs } from './watchdogs.ts'
@@ -19,7 +20,7 @@ const SILENCE_MS = 120_000
 export interface LeaseKeeperOptions extends IssuerOptions {
   /** The sequence number with which a shard goes on after a lease that was lost or failed and may have sent those before `sentUpTo`. */
   readonly goOnAt: (shard: number, sentUpTo: number) => number
-  /** Was the queue listened to without a break since then (ms since the epoch), so that whatever was sent has come? */
+  /** Was the queue listened to without a break since then (monotonic ms), so that whatever was sent has come? */
   readonly heardAllSince: (ms: number) => boolean
   /** Must a lease make the same data whenever it runs? Then a retry gets the seeds of what failed. */
   readonly exact: boolean
@@ -27,6 +28,7 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly fragmentLength: number
   /** Is there a policy for functions to act with? */
   readonly policyIsOut: () => boolean
+  readonly handover: Pick<Handover, 'next' | 'again' | 'forget' | 'late'>
   /** The run cannot go on. */
   readonly onFatal: (error: unknown) => void
 }
@@ -71,16 +73,17 @@ export class LeaseKeeper {
 
   /** A function said goodbye. Its shard gets a new lease unless the run is over. */
   ended(report: LeaseReport): void {
-    const { meter, signal, goOnAt } = this.options
+    const { meter, signal, goOnAt, handover } = this.options
     const { shard, lease, end } = report
     meter.leaseEnded(lease, report)
     this.issuer.ended(report)
     const held = this.held.get(shard)
-    if (held?.lease !== lease) return
+    if (held?.lease !== lease) return handover.late(report)
     this.release(shard)
     // 'stopped' is this learner's own word: the run is ending.
-    if (signal.aborted || end === 'stopped') return
+    if (signal.aborted || end === 'stopped') return handover.late(report)
     const sentUpTo = held.firstSequence + report.fragments
+    const envState = handover.next(report)
     if (end === 'error') {
       // A lease that failed may have lost one fragment and sent the next.
       const { error, fragments } = report
@@ -88,13 +91,13 @@ export class LeaseKeeper {
         ? this.isOver(held, { shard, lease, fragments, error })
         : this.givesUp(shard, held, error)
       if (!over) this.retry(shard, goOnAt(shard, sentUpTo))
-    } else if (this.unheard.is(report, held.deadline)) this.startUnheard(report, { firstSequence: sentUpTo })
+    } else if (this.unheard.is(report, held.dueAt)) this.startUnheard(report, { firstSequence: sentUpTo, envState })
     else {
       // It waited for a policy, or for the learner, and said so: nothing hangs.
       this.failures.forget(shard)
       this.faults.worked(shard)
       this.failed.delete(shard)
-      this.start(shard, { firstSequence: sentUpTo })
+      this.start(shard, { firstSequence: sentUpTo, envState })
     }
   }
 
@@ -106,7 +109,7 @@ export class LeaseKeeper {
 
   /** The same, by the lease. One that was never started is tried again after a pause: nothing is wrong with the function. */
   cameToNothing({ shard, lease, started, reason }: Omit<InvocationFailed, 'kind' | 'run'>): void {
-    const { meter, signal, goOnAt, onEvent } = this.options
+    const { meter, signal, goOnAt, handover, onEvent } = this.options
     if (!started) this.failures.withdraw(shard, lease)
     const held = this.held.get(shard)
     if (held?.lease !== lease || signal.aborted) return
@@ -114,9 +117,12 @@ export class LeaseKeeper {
     meter.leaseEnded(lease)
     if (!started) {
       onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
-      this.start(shard, { firstSequence: goOnAt(shard, held.firstSequence) }, NOT_STARTED_PAUSE_MS)
-    } else if (!this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason }))
-      this.retry(shard, goOnAt(shard, held.firstSequence))
+      const from = { firstSequence: goOnAt(shard, held.firstSequence), envState: handover.again(shard) }
+      return this.start(shard, from, NOT_STARTED_PAUSE_MS)
+    }
+    if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
+    handover.forget(shard)
+    this.retry(shard, goOnAt(shard, held.firstSequence))
   }
 
   /** Tells of an env's error, or ends the run with it; true when it does. */
@@ -182,19 +188,20 @@ export class LeaseKeeper {
   /** A function that has not said goodbye some time after its deadline is lost: its shard gets a new one. */
   private watch(shard: number, held: Held): void {
     if (this.held.get(shard) !== held || this.options.signal.aborted) return
-    const now = this.options.clock.now()
-    const afterMs = Math.max(0, held.deadline - now) + GRACE_MS
+    const now = this.options.clock.monotonic()
+    const afterMs = Math.max(0, held.dueAt - now) + GRACE_MS
     this.watchdogs.set(shard, afterMs, () => this.lost(shard, held, now + afterMs))
   }
 
-  private lost(shard: number, held: Held, dueAt: number): void {
-    const { meter, signal, goOnAt, onEvent } = this.options
+  private lost(shard: number, held: Held, lostAt: number): void {
+    const { meter, signal, goOnAt, handover, onEvent } = this.options
     const { lease, firstSequence } = held
     if (this.held.get(shard) !== held || signal.aborted) return
     this.release(shard)
     meter.leaseEnded(lease)
+    handover.forget(shard)
     onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
-    const silent = this.silentLeases(shard, held, dueAt)
+    const silent = this.silentLeases(shard, held, lostAt)
     if (silent === 0) return this.retry(shard, goOnAt(shard, firstSequence))
     this.fail(
       `shard ${shard} failed ${silent} times in a row: no word since its deadline, and not one fragment; the env may hang in step or ` +
@@ -212,10 +219,10 @@ export class LeaseKeeper {
    * - a queue's backlog that is being read brings fragments, or goodbyes, and either starts the count anew;
    * - a function for which Lambda has no environment is excused by Lambda's own word, for which there is time.
    */
-  private silentLeases(shard: number, { lease, issuedAt, deadline, heard }: Held, dueAt: number): number {
+  private silentLeases(shard: number, { lease, issuedAt, dueAt, heard }: Held, lostAt: number): number {
     const { clock, heardAllSince } = this.options
-    const now = clock.now()
-    if (heard || now - dueAt > GRACE_MS || !heardAllSince(deadline)) return 0
+    const now = clock.monotonic()
+    if (heard || now - lostAt > GRACE_MS || !heardAllSince(dueAt)) return 0
     const { count, since } = this.failures.add(shard, lease, issuedAt)
     return count >= MAX_FAILURES && now - since >= SILENCE_MS ? count : 0
   }

@@ -6,6 +6,7 @@ import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, Pacing } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
 import type { RunCloud } from '../runCloud.ts'
+import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
@@ -36,6 +37,7 @@ export class Sampler implements Sampling {
   private readonly keeper: LeaseKeeper
   private readonly inbox: Inbox
   private readonly silence: Silence
+  private readonly handover: Handover
   private pumping: Promise<void> = Promise.resolve()
   private watching: Promise<void> = Promise.resolve()
   private policyIsOut = false
@@ -46,6 +48,9 @@ export class Sampler implements Sampling {
     this.source = new RolloutSource(rollouts.shards, this)
     const promise = { fragmentLength: rollouts.fragmentLength, numEnvs: rollouts.envsPerShard, policy }
     const shared = { onEvent, onFatal: (error: unknown) => this.source.fail(error), signal: this.abort.signal }
+    const { env } = options
+    const { leaseSeconds } = rollouts
+    this.handover = new Handover({ run, env: env.id, leaseSeconds, store: cloud.store, onEvent })
     this.inbox = new Inbox({
       ...shared,
       queue: cloud.queue,
@@ -81,7 +86,8 @@ export class Sampler implements Sampling {
       invoker: cloud.invoker,
       clock: cloud.clock,
       meter,
-      leaseMs: rollouts.leaseSeconds * 1000,
+      leaseMs: leaseSeconds * 1000,
+      handover: this.handover,
       makeLease: (lease) => this.makeLease(lease),
       heardAllSince: (ms) => this.inbox.heardAllSince(ms),
       exact: pacing.mode === 'exact',
@@ -110,6 +116,11 @@ export class Sampler implements Sampling {
 
   get leasesInFlight(): number {
     return this.keeper.inFlight
+  }
+
+  /** Episodes that ended with a lease, because their env could not be saved. */
+  get episodesCut(): number {
+    return this.handover.episodesCut
   }
 
   get queuedFragments(): number {
@@ -143,6 +154,7 @@ export class Sampler implements Sampling {
     await this.pumping
     await this.watching
     await this.keeper.close()
+    await this.handover.close()
   }
 
   private check(fragment: SampleBatch, promise: Parameters<typeof validateFragment>[1]): void {
@@ -169,6 +181,7 @@ export class Sampler implements Sampling {
       numEnvs: rollouts.envsPerShard,
       fragmentLength: rollouts.fragmentLength,
       maxFragments: MAX_FRAGMENTS,
+      maxMs: rollouts.leaseSeconds * 1000,
       pacing,
       stages: [],
       exploration: {},

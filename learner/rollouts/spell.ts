@@ -5,7 +5,7 @@ const QUIET_MS = 60_000
 export class Spell {
   private seenAt = Number.NEGATIVE_INFINITY
 
-  /** It was met at `now` (ms since the epoch): is that the first sign of a spell? */
+  /** It was met at `now` (monotonic ms): is that the first sign of a spell? */
   begins(now: number): boolean {
     const begins = now - this.seenAt > QUIET_MS
     this.seenAt = now

@@ -35,13 +35,13 @@ export class Unheard {
     this.options = options
   }
 
-  /** Is this goodbye one? @param deadline of the lease, ms since the epoch */
-  is({ end, fragments, totalMs }: LeaseReport, deadline: number): boolean {
+  /** Is this goodbye one? @param dueAt when the lease was to end, monotonic ms */
+  is({ end, fragments, totalMs }: LeaseReport, dueAt: number): boolean {
     if (fragments > 0) return false
     if (end === 'heartbeat') return true
     const { clock, leaseMs } = this.options
     // By this clock half of the lease is still to come, and its function did not wait for anything either.
-    return end === 'deadline' && totalMs < AT_ONCE_MS && deadline - clock.now() > leaseMs / 2
+    return end === 'deadline' && totalMs < AT_ONCE_MS && dueAt - clock.monotonic() > leaseMs / 2
   }
 
   /**
@@ -52,9 +52,9 @@ export class Unheard {
     const { clock, policyIsOut, onEvent } = this.options
     // The first policy may take its time: functions go without one, and are no sign of anything.
     if (!policyIsOut()) return PAUSE_MS.first
-    const now = clock.now()
+    const now = clock.monotonic()
     const { count } = this.leases.add(shard, lease, now)
-    const question = `is this machine's clock right (${new Date(now).toISOString()}), and can it write to the bucket?`
+    const question = `is this machine's clock right (${new Date(clock.now()).toISOString()}), and can it write to the bucket?`
     if (this.spell.begins(now)) {
       onEvent(
         `functions do not hear the learner (shard ${shard}, lease ${lease} ended without a fragment): ${question}`,

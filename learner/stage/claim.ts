@@ -30,9 +30,10 @@ export async function claimStage(options: ClaimOptions): Promise<StageClaim | Le
     const holder = recordOf(found)
     if (holder && holder.learner !== learner && holder.heartbeatUntil >= clock.now()) return holder
     const now = clock.now()
+    const askedAt = clock.monotonic()
     const record: LearnerClaim = { format: 1, learner, host, startedAt: now, heartbeatUntil: now + heartbeatMs }
     const etag = await putOver(store, found, record)
-    if (etag !== undefined) return new StageClaim(options, record, etag)
+    if (etag !== undefined) return new StageClaim(options, record, { etag, askedAt })
   }
 }
 
@@ -60,16 +61,26 @@ export class StageClaim {
   private record: LearnerClaim
   private etag: string
   private released = false
+  /** When its word runs out, on the monotonic clock: a wall clock that is set back must not lengthen it. */
+  private wordEnds: number
 
-  constructor(options: ClaimOptions, record: LearnerClaim, etag: string) {
+  /** @param askedAt when the claim was written, monotonic ms */
+  constructor(options: ClaimOptions, record: LearnerClaim, { etag, askedAt }: { etag: string; askedAt: number }) {
     this.options = options
     this.record = record
     this.etag = etag
+    this.wordEnds = askedAt + options.heartbeatMs
   }
 
   /** May this learner act for the stage at this moment? */
   get held(): boolean {
-    return !this.released && !this.gone.signal.aborted && this.options.clock.now() < this.record.heartbeatUntil
+    return !this.released && !this.gone.signal.aborted && this.wordHolds
+  }
+
+  /** By both clocks: a machine that slept finds its monotonic one where it left it, and another learner in its place. */
+  private get wordHolds(): boolean {
+    const { clock } = this.options
+    return clock.now() < this.record.heartbeatUntil && clock.monotonic() < this.wordEnds
   }
 
   /** Aborts when the claim is lost. */
@@ -93,11 +104,11 @@ export class StageClaim {
     const { clock, heartbeatMs } = this.options
     let pauseMs = heartbeatMs / 3
     while (!signal.aborted && !this.gone.signal.aborted) {
-      await clock.sleep(Math.max(0, Math.min(pauseMs, this.record.heartbeatUntil - clock.now())), signal)
+      await clock.sleep(Math.max(0, Math.min(pauseMs, this.wordEnds - clock.monotonic())), signal)
       if (signal.aborted) return
       const renewed = await this.withinWord(this.renew())
       pauseMs = renewed ? heartbeatMs / 3 : Math.min(RETRY_MS, heartbeatMs / 3)
-      if (!renewed && clock.now() >= this.record.heartbeatUntil) this.gone.abort()
+      if (!renewed && !this.wordHolds) this.gone.abort()
     }
   }
 
@@ -115,9 +126,11 @@ export class StageClaim {
   private async renew(): Promise<boolean> {
     const { store, clock, heartbeatMs } = this.options
     const record = { ...this.record, heartbeatUntil: clock.now() + heartbeatMs }
+    const wordEnds = clock.monotonic() + heartbeatMs
     try {
       this.etag = await store.put(keys.claim, encodeRecord(record), { ifMatch: this.etag })
       this.record = { ...this.record, heartbeatUntil: record.heartbeatUntil }
+      this.wordEnds = wordEnds
       return true
     } catch (error) {
       return isMillraceError(error, 'E_STORE_PRECONDITION') ? await this.stillOurs().catch(() => false) : false
@@ -129,8 +142,10 @@ export class StageClaim {
     const found = await this.options.store.get(keys.claim)
     const record = recordOf(found)
     if (found.kind === 'found' && record?.learner === this.options.learner) {
+      const { clock, heartbeatMs } = this.options
       this.etag = found.etag
       this.record = { ...this.record, heartbeatUntil: record.heartbeatUntil }
+      this.wordEnds = clock.monotonic() + Math.min(heartbeatMs, record.heartbeatUntil - clock.now())
       return true
     }
     this.gone.abort()
@@ -146,10 +161,7 @@ export class StageClaim {
       renewed = answer
       answered.abort()
     })
-    await Promise.race([
-      settled,
-      clock.sleep(Math.max(RETRY_MS, this.record.heartbeatUntil - clock.now()), answered.signal),
-    ])
+    await Promise.race([settled, clock.sleep(Math.max(RETRY_MS, this.wordEnds - clock.monotonic()), answered.signal)])
     return renewed
   }
 }

@@ -62,6 +62,7 @@ export const ProgressRecord = z.strictObject({
   queuedFragments: count,
   costUsd: number,
   dropped: z.strictObject({ stale: count, duplicate: count, corrupt: count, foreign: count, envSteps: count }),
+  episodesCut: count.optional(),
 })
 
 /** The schema of observer.ts's RunInfo. */

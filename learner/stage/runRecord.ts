@@ -69,12 +69,12 @@ export class RunRecord implements RunObserver {
   /** Keeps the bucket up to date until the signal aborts. A write that fails is made up for by the next one. */
   async keep(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.parts
-    let flushedAt = clock.now()
+    let flushedAt = clock.monotonic()
     let failing = false
     while (!signal.aborted) {
       try {
-        const due = clock.now() - flushedAt >= FLUSH_EVERY_MS || this.metrics?.full
-        if (due) flushedAt = clock.now()
+        const due = clock.monotonic() - flushedAt >= FLUSH_EVERY_MS || this.metrics?.full
+        if (due) flushedAt = clock.monotonic()
         await (due ? this.save() : this.inTurn(() => this.write()))
         failing = false
       } catch (error) {

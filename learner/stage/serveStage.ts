@@ -65,7 +65,7 @@ class Ending {
 
   async watch(done: AbortSignal): Promise<void> {
     const { clock, stage, spotNotice } = this.parts
-    const until = clock.now() + stage.maxHours * MS_PER_HOUR
+    const until = clock.monotonic() + stage.maxHours * MS_PER_HOUR
     const notice = spotNotice?.(done).then((text) => {
       if (text !== undefined) this.end(text)
     })
@@ -90,7 +90,8 @@ class Ending {
 
 /** A timer takes at most 24 days; sleeping in pieces takes any time. */
 async function sleepUntil(clock: Clock, at: number, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted && clock.now() < at) await clock.sleep(Math.min(MS_PER_HOUR, at - clock.now()), signal)
+  while (!signal.aborted && clock.monotonic() < at)
+    await clock.sleep(Math.min(MS_PER_HOUR, at - clock.monotonic()), signal)
 }
 
 /** The stage, once no other living learner has it; undefined when this one is to end before that. */
@@ -128,8 +129,8 @@ async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): 
       continue
     }
     if (idleSince === undefined) log(once ? 'no run waits' : `no run waits; ends in ${timeOf(stage.idleMinutes)}`)
-    idleSince ??= clock.now()
-    if (clock.now() - idleSince >= idleMs) return
+    idleSince ??= clock.monotonic()
+    if (clock.monotonic() - idleSince >= idleMs) return
     await clock.sleep(LOOK_EVERY_MS, ending.signal)
   }
 }

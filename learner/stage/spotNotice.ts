@@ -24,7 +24,8 @@ export async function spotNotice({ clock, env }: SpotNoticeOptions, signal: Abor
   let token: { readonly value: string; readonly at: number } | undefined
   while (!signal.aborted) {
     try {
-      if (!token || clock.now() - token.at > TOKEN_RENEW_MS) token = { value: await newToken(service), at: clock.now() }
+      if (!token || clock.monotonic() - token.at > TOKEN_RENEW_MS)
+        token = { value: await newToken(service), at: clock.monotonic() }
       const answer = await ask(`${service}/latest/meta-data/spot/instance-action`, {
         headers: { 'X-aws-ec2-metadata-token': token.value },
       })

@@ -1,12 +1,12 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { dirname, join, sep } from 'node:path'
 import { MillraceError, isMillraceError } from '../errors.ts'
 import { decodeBatch, encodeBatch } from './safetensors.ts'
 import type { Provenance, SampleBatch } from './sampleBatch.ts'
 
 const SUFFIX = '.safetensors'
 
-/** Where a fragment is recorded below a folder: `<shard>/<lease>-<sequence>.safetensors`, in order when sorted. */
+/** Where a fragment is recorded below a folder: `<shard>/<lease>-<sequence>.safetensors`. */
 export function recordPath({ shard, lease, sequence }: Provenance): string {
   return join(String(shard), `${encodeURIComponent(lease)}-${String(sequence).padStart(9, '0')}${SUFFIX}`)
 }
@@ -43,17 +43,34 @@ export async function readRecorded(path: string): Promise<SampleBatch> {
   return decodeBatch(bytes)
 }
 
-/** Paths of all recorded fragments below a folder, sorted. @throws MillraceError E_DISK */
+/**
+ * Paths of all recorded fragments below a folder, by shard, lease and sequence number. Numbers in names count as numbers: lease 0-2
+ * comes before 0-10.
+ *
+ * @throws MillraceError E_DISK
+ */
 export async function listRecorded(folder: string): Promise<string[]> {
   try {
     const names = await readdir(folder, { recursive: true })
     return names
       .filter((name) => name.endsWith(SUFFIX))
-      .sort()
+      .sort(byNumbers)
       .map((name) => join(folder, name))
   } catch (cause) {
     throw new MillraceError('E_DISK', `could not list ${folder}: ${reason(cause)}`, { path: folder }, { cause })
   }
+}
+
+const inNames = new Intl.Collator('en', { numeric: true })
+
+/** Folder by folder: a sequence of digits is one number, and no locale decides. */
+function byNumbers(a: string, b: string): number {
+  const [as, bs] = [a.split(sep), b.split(sep)]
+  for (let i = 0; i < Math.min(as.length, bs.length); i++) {
+    const order = inNames.compare(as[i] ?? '', bs[i] ?? '')
+    if (order !== 0) return order
+  }
+  return as.length - bs.length || (a < b ? -1 : 1)
 }
 
 const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

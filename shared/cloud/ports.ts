@@ -89,8 +89,10 @@ export interface DeadMan {
 
 /** Time as the rollout core and the learner see it, so that a test can pass a virtual clock. */
 export interface Clock {
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch, for what other machines are told. It may be set, and jumps then: durations are not by it. */
   now(): number
+  /** Milliseconds of a clock that only goes on, for every duration and limit. Where it began says nothing. */
+  monotonic(): number
   /** Resolves after `ms`, or at once when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }

@@ -9,7 +9,7 @@ interface CostMeterOptions {
   readonly memoryMb: number
   /** Of the rollout functions; without it the price book's, of arm64. */
   readonly functionGbSecondUsd?: number | undefined
-  /** ms since the epoch */
+  /** ms of a monotonic clock: a wall clock that is set would make hours of nothing, or take back what was spent */
   readonly now: () => number
   /** Of the learner's machine; without it the price book's. */
   readonly learnerHourUsd?: number | undefined

@@ -22,6 +22,8 @@ export const keys = {
   policy: (run: string, version: number) => `policies/${run}/${ordered(version)}.onnx`,
   batch: (run: string, shard: number, lease: string, sequence: number) =>
     `batches/${run}/${shard}/${lease}-${ordered(sequence)}.safetensors`,
+  /** Where a lease left the envs of its shard. */
+  envState: (run: string, shard: number, lease: string) => `states/${run}/${shard}/${lease}.safetensors`,
   /** Modules, named by their hash: the env for functions, the experiment for the learner. */
   code: (run: string, sha256: string) => `code/${run}/${sha256.slice(0, 16)}.mjs`,
   /** Runs that wait for a stage's learner, or are with it. */

@@ -61,6 +61,8 @@ export const Lease = z.strictObject({
   /** Ends after this many fragments, at `deadline`, or when the manifest says stop: whichever is first. */
   maxFragments: count,
   deadline: z.number().positive(),
+  /** How long it may work at most by the function's own clock: the two clocks may not agree about the deadline. */
+  maxMs: z.number().positive().optional(),
   pacing: Pacing,
   /** Named stages run at the source, in order, with plain parameters. */
   stages: z.array(z.strictObject({ name: z.string().min(1), params: json })),
@@ -131,6 +133,8 @@ export const LeaseReport = z.strictObject({
   envState: StoredObject.optional(),
   /** Episodes that were under way when the lease ended and that nobody goes on with. */
   episodesCut: z.number().int().min(0).optional(),
+  /** Why the envs could not be saved, or could not go on from the state that the last lease left. They start anew then. */
+  envStateProblem: z.string().max(1_000).optional(),
   error: LeaseError.optional(),
 })
 export type LeaseReport = z.infer<typeof LeaseReport>

@@ -20,6 +20,8 @@ export const Manifest = z.strictObject({
   consumed: z.array(z.number().int().min(0)),
   /** ms since the epoch; past it a function stops by itself. */
   heartbeatUntil: z.number(),
+  /** For how long that was when it was written: a function whose clock does not agree counts from when it saw the manifest change. */
+  heartbeatMs: z.number().positive().optional(),
   stop: z.boolean(),
 })
 export type Manifest = z.infer<typeof Manifest>

@@ -108,6 +108,16 @@ export class Collector {
     }
   }
 
+  /** Episodes under way: begun, and not ended by the last step. */
+  get runningEpisodes(): number {
+    const { episodeLengths, terminated, truncated } = this.env
+    let running = 0
+    for (let i = 0; i < episodeLengths.length; i++) {
+      if (episodeLengths[i]! > 0 && (terminated[i]! | truncated[i]!) === 0) running++
+    }
+    return running
+  }
+
   /** For a later `load`, between two fragments; `undefined` where the env cannot be saved. */
   save(): CollectorState | undefined {
     const env = this.env.save?.()

@@ -2,6 +2,7 @@ import type { Clock, ObjectStore } from '../cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
 import { type Manifest, parseManifest } from '../protocol/manifest.ts'
 import { keys } from '../protocol/keys.ts'
+import { LearnerWord } from './learnerWord.ts'
 
 /** A function looks at the manifest at least this often, however long its poll interval is said to be. */
 const MAX_POLL_MS = 2_000
@@ -29,12 +30,19 @@ export class ManifestWatch {
   private failure: unknown
   private readonly closing = new AbortController()
   private current: Manifest | undefined
+  /** Is the learner alive? */
+  readonly word: LearnerWord
   /** Conditional reads made, for the lease's bill. */
   requests = 0
 
-  constructor(store: ObjectStore, clock: Clock, { run, pollMs }: { readonly run: string; readonly pollMs: number }) {
+  constructor(
+    store: ObjectStore,
+    clock: Clock,
+    { run, pollMs, clockAhead }: { readonly run: string; readonly pollMs: number; readonly clockAhead?: number },
+  ) {
     this.store = store
     this.clock = clock
+    this.word = new LearnerWord(clock, clockAhead)
     this.run = run
     this.pollMs = Math.min(pollMs, MAX_POLL_MS)
   }
@@ -49,30 +57,30 @@ export class ManifestWatch {
 
   /** Starts a poll if one is due and none is in flight. Never waits. */
   glance(): void {
-    if (this.inFlight === undefined && this.clock.now() - this.lastPoll >= this.pollMs) void this.poll()
+    if (this.inFlight === undefined && this.clock.monotonic() - this.lastPoll >= this.pollMs) void this.poll()
   }
 
-  /** Waits for the first manifest until `untilMs` (epoch); true if there is one. @throws what the read failed with, but not that it is absent */
+  /** Waits for the first manifest until `untilMs` (monotonic); true if there is one. @throws what the read failed with, but not that it is absent */
   async appears(untilMs: number, signal: AbortSignal): Promise<boolean> {
     let pauseMs = FIRST_POLL_MS
     for (;;) {
       await this.pollUntil(untilMs)
       if (this.current) return true
       if (this.failure !== undefined && !isMillraceError(this.failure, 'E_MANIFEST')) throw this.failure
-      if (signal.aborted || this.clock.now() >= untilMs) return false
+      if (signal.aborted || this.clock.monotonic() >= untilMs) return false
       await this.clock.sleep(pauseMs, signal)
       pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
     }
   }
 
-  /** Waits until the manifest fulfils `holds` or `untilMs` (epoch) has come; true if it does. Looks often at first, then more rarely. */
+  /** Waits until the manifest fulfils `holds` or `untilMs` (monotonic) has come; true if it does. Looks often at first, then more rarely. */
   async waitFor(holds: (manifest: Manifest) => boolean, untilMs: number, signal: AbortSignal): Promise<boolean> {
     let pauseMs = Math.max(WAIT_POLL_MS.least, Math.min(this.pollMs, WAIT_POLL_MS.first))
     for (;;) {
-      await this.pollUntil(Math.min(untilMs, this.latest.heartbeatUntil + 1))
+      await this.pollUntil(Math.min(untilMs, this.word.holdsUntil + 1))
       if (holds(this.latest)) return true
-      if (signal.aborted || this.clock.now() >= untilMs) return false
-      await this.clock.sleep(Math.min(pauseMs, Math.max(0, untilMs - this.clock.now())), signal)
+      if (signal.aborted || this.clock.monotonic() >= untilMs) return false
+      await this.clock.sleep(Math.min(pauseMs, Math.max(0, untilMs - this.clock.monotonic())), signal)
       pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
     }
   }
@@ -83,11 +91,11 @@ export class ManifestWatch {
     await this.inFlight
   }
 
-  /** Polls, but waits for the answer no longer than `untilMs` (epoch): a store that hangs must not hold a lease past its end. */
+  /** Polls, but waits for the answer no longer than `untilMs` (monotonic): a store that hangs must not hold a lease past its end. */
   private async pollUntil(untilMs: number): Promise<void> {
     const answered = new AbortController()
     const poll = this.poll().finally(() => answered.abort())
-    await Promise.race([poll, this.clock.sleep(Math.max(0, untilMs - this.clock.now()), answered.signal)])
+    await Promise.race([poll, this.clock.sleep(Math.max(0, untilMs - this.clock.monotonic()), answered.signal)])
   }
 
   private poll(): Promise<void> {
@@ -98,13 +106,14 @@ export class ManifestWatch {
   }
 
   private async read(): Promise<void> {
-    this.lastPoll = this.clock.now()
+    this.lastPoll = this.clock.monotonic()
     this.requests++
     try {
       const condition = this.etag === undefined ? {} : { ifNoneMatch: this.etag }
       const found = await this.store.get(keys.manifest(this.run), { ...condition, signal: this.closing.signal })
       if (found.kind === 'found') {
         this.current = parseManifest(found.body)
+        this.word.heard(this.current)
         this.etag = found.etag
       }
       this.failure =

@@ -10,6 +10,7 @@ import type { Lease } from '../protocol/lease.ts'
 import type { Manifest } from '../protocol/manifest.ts'
 import { deriveSeed } from '../random.ts'
 import { Collector } from './collector.ts'
+import { type Left, leaveState, takeUp } from './leaseState.ts'
 
 /** A fragment and the way to give its memory back once it was encoded. */
 export interface Collected {
@@ -25,37 +26,63 @@ export class RolloutWorker {
   private bound = false
   private lease: Lease | undefined
   private store: ObjectStore | undefined
-  /** Policies read from the bucket, for the bill. */
-  policyReads = 0
+  private wentOn = false
+  private stateProblem: string | undefined
+  /** See `LearnerWord`: a warm function need not find out again. */
+  clockAhead = 0
+  /** Objects read from and written to the bucket, for the bill. */
+  readonly requests = { s3Get: 0, s3Put: 0 }
 
   /**
-   * Gets ready for a lease. Env streams derive from (run seed, shard, first sequence of the lease), so that a lease gives the
-   * same data wherever and whenever it runs; those of a retry derive from its number too, so that it does not repeat what failed.
+   * Gets ready for a lease. It goes on from the state that the lease names. Without one, or where that cannot be used, env streams
+   * derive from (run seed, shard, first sequence of the lease). So a lease gives the same data wherever and whenever it runs. Those of a
+   * retry derive from its number too, so that it does not repeat what failed.
    *
    * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE, E_ENV_STEP
    */
-  begin(lease: Lease, store: ObjectStore, source: EnvSource): void {
-    const { env, numEnvs, fragmentLength, maxSendsInFlight, seed, shard, firstSequence, retry = 0 } = lease
+  async begin(lease: Lease, store: ObjectStore, source: EnvSource): Promise<void> {
+    const { env, numEnvs, envState } = lease
     const key = JSON.stringify([env, numEnvs])
     if (this.env?.key !== key) this.close()
     this.env ??= { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
+    const { vector } = this.env
     this.lease = lease
     this.store = store
+    // A warm function may be given another run: its policy is for other observations, or of other weights.
+    this.bound = false
+    this.wentOn = false
+    this.stateProblem = undefined
     try {
-      this.collector = new Collector({
-        env: this.env.vector,
-        fragmentLength,
-        seed:
-          retry === 0 ? deriveSeed(seed, shard, firstSequence) : deriveSeed(seed, shard, firstSequence, 'retry', retry),
-        maxFragments: maxSendsInFlight + 2,
-        greedy: lease.exploration['greedy'] === true,
-      })
+      this.collector = collectorFor(lease, vector)
+      if (!envState) return
+      this.requests.s3Get++
+      this.stateProblem = await takeUp(this.collector, { ...lease, envState }, store)
+      this.wentOn = this.stateProblem === undefined
+      if (!this.wentOn) this.collector = collectorFor(lease, vector)
     } catch (error) {
       this.close()
       throw error
     }
-    // A warm function may be given another run: its policy is for other observations, or of other weights.
-    this.bound = false
+  }
+
+  /**
+   * What the lease leaves to the next one of its shard: where its envs stand, or what ends with it. To be called once, after the last
+   * fragment was sent.
+   *
+   * @param nextSequence the sequence number after it
+   */
+  async leave(nextSequence: number): Promise<Left> {
+    const { lease, collector, store, wentOn } = this
+    if (!lease || !collector || !store) return {}
+    if (nextSequence === lease.firstSequence) return wentOn ? { envState: lease.envState } : {}
+    const left = await leaveState(collector, lease, { store, nextSequence })
+    if (left.envState) this.requests.s3Put++
+    return left
+  }
+
+  /** Why the envs do not go on from the state that the lease names. */
+  get problem(): string | undefined {
+    return this.stateProblem
   }
 
   /**
@@ -119,7 +146,7 @@ export class RolloutWorker {
     const { policy, run } = manifest
     if (version === policy.version && policy.inline !== undefined)
       return checked(Buffer.from(policy.inline, 'base64'), policy)
-    this.policyReads++
+    this.requests.s3Get++
     const key = keys.policy(run, version)
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
@@ -127,6 +154,17 @@ export class RolloutWorker {
     // Only the newest policy's hash is known here; an older one is immutable and was hashed when it was the newest.
     return version === policy.version ? checked(found.body, policy) : found.body
   }
+}
+
+function collectorFor(lease: Lease, env: VectorEnv): Collector {
+  const { fragmentLength, maxSendsInFlight, seed, shard, firstSequence, retry = 0 } = lease
+  return new Collector({
+    env,
+    fragmentLength,
+    seed: retry === 0 ? deriveSeed(seed, shard, firstSequence) : deriveSeed(seed, shard, firstSequence, 'retry', retry),
+    maxFragments: maxSendsInFlight + 2,
+    greedy: lease.exploration['greedy'] === true,
+  })
 }
 
 function checked(model: Uint8Array, policy: Manifest['policy']): Uint8Array {

@@ -8,12 +8,15 @@ import { ManifestWatch } from './manifestWatch.ts'
 import { Pace } from './pace.ts'
 import { Sender } from './sender.ts'
 import type { FragmentSender } from './fragmentSender.ts'
+import type { Left } from './leaseState.ts'
 import type { RolloutWorker } from './rolloutWorker.ts'
 
 /** Time kept back before the deadline, for the sends in flight and the last report. */
 const MARGIN_MS = 500
 /** Functions start while the learner does: this long one waits for its first manifest. */
 const FIRST_MANIFEST_MS = 30_000
+/** By this machine's clock the deadline has passed, or the learner's word run out: this long it waits for a sign that it is not so. */
+const SIGN_OF_LIFE_MS = 5_000
 
 /** What a lease needs of the world. */
 export interface RolloutPorts {
@@ -31,6 +34,8 @@ export interface LeaseJob {
   readonly prepare: () => Promise<void>
   readonly sender: FragmentSender
   readonly signal: AbortSignal
+  /** How long the function may work, whatever the lease says; ms. */
+  readonly limitMs?: number
   readonly coldStart: boolean
   /** In a cold start: how long it took until there was a handler. The parts of the start are in the report then. */
   readonly loadMs?: number
@@ -44,17 +49,25 @@ export interface LeaseJob {
  */
 export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   const { lease, ports, sender } = job
-  const startedAt = ports.clock.now()
-  const readsBefore = job.worker.policyReads
+  const startedAt = ports.clock.monotonic()
+  const before = { ...job.worker.requests }
   const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
-  const watch = new ManifestWatch(ports.store, ports.clock, { run: lease.run, pollMs: lease.manifestPollMs })
+  const { clockAhead } = job.worker
+  const watch = new ManifestWatch(ports.store, ports.clock, {
+    run: lease.run,
+    pollMs: lease.manifestPollMs,
+    clockAhead,
+  })
   const sends = new Sender(lease.maxSendsInFlight)
   const start: Progress['start'] = {}
   let end: LeaseEnd = 'error'
   let error: LeaseReport['error']
+  let left: Left = {}
   try {
     end = await work(job, { watch, sends, tally, start })
     await sends.drain()
+    // After 'stopped' there is no next lease.
+    if (end !== 'stopped') left = await job.worker.leave(lease.firstSequence + tally.fragments)
   } catch (cause) {
     end = 'error'
     error = describe(cause)
@@ -62,21 +75,25 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     await sends.drain().catch(() => undefined)
   }
   await watch.close()
+  job.worker.clockAhead = watch.word.clockAhead
+  const problem = job.worker.problem ?? left.envStateProblem
   const report: LeaseReport = {
     run: lease.run,
     shard: lease.shard,
     lease: lease.lease,
     end,
     ...tally,
-    totalMs: ports.clock.now() - startedAt,
+    totalMs: ports.clock.monotonic() - startedAt,
     coldStart: job.coldStart,
     ...(job.loadMs !== undefined && isWhole(start) ? { start: { loadMs: job.loadMs, ...start } } : {}),
     requests: {
-      s3Put: sender.requests.s3Put,
-      s3Get: watch.requests + job.worker.policyReads - readsBefore,
+      s3Put: sender.requests.s3Put + job.worker.requests.s3Put - before.s3Put,
+      s3Get: watch.requests + job.worker.requests.s3Get - before.s3Get,
       // One more for the report itself.
       sqs: sender.requests.sqs + 1,
     },
+    ...left,
+    ...(problem === undefined ? {} : { envStateProblem: problem }),
     ...(error ? { error } : {}),
   }
   await ports.queue.send(JSON.stringify({ kind: 'leaseEnd', format: 1, report }))
@@ -99,31 +116,38 @@ const isWhole = (start: Partial<FirstParts>): start is FirstParts => start.fragm
 
 async function work(job: LeaseJob, { watch, sends, tally, start }: Progress): Promise<LeaseEnd> {
   const { lease, ports, worker, sender, signal } = job
-  const lastMs = lease.deadline - MARGIN_MS
+  const { clock } = ports
   const pace = new Pace(lease)
+  const endsAt = leaseEnd(job)
+  const begunAt = clock.monotonic()
+  // Until the manifest tells what time it is for the learner, its deadline may be one that has not come.
+  let lastMs = Math.min(
+    endsAt(Number.NEGATIVE_INFINITY),
+    Math.max(endsAt(watch.word.clockAhead), begunAt + SIGN_OF_LIFE_MS),
+  )
   const ended = (): LeaseEnd | undefined => {
     if (watch.latest.stop || signal.aborted) return 'stopped'
-    if (ports.clock.now() >= lastMs) return 'deadline'
-    return ports.clock.now() > watch.latest.heartbeatUntil ? 'heartbeat' : undefined
+    if (clock.monotonic() >= lastMs) return 'deadline'
+    return watch.word.holds ? undefined : 'heartbeat'
   }
-  const begunAt = performance.now()
   await job.prepare()
-  start.envMs = performance.now() - begunAt
-  if (!(await watch.appears(Math.min(lastMs, ports.clock.now() + FIRST_MANIFEST_MS), signal))) {
-    return signal.aborted ? 'stopped' : ports.clock.now() >= lastMs ? 'deadline' : 'heartbeat'
+  start.envMs = clock.monotonic() - begunAt
+  if (!(await watch.appears(Math.min(lastMs, clock.monotonic() + FIRST_MANIFEST_MS), signal))) {
+    return signal.aborted ? 'stopped' : clock.monotonic() >= endsAt(watch.word.clockAhead) ? 'deadline' : 'heartbeat'
   }
-  start.manifestMs = performance.now() - begunAt - start.envMs
+  if (!watch.word.holds) await signOfLife(watch, Math.min(lastMs, clock.monotonic() + SIGN_OF_LIFE_MS), signal)
+  lastMs = endsAt(watch.word.clockAhead)
+  start.manifestMs = clock.monotonic() - begunAt - start.envMs
   for (let made = 0; made < lease.maxFragments;) {
     const why = ended()
     if (why) return why
     const sequence = lease.firstSequence + made
     const version = pace.version(sequence, watch.latest)
     if (version === undefined) {
-      const from = ports.clock.now()
-      const over = (m: Manifest): boolean =>
-        m.stop || ports.clock.now() > m.heartbeatUntil || pace.version(sequence, m) !== undefined
+      const from = clock.monotonic()
+      const over = (m: Manifest): boolean => m.stop || !watch.word.holds || pace.version(sequence, m) !== undefined
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
-      tally.waitingMs += ports.clock.now() - from
+      tally.waitingMs += clock.monotonic() - from
       if (!came) pace.insist()
       continue
     }
@@ -149,6 +173,22 @@ async function work(job: LeaseJob, { watch, sends, tally, start }: Progress): Pr
     })
   }
   return 'fragments'
+}
+
+/**
+ * When a lease ends, on the monotonic clock, by how much the learner's wall clock is ahead of this machine's. What happens to this
+ * machine's wall clock later does not move it.
+ */
+function leaseEnd({ lease, ports: { clock }, limitMs = Infinity }: LeaseJob): (ahead: number) => number {
+  const [from, leftMs] = [clock.monotonic(), lease.deadline - clock.now()]
+  const longest = Math.min(limitMs, lease.maxMs ?? Infinity)
+  return (ahead) => from + Math.min(leftMs - ahead, longest) - MARGIN_MS
+}
+
+/** Waits for the manifest to change, which only a learner that lives does. */
+async function signOfLife(watch: ManifestWatch, untilMs: number, signal: AbortSignal): Promise<void> {
+  if (watch.latest.heartbeatMs === undefined || watch.latest.stop) return
+  await watch.waitFor((manifest) => manifest.stop || watch.word.holds, untilMs, signal)
 }
 
 /** What a report says of an error, its place in the user's own code included. */

@@ -119,6 +119,48 @@ describe('the live display', () => {
     expect(host.openHandles).toBe(0)
   })
 
+  test('the time of a run elsewhere never falls back: it stands still while another learner takes the run over', () => {
+    const host = new FakeHost('/', { isTTY: true })
+    const display = liveDisplay(host, { elsewhere: true })
+    display.onStart?.(info)
+    const times: number[] = []
+    const pass = (ticks: number) => {
+      for (let n = 0; n < ticks; n++) {
+        host.advance(1000)
+        const [, minutes, seconds] = /time (\d+):(\d+)/.exec(host.out.screen().join(' ')) ?? []
+        times.push(60 * Number(minutes) + Number(seconds))
+      }
+    }
+    const at = (atMs: number) => display.onProgress?.({ ...progressAt(30), atMs })
+    for (const atMs of [60_000, 61_000]) {
+      at(atMs)
+      pass(1)
+    }
+    pass(12) // nobody learns
+    for (const atMs of [61_500, 62_500, 63_500, 64_500, 65_500]) {
+      at(atMs)
+      pass(1)
+    }
+    expect(times.slice(0, 5)).toEqual([61, 62, 63, 64, 64])
+    expect(times).toEqual(times.toSorted((a, b) => a - b))
+    expect(times.at(-1)).toBe(66)
+    display.close()
+  })
+
+  test('the time shown does not follow a wall clock that is set', () => {
+    const host = new FakeHost('/', { isTTY: true })
+    const display = liveDisplay(host)
+    display.onStart?.(info)
+    display.onProgress?.(progressAt(30))
+    host.advance(5_000)
+    for (const wallAhead of [3_600_000, -3_600_000]) {
+      host.wallAhead = wallAhead
+      host.advance(1_000)
+      expect(host.out.screen().join(' ')).toMatch(/time [67]\.0 s/)
+    }
+    display.close()
+  })
+
   test('a terminal made narrower is cleared of the lines it wrapped', () => {
     const host = new FakeHost('/', { isTTY: true })
     const display = liveDisplay(host)

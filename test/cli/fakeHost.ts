@@ -9,6 +9,8 @@ export class FakeHost implements Host {
   readonly env: Variables
   readonly cwd: string
   time = Date.UTC(2026, 10, 21, 9, 0, 0)
+  /** Set it, and the wall clock jumps. */
+  wallAhead = 0
   readonly exits: number[] = []
   private readonly ticks = new Set<() => void>()
   private readonly listeners = new Set<(signal: Signal) => void>()
@@ -19,7 +21,8 @@ export class FakeHost implements Host {
     this.env = env
   }
 
-  now = () => this.time
+  now = () => this.time + this.wallAhead
+  monotonic = () => this.time
   every = (_ms: number, tick: () => void) => {
     this.ticks.add(tick)
     return () => void this.ticks.delete(tick)

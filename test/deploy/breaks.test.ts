@@ -13,10 +13,10 @@ async function faultsOf(...edits: NonNullable<DeployOptions['edits']>): Promise<
 test('a permission that was widened in the data is seen', async () => {
   const found = await faultsOf(['infra/aws/permissions/functions.ts', "['s3:PutObject']", "['s3:*']"])
   expect(found).toEqual([
-    'missing TrainRolloutRole: Allow s3:PutObject on s3:BUCKET/batches/*',
-    'unexpected TrainRolloutRole: Allow s3:* on s3:BUCKET/batches/*',
-    'missing TrainRolloutRole: Allow s3:PutObject on s3:BUCKET/batches/* (by the data)',
-    'unexpected TrainRolloutRole: Allow s3:* on s3:BUCKET/batches/* (by the data)',
+    'missing TrainRolloutRole: Allow s3:PutObject on s3:BUCKET/batches/*, s3:BUCKET/states/*',
+    'unexpected TrainRolloutRole: Allow s3:* on s3:BUCKET/batches/*, s3:BUCKET/states/*',
+    'missing TrainRolloutRole: Allow s3:PutObject on s3:BUCKET/batches/*, s3:BUCKET/states/* (by the data)',
+    'unexpected TrainRolloutRole: Allow s3:* on s3:BUCKET/batches/*, s3:BUCKET/states/* (by the data)',
   ])
 })
 

@@ -122,6 +122,7 @@ describe('bucket', () => {
     expect(days).toEqual([
       ['policies/', 'Enabled', 1],
       ['batches/', 'Enabled', 1],
+      ['states/', 'Enabled', 1],
       ['code/', 'Enabled', 365],
       ['checkpoints/', 'Enabled', 14],
       ['runs/', 'Enabled', 365],

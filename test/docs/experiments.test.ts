@@ -8,6 +8,7 @@ import { RolloutSettings, StopSettings } from '../../learner/experiment.ts'
 import { impala } from '../../learner/algorithms/impala.ts'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
 import { train } from '../../learner/service.ts'
+import { makeVectorEnv } from '../../shared/env/index.ts'
 
 const page = readFileSync(join(packageRoot(), 'docs/experiments.md'), 'utf8')
 
@@ -32,6 +33,33 @@ test('the example of an own env on the page is solved as it stands', async () =>
     const { summary } = await train(experiment, { run: 'echo', cloud, envCode: await bundleEnvCode(file) })
     await cloud.close()
     expect(summary.reason).toBe('meanReturn')
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('the example of an env that can be saved goes on as if nothing had been', async () => {
+  const code = [...page.matchAll(/```ts\n([^]*?)```/g)]
+    .map(([, block]) => block ?? '')
+    .find((block) => /save\(\)/.test(block))
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-page-'))
+  try {
+    writeFileSync(join(folder, 'walk.ts'), code ?? '')
+    const { experiment } = await loadExperiment('walk.ts', { cwd: folder })
+    const [one, other] = [makeVectorEnv(experiment.env, { numEnvs: 3 }), makeVectorEnv(experiment.env, { numEnvs: 3 })]
+    const step = (env: typeof one) => env.step(Int32Array.of(0, 1, 1))
+    one.reset(1)
+    for (let t = 0; t < 10; t++) step(one)
+    const state = one.save?.()
+    if (!state) throw new Error('it cannot be saved')
+    other.reset(2)
+    other.load?.(state)
+    for (let t = 0; t < 100; t++) {
+      step(one)
+      step(other)
+      expect(other.observations).toEqual(one.observations)
+      expect(other.episodeLengths).toEqual(one.episodeLengths)
+    }
   } finally {
     rmSync(folder, { recursive: true })
   }

@@ -3,6 +3,8 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 export interface VirtualClock extends Clock {
   /** Moves time on, waking every sleeper in the order of its due time; what it started has settled before the next one wakes. */
   advance(ms: number): Promise<void>
+  /** Sets the wall clock to another time, as a user or a time server does; the monotonic clock and the sleepers do not notice. */
+  set(ms: number): void
   /** How many sleepers wait: 0 at the end of a test shows that no timer was left behind. */
   readonly sleeping: number
 }
@@ -15,9 +17,14 @@ interface Sleeper {
 /** A clock that stands still until a test moves it. */
 export function virtualClock(startMs = 1_700_000_000_000): VirtualClock {
   let now = startMs
+  let ahead = 0
   const sleepers = new Set<Sleeper>()
   return {
-    now: () => now,
+    now: () => now + ahead,
+    monotonic: () => now,
+    set(ms) {
+      ahead = ms - now
+    },
     sleep: (ms, signal) =>
       new Promise((resolve) => {
         if (!Number.isFinite(ms) || ms < 0) throw new Error(`a sleep wants ms >= 0, got ${ms}`)

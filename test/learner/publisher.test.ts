@@ -155,6 +155,25 @@ test('the heartbeat goes on while nothing is published, tells what was consumed 
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test.each([3_600_000, -3_600_000])(
+  'a wall clock that is set by %d ms has the heartbeat written at once',
+  async (jumpMs) => {
+    vi.useFakeTimers()
+    const store = memoryStore()
+    const { publisher } = publishing(store)
+    publisher.start()
+    await publisher.publish(0, modelOf(0, false))
+    const before = store.requests.put
+    vi.setSystemTime(Date.now() + jumpMs)
+    await vi.advanceTimersByTimeAsync(500)
+    const { heartbeatUntil, heartbeatMs } = await manifestIn(store)
+    expect(heartbeatMs).toBe(HEARTBEAT_MS)
+    expect(heartbeatUntil).toBe(Date.now() + HEARTBEAT_MS)
+    expect(store.requests.put).toBe(before + 1)
+    await publisher.stop()
+  },
+)
+
 test('stop is final: what is published after it still says stop, also when it came before the first policy', async () => {
   const store = memoryStore()
   const { publisher } = publishing(store)

@@ -9,7 +9,7 @@ import type { RunCloud } from '../../learner/runCloud.ts'
 import { train } from '../../learner/service.ts'
 import { parseManifest } from '../../shared/protocol/manifest.ts'
 
-const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] as const
+const TIMERS = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date', 'performance'] as const
 beforeEach(() => void vi.useFakeTimers({ toFake: [...TIMERS] }))
 afterEach(() => void vi.useRealTimers())
 

@@ -61,7 +61,7 @@ async function oneLease(patient: Patient, which: string): Promise<{ readonly see
   if ((await concurrency.get()) === 0) await concurrency.set(description.concurrency) // as a learner does before a run
   const { spec } = await publishProbe(patient)
   const lease = `${patient.name}-${which}`
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   const payload = new TextEncoder().encode(JSON.stringify(probeLease(patient, spec, lease)))
   const invoked = await within(limits.functions, patient, async () => {
     const answer = await patient.rollout.invoke(payload)
@@ -106,7 +106,7 @@ async function receive(patient: Patient, lease: string): Promise<Arrived> {
         if (content.kind === 'leaseEnd') report = content.report
         else {
           await openFragment(content, patient.stage.store, signal)
-          fragmentAt = clock.now()
+          fragmentAt = clock.monotonic()
         }
         if (report?.error) return { problem: `${report.error.code}: ${report.error.message}` }
       }

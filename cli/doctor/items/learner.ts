@@ -61,11 +61,11 @@ export const learnerGone: Item = {
   async look(patient) {
     const { group, store, description } = patient.stage
     if (description.learner.kind === 'anywhere') return skipped('the learner is a machine of your own')
-    const startedAt = patient.clock.now()
+    const startedAt = patient.clock.monotonic()
     await group.set(0)
     const gone = await within(patient.limits.learnerGone, patient, async () => {
       const [{ desired, running }, living] = [await group.size(), await livingLearner(store, patient.clock.now())]
-      return desired === 0 && running === 0 && !living ? patient.clock.now() - startedAt : undefined
+      return desired === 0 && running === 0 && !living ? patient.clock.monotonic() - startedAt : undefined
     })
     if (gone === undefined) return failed(`still up after ${patient.limits.learnerGone / 60_000} minutes`)
     return passed(`none is up, after ${seconds(gone)}`)
@@ -78,12 +78,12 @@ async function firstRun(patient: Patient): Promise<Seen> {
   if (stage.description.learner.kind === 'anywhere' && !living)
     return skipped(`no learner is up; start one with ${typed.learner(stage.description)}, then run the doctor again`)
   const run = await submit(patient, 'run', { 'stop.envSteps': String(ENV_STEPS) })
-  const requestedAt = clock.now()
-  await wakeLearner(stage, requestedAt)
+  const requestedAt = clock.monotonic()
+  await wakeLearner(stage, clock.now())
   const taken = await within(limits.learnerUp, patient, () => status(patient, run, ({ state }) => state !== 'waiting'))
   if (!taken) return failed(`no learner took it within ${limits.learnerUp / 60_000} minutes`)
   for (const submitted of patient.runs) submitted.taken ||= submitted.run === run
-  const takenAt = clock.now()
+  const takenAt = clock.monotonic()
   const over = await within(limits.run, patient, () => status(patient, run, isOver))
   if (!over) return failed(`it was not over within ${limits.run / 1000} s`)
   if (over.error) return failed(`${over.error.code}: ${over.error.message}`)
@@ -91,7 +91,7 @@ async function firstRun(patient: Patient): Promise<Seen> {
   patient.bill.run(over.summary)
   const { envSteps, updates, costUsd } = over.summary.progress
   return passed(
-    `taken after ${seconds(takenAt - requestedAt)}, over ${seconds(clock.now() - takenAt)} later: ${envSteps} env steps, ${updates} updates, ${usd(costUsd)}`,
+    `taken after ${seconds(takenAt - requestedAt)}, over ${seconds(clock.monotonic() - takenAt)} later: ${envSteps} env steps, ${updates} updates, ${usd(costUsd)}`,
   )
 }
 
@@ -103,13 +103,13 @@ async function stoppedRun(patient: Patient): Promise<Seen> {
     status(patient, run, (now) => isOver(now) || (now.progress?.updates ?? 0) > 0),
   )
   if (!under || isOver(under)) return failed(under ? `it ended too early (${under.state})` : 'it never began')
-  const askedAt = clock.now()
+  const askedAt = clock.monotonic()
   const wish: StopRequest = { format: 1, at: askedAt, by: 'millrace doctor' }
   await putIfAbsent(stage.store, keys.stop(run), wish)
   const over = await within(limits.run, patient, () => status(patient, run, isOver))
   if (!over) return failed(`it went on for ${limits.run / 1000} s`)
   if (over.summary) patient.bill.run(over.summary)
-  const saw = `over ${seconds(clock.now() - askedAt)} after it was told, as '${over.summary?.reason ?? over.state}'`
+  const saw = `over ${seconds(clock.monotonic() - askedAt)} after it was told, as '${over.summary?.reason ?? over.state}'`
   return over.summary?.reason === 'interrupted' ? passed(saw) : failed(saw)
 }
 

@@ -11,7 +11,7 @@ export const queueItem: Item = {
   async look(patient) {
     const { queue, name, limits } = patient
     const body = JSON.stringify({ kind: 'doctor', run: name })
-    const sentAt = patient.clock.now()
+    const sentAt = patient.clock.monotonic()
     await queue.send(body)
     let others = 0
     const came = await within(limits.functions, patient, async () => {
@@ -19,7 +19,7 @@ export const queueItem: Item = {
       const own = messages.filter((message) => message.body === body)
       others += messages.length - own.length // of a run that is over; they come back, and learners drop them
       await queue.delete(own)
-      return own.length > 0 ? patient.clock.now() - sentAt : undefined
+      return own.length > 0 ? patient.clock.monotonic() - sentAt : undefined
     })
     if (came === undefined) return failed(`no message within ${limits.functions / 1000} s`)
     return passed(`it came after ${came} ms${others > 0 ? `; ${others} of an earlier run lay before it` : ''}`)

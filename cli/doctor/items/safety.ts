@@ -96,7 +96,7 @@ const deadManStrikes: Item = {
 /** How long it took until calls were throttled, or were not; ms. What is called is no lease, and costs nothing worth counting. */
 async function until(patient: Patient, throttled: boolean): Promise<number | undefined> {
   const { clock, limits, stage } = patient
-  const startedAt = clock.now()
+  const startedAt = clock.monotonic()
   const look = async (): Promise<number | undefined> => {
     const is = await patient.invoke(stage.description.rolloutFunction, {}).then(
       () => false,
@@ -106,7 +106,7 @@ async function until(patient: Patient, throttled: boolean): Promise<number | und
         throw error
       },
     )
-    return is === throttled ? clock.now() - startedAt : undefined
+    return is === throttled ? clock.monotonic() - startedAt : undefined
   }
   return await within(limits.functions, patient, look)
 }

@@ -21,14 +21,20 @@ export const rolloutPermissions = (arns: StageArns): readonly Statement[] => [
   {
     sid: 'ReadWhatToDo',
     actions: ['s3:GetObject'],
-    resources: [`${arns.bucket}/policies/*`, `${arns.bucket}/code/*`, `${arns.bucket}/runs/*/manifest.json`],
-    reason: "a run's manifest, its newest policy, and the env where the run brings its own",
+    resources: [
+      `${arns.bucket}/policies/*`,
+      `${arns.bucket}/code/*`,
+      `${arns.bucket}/runs/*/manifest.json`,
+      `${arns.bucket}/states/*`,
+    ],
+    reason:
+      "a run's manifest, its newest policy, the env where the run brings its own, and the state in which the shard's last lease left it",
   },
   {
     sid: 'WriteBatches',
     actions: ['s3:PutObject'],
-    resources: [`${arns.bucket}/batches/*`],
-    reason: 'sample batches that are too large for a message',
+    resources: [`${arns.bucket}/batches/*`, `${arns.bucket}/states/*`],
+    reason: 'sample batches that are too large for a message, and the state of the envs as a lease ends',
   },
   seeWhatIsMissing(arns),
   {

@@ -22,7 +22,7 @@ export function learnerPermissions(arns: StageArns, kind: LearnerKind): readonly
     {
       sid: 'DeleteObjects',
       actions: ['s3:DeleteObject'],
-      resources: objects('stage/requests/*', 'policies/*', 'batches/*', 'checkpoints/*'),
+      resources: objects('stage/requests/*', 'policies/*', 'batches/*', 'states/*', 'checkpoints/*'),
       reason: 'what is done with: a request, and what only its run needed',
     },
     {

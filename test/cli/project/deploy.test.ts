@@ -39,7 +39,7 @@ function parts(changes: Partial<DeployParts> = {}): DeployParts {
     findDeployed: async () => undefined,
     openStage: async () => memoryStage().stage,
     versions: { millrace: '1.0.0', sst: '4.17.1' },
-    clock: { now: () => 1_000_000, sleep: async () => {} },
+    clock: { now: () => 1_000_000, monotonic: () => 1_000_000, sleep: async () => {} },
     ...changes,
   }
 }

@@ -20,6 +20,7 @@ function hurriedClock(meanwhile: () => Promise<void>): Clock {
   let time = Date.UTC(2026, 10, 21, 9)
   return {
     now: () => time,
+    monotonic: () => time,
     async sleep(ms) {
       time += ms
       await meanwhile()

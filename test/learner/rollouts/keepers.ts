@@ -1,11 +1,13 @@
 import { vi } from 'vitest'
+import { Handover } from '../../../learner/rollouts/handover.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../learner/rollouts/leaseKeeper.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
 import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
-import { leaseOf } from '../../shared/rollout/leases.ts'
+import { memoryStore } from '../../fakes/memoryStore.ts'
+import { RUN, leaseOf } from '../../shared/rollout/leases.ts'
 import { reportOf } from './inboxes.ts'
 
 export const LEASE_MS = 60_000
@@ -17,7 +19,9 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
   const invoker = fakeInvoker()
   const events: string[] = []
   const fatal: unknown[] = []
-  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() })
+  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.monotonic() })
+  const store = memoryStore()
+  const handover = new Handover({ run: RUN, env: 'env', leaseSeconds: 60, store, onEvent: (text) => events.push(text) })
   const keeper = new LeaseKeeper({
     invoker,
     clock: systemClock,
@@ -29,6 +33,7 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
     exact: false,
     fragmentLength: 20,
     policyIsOut: () => true,
+    handover,
     onEvent: (text) => events.push(text),
     onFatal: (error) => fatal.push(error),
     signal: abort.signal,
@@ -38,6 +43,8 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
   const leases = () => invoker.payloads as readonly Lease[]
   return {
     keeper,
+    handover,
+    store,
     invoker,
     meter,
     abort,

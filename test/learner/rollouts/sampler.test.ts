@@ -36,7 +36,7 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
         return lostAnswers-- > 0 ? { kind: 'unavailable', error } : answer
       },
     },
-    clock: { now: () => systemClock.now(), sleep: (ms, signal) => idle.sleep(ms, signal) },
+    clock: { ...systemClock, sleep: (ms, signal) => idle.sleep(ms, signal) },
     bucket: 'bucket',
     queueUrl: 'queue',
     spillAboveBytes: 300_000,

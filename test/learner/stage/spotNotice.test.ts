@@ -36,6 +36,7 @@ function hurried(onSleep: (n: number) => void = () => undefined): Clock & { slep
   return {
     slept,
     now: () => 0,
+    monotonic: () => 0,
     async sleep(ms) {
       slept.push(ms)
       onSleep(slept.length)

@@ -33,6 +33,18 @@ test('what was recorded is listed in order, and nothing else', async () => {
   )
 })
 
+test('numbers in names count as numbers: shards, leases and sequences come in the order in which they were', async () => {
+  const batch = sampleFragment()
+  const places = [2, 10].flatMap((shard) =>
+    ['0-2', '0-10', '1-9', 'expert'].flatMap((lease) =>
+      [5, 1_000_000_000].map((sequence) => ({ shard, lease, sequence })),
+    ),
+  )
+  const provenance = places.map((place) => ({ ...batch.provenance, ...place }))
+  for (const one of provenance.toReversed()) await recordFragment(folder, { ...batch, provenance: one })
+  expect(await listRecorded(folder)).toEqual(provenance.map((one) => join(folder, recordPath(one))))
+})
+
 test('a lease’s name never leads out of the folder', async () => {
   const path = await recordFragment(folder, numbered(0, '../../../etc/passwd'))
   expect(await readdir(join(folder, '3'))).toEqual(['..%2F..%2F..%2Fetc%2Fpasswd-000000000.safetensors'])

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { type Price, US_EAST_1 } from '../../../shared/cost/priceBook.ts'
 import type { LeaseReport } from '../../../shared/protocol/lease.ts'
+import { virtualClock } from '../../fakes/virtualClock.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -111,5 +112,17 @@ test('every price names its unit and its source; none is free', () => {
     expect(usd).toBeGreaterThan(0)
     expect(per.length).toBeGreaterThan(3)
     expect(source).toMatch(/^https:\/\/aws\.amazon\.com\//)
+  }
+})
+
+test('a wall clock that is set by an hour costs nothing and takes nothing back', async () => {
+  const clock = virtualClock()
+  const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => clock.monotonic() })
+  meter.leaseStarted('a')
+  await clock.advance(1_000)
+  for (const jumpMs of [HOUR_MS, -2 * HOUR_MS]) {
+    const before = meter.total()
+    clock.set(clock.now() + jumpMs)
+    expect(meter.total()).toBe(before)
   }
 })

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs'
+import { impalaTrainStep } from '../../../learner/losses/index.ts'
+import { seededUniform } from '../../../learner/tensor/index.ts'
 import type { BatchQueue, Clock, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
@@ -16,6 +18,29 @@ import type { VirtualClock } from '../../fakes/virtualClock.ts'
 export const cartPoleModel = new Uint8Array(
   readFileSync(new URL('../../golden/policies/cartpole-4-64-64-2.onnx', import.meta.url)),
 )
+
+/** A freshly initialised policy for observations of this shape. */
+export function freshModel(observationShape: readonly number[], actions: number, seed: number): Uint8Array {
+  const step = impalaTrainStep({
+    observationShape,
+    actions,
+    hidden: [8],
+    activation: 'tanh',
+    sharedTrunk: true,
+    gamma: 0.99,
+    rhoBar: 1,
+    cBar: 1,
+    pgRhoBar: 1,
+    T: 2,
+    B: 2,
+    valueCoef: 0.5,
+    rewardScale: 1,
+    reduction: 'mean',
+    maxGradNorm: 40,
+    optimizer: { kind: 'adam', epsilon: 1e-7 },
+  })
+  return step.policy.withWeights(step.initialState(seededUniform(seed)).weights)
+}
 
 export const RUN = 'run-1'
 export const FAR_FUTURE = 9e15

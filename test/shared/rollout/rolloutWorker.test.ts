@@ -1,35 +1,10 @@
 import { expect, test } from 'vitest'
-import { impalaTrainStep } from '../../../learner/losses/index.ts'
-import { seededUniform } from '../../../learner/tensor/index.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import { encodeManifest } from '../../../shared/protocol/manifest.ts'
 import { RolloutWorker } from '../../../shared/rollout/index.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
-import { cartPoleModel, drain, fragmentsOf, leaseOf, opened, publish, work } from './leases.ts'
-
-/** A freshly initialised policy for observations of this shape. */
-function freshModel(observationShape: readonly number[], actions: number, seed: number): Uint8Array {
-  const step = impalaTrainStep({
-    observationShape,
-    actions,
-    hidden: [8],
-    activation: 'tanh',
-    sharedTrunk: true,
-    gamma: 0.99,
-    rhoBar: 1,
-    cBar: 1,
-    pgRhoBar: 1,
-    T: 2,
-    B: 2,
-    valueCoef: 0.5,
-    rewardScale: 1,
-    reduction: 'mean',
-    maxGradNorm: 40,
-    optimizer: { kind: 'adam', epsilon: 1e-7 },
-  })
-  return step.policy.withWeights(step.initialState(seededUniform(seed)).weights)
-}
+import { cartPoleModel, drain, fragmentsOf, freshModel, leaseOf, opened, publish, work } from './leases.ts'
 
 /** SHA-256 of every fragment body that a lease sends. */
 async function bodies(lease = leaseOf(), worker = new RolloutWorker(), options: Parameters<typeof publish>[1] = {}) {
@@ -132,7 +107,7 @@ test('what a fragment fails with names shard, lease and sequence', async () => {
   const manifest = await publish(store)
   const lease = leaseOf({ shard: 2 })
   const worker = new RolloutWorker()
-  worker.begin(lease, store, {
+  await worker.begin(lease, store, {
     id: 'broken',
     make: () => ({
       observationSpace: { kind: 'box', shape: [4], low: -1, high: 1 },

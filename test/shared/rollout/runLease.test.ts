@@ -7,7 +7,8 @@ import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
 import type { Message } from '../../../shared/protocol/message.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
-import { virtualClock } from '../../fakes/virtualClock.ts'
+import { RolloutWorker } from '../../../shared/rollout/index.ts'
+import { type VirtualClock, virtualClock } from '../../fakes/virtualClock.ts'
 import { RUN, drain, driven, fragmentsOf, leaseOf, opened, publish, work } from './leases.ts'
 
 const ENDLESS = 1_000_000
@@ -56,8 +57,8 @@ test('a lease ends after its fragments, numbered from its first sequence on; the
   expectAccount(report, messages, lease)
   expect(sequences(messages)).toEqual([17, 18, 19, 20, 21])
   expect(report).toMatchObject({ end: 'fragments', fragments: 5, envSteps: 100, coldStart: true })
-  // One read of the manifest, whose policy was inline; five messages and the report, each within one chunk.
-  expect(report.requests).toEqual({ s3Put: 0, s3Get: 1, sqs: 6 })
+  // One read of the manifest, whose policy was inline; five messages and the report, each within one chunk; the state of the envs.
+  expect(report.requests).toEqual({ s3Put: 1, s3Get: 1, sqs: 6 })
   expect(report.totalMs).toBeGreaterThanOrEqual(0)
 })
 
@@ -354,4 +355,118 @@ test('newest pacing: the window holds until something was consumed, and patience
   const batches = await opened(await drain(queue), store)
   expect(batches.map(({ provenance }) => provenance.policyVersion)).toEqual([0, 0, 0, 1, 1, 1, 2, 2])
   expect(clock.sleeping).toBe(0)
+})
+
+const HOUR_MS = 3_600_000
+const HEARTBEAT_MS = 15_000
+
+/** A store whose manifest a learner that lives writes every so often, by a wall clock that is off by `offMs()`. */
+function livingLearner(clock: VirtualClock, offMs: () => number, everyMs = 2_000) {
+  const store = memoryStore()
+  let dead = false
+  const write = () =>
+    publish(store, {}, { heartbeatUntil: clock.now() + offMs() + HEARTBEAT_MS, heartbeatMs: HEARTBEAT_MS })
+  const beat = async () => {
+    for (await write(); !dead;) {
+      await clock.sleep(everyMs)
+      if (!dead) await write()
+    }
+  }
+  return { store, beat: beat(), die: () => (dead = true) }
+}
+const slow = (clock: VirtualClock) => ({
+  clock,
+  // Steps take no time on a virtual clock: a fragment that may not be stepped yet makes the function wait.
+  queue: memoryQueue({ clock }),
+})
+/** A pace that lets one fragment through every `patienceMs`. */
+const pacing = { mode: 'newest', perVersion: 0.5, lead: 0, patienceMs: 1_000 } as const
+
+test.each([HOUR_MS, -HOUR_MS])(
+  'a wall clock that is set by %d ms in the middle of a lease neither ends nor lengthens it',
+  async (jumpMs) => {
+    const clock = virtualClock()
+    const learner = livingLearner(clock, () => 0)
+    const from = clock.monotonic()
+    const lease = leaseOf({ deadline: clock.now() + 60_000, maxFragments: ENDLESS, manifestPollMs: 100, pacing })
+    void clock.sleep(20_000).then(() => clock.set(clock.now() + jumpMs))
+    const report = await driven(clock, work(lease, { store: learner.store, ...slow(clock) }), 500)
+    learner.die()
+    expect(report.end).toBe('deadline')
+    expect(clock.monotonic() - from).toBeGreaterThan(59_000)
+    expect(clock.monotonic() - from).toBeLessThan(61_000)
+    expect(report.totalMs).toBeCloseTo(59_500, -3)
+  },
+)
+
+test.each([HOUR_MS, -HOUR_MS])(
+  'a learner whose clock is %d ms off is heard, and its lease ends when it means it to',
+  async (offMs) => {
+    const clock = virtualClock()
+    const learner = livingLearner(clock, () => offMs)
+    await clock.advance(1)
+    const worker = new RolloutWorker()
+    for (const [leaseMs, least] of [
+      [60_000, 54_000],
+      [8_000, 7_000],
+    ] as const) {
+      const from = clock.monotonic()
+      const deadline = clock.now() + offMs + leaseMs
+      const lease = leaseOf({ deadline, maxFragments: ENDLESS, manifestPollMs: 100, pacing })
+      const report = await driven(clock, work(lease, { store: learner.store, worker, ...slow(clock) }), 100)
+      expect(report.end).toBe('deadline')
+      expect(report.fragments).toBeGreaterThan(5)
+      expect(clock.monotonic() - from).toBeGreaterThan(least)
+      expect(clock.monotonic() - from).toBeLessThan(leaseMs + 3_000)
+    }
+    learner.die()
+  },
+)
+
+test.each([0, HOUR_MS, -HOUR_MS])(
+  'a learner that dies costs no more than a heartbeat, though its clock be %d ms off',
+  async (offMs) => {
+    const clock = virtualClock()
+    const learner = livingLearner(clock, () => offMs)
+    await clock.advance(1)
+    const lease = leaseOf({
+      deadline: clock.now() + offMs + 10 * HOUR_MS,
+      maxFragments: ENDLESS,
+      manifestPollMs: 100,
+      pacing,
+    })
+    void clock.sleep(30_000).then(learner.die)
+    const from = clock.monotonic()
+    const report = await driven(clock, work(lease, { store: learner.store, ...slow(clock) }), 500)
+    expect(report.end).toBe('heartbeat')
+    expect(clock.monotonic() - from).toBeGreaterThan(30_000)
+    expect(clock.monotonic() - from).toBeLessThan(30_000 + HEARTBEAT_MS + 2_000)
+  },
+)
+
+test('a learner that is dead already is waited for a few seconds, and nothing is stepped', async () => {
+  const clock = virtualClock()
+  const store = memoryStore()
+  await publish(store, {}, { heartbeatUntil: clock.now() - 1, heartbeatMs: HEARTBEAT_MS })
+  const from = clock.monotonic()
+  const report = await driven(clock, work(leaseOf(), { store, ...slow(clock) }), 100)
+  expect(report).toMatchObject({ end: 'heartbeat', fragments: 0 })
+  expect(clock.monotonic() - from).toBeLessThan(5_500)
+})
+
+test('a lease never lasts longer than it is long, whatever the clocks say', async () => {
+  const clock = virtualClock()
+  const learner = livingLearner(clock, () => 0)
+  await clock.advance(1)
+  const lease = leaseOf({
+    deadline: clock.now() + HOUR_MS,
+    maxMs: 10_000,
+    maxFragments: ENDLESS,
+    manifestPollMs: 100,
+    pacing,
+  })
+  const report = await driven(clock, work(lease, { store: learner.store, ...slow(clock) }), 500)
+  learner.die()
+  expect(report.end).toBe('deadline')
+  expect(report.totalMs).toBeLessThanOrEqual(10_000)
 })

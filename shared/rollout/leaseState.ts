@@ -1,0 +1,65 @@
+import { sha256Hex } from '../batch/hash.ts'
+import type { ObjectStore } from '../cloud/ports.ts'
+import { keys } from '../protocol/keys.ts'
+import type { Lease, LeaseReport } from '../protocol/lease.ts'
+import type { Collector } from './collector.ts'
+import { decodeEnvState, encodeEnvState } from './envState.ts'
+
+/** A state larger than this would take longer to write than there is time at the end of a lease. */
+const MAX_STATE_BYTES = 64 << 20
+const MAX_SENTENCE = 1_000
+
+/** What a lease leaves to the next one of its shard, as its report says it. */
+export type Left = Pick<LeaseReport, 'envState' | 'episodesCut' | 'envStateProblem'>
+
+/**
+ * Lets a collector go on from the state that a lease names.
+ *
+ * @returns why it could not; the collector may be half-way then, and has to be made anew
+ */
+export async function takeUp(
+  collector: Collector,
+  lease: Lease & { readonly envState: NonNullable<Lease['envState']> },
+  store: ObjectStore,
+): Promise<string | undefined> {
+  try {
+    const { key, sha256 } = lease.envState
+    const found = await store.get(key)
+    if (found.kind !== 'found') throw new Error('it is not in the bucket')
+    if (sha256Hex(found.body) !== sha256) throw new Error('it was altered')
+    collector.load(decodeEnvState(found.body, lease))
+    return undefined
+  } catch (error) {
+    return sentence(`the envs start anew, because they cannot go on from where the last lease left them`, error)
+  }
+}
+
+/**
+ * Stores where a collector stands, for the lease whose first fragment is `nextSequence`.
+ *
+ * @returns the stored state; or how many episodes end here because there is none, and why where the env has save and load
+ */
+export async function leaveState(
+  collector: Collector,
+  lease: Lease,
+  { store, nextSequence }: { readonly store: ObjectStore; readonly nextSequence: number },
+): Promise<Left> {
+  try {
+    const state = collector.save()
+    if (!state) return { episodesCut: collector.runningEpisodes }
+    const body = encodeEnvState(state, lease, nextSequence)
+    if (body.length > MAX_STATE_BYTES)
+      throw new Error(
+        `their state takes ${body.length} bytes, at most ${MAX_STATE_BYTES} are kept; fewer envs take less`,
+      )
+    const key = keys.envState(lease.run, lease.shard, lease.lease)
+    await store.put(key, body)
+    return { envState: { key, sha256: sha256Hex(body) } }
+  } catch (error) {
+    const envStateProblem = sentence('the envs could not be saved for the next lease', error)
+    return { episodesCut: collector.runningEpisodes, envStateProblem }
+  }
+}
+
+const sentence = (what: string, error: unknown): string =>
+  `${what}: ${error instanceof Error ? error.message : String(error)}`.slice(0, MAX_SENTENCE)
