@@ -13,7 +13,8 @@ const common = {
   mainFields: ['module', 'main'],
   sourcemap: true,
   minifySyntax: true,
-  minifyWhitespace: true,
+  // Node prints the whole line an uncaught error came from: one of these is to fit a terminal.
+  lineLimit: 200,
   external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', '@pulumi/*', 'fsevents'],
   banner: {
     js: "import{createRequire as __millraceRequire}from'node:module';const require=__millraceRequire(import.meta.url);",
@@ -33,7 +34,8 @@ const library = {
   'cli/main': 'cli/main.ts',
 }
 
-// Self-contained files, each loaded by a process or thread of its own.
+// Self-contained files, each loaded by a process or thread of its own. A cold start reads them: every byte counts.
+const small = { minifyWhitespace: true, outdir: 'dist', outExtension: { '.js': '.mjs' } }
 const artefacts = {
   'functions/rollout': 'functions/rollout.ts',
   'functions/evaluate': 'functions/evaluate.ts',
@@ -48,7 +50,7 @@ const present = (entries) => Object.fromEntries(Object.entries(entries).filter((
 
 const [entries] = await Promise.all([
   build({
-    ...common,
+    ...common, // with its whitespace: these files are read where an error is printed, and a package is small enough
     metafile: true,
     entryPoints: present(library),
     outdir: 'dist',
@@ -57,7 +59,7 @@ const [entries] = await Promise.all([
   }),
   build({ ...common, entryPoints: bench, outdir: '.millrace/bench', splitting: true, outExtension: { '.js': '.mjs' } }),
   ...Object.entries(present(artefacts)).map(([name, file]) =>
-    build({ ...common, entryPoints: { [name]: file }, outdir: 'dist', outExtension: { '.js': '.mjs' } }),
+    build({ ...common, ...small, entryPoints: { [name]: file } }),
   ),
 ])
 
