@@ -6,13 +6,16 @@ import { existsSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
-const NOTE = 'Not installed: Millrace does not use CUDA through onnxruntime. ONNXRUNTIME_NODE_INSTALL=cuda12 installs it.\n'
+const NOTE =
+  'Not installed: Millrace does not use CUDA through onnxruntime. ONNXRUNTIME_NODE_INSTALL=cuda12 installs it.\n'
 
 const built = existsSync(new URL('../dist/cli/main.js', import.meta.url))
 const checkout = existsSync(new URL('../tsconfig.json', import.meta.url))
 if (built || checkout) standIn()
 else {
-  console.error('error: this package of Millrace is empty: it was packed before it was built; npm run pack makes a whole one')
+  console.error(
+    'error: this package of Millrace is empty: it was packed before it was built; npm run pack makes a whole one',
+  )
   process.exitCode = 1
 }
 

@@ -93,8 +93,9 @@ function spentBefore(
 }
 
 function specOf({ env, envConfig }: Experiment): PolicySpec {
-  const { observationSpace, actionSpace } = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
-  return policySpecFor(observationSpace, actionSpace)
+  const { observationSpace, actionSpace, oneHot } = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
+  const [n = 1] = observationSpace.shape
+  return policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace)
 }
 
 /** How functions come by the env: a built-in by its id, a user's own as a module in the bucket. */

@@ -33,7 +33,7 @@ export const ERROR_CODES = {
   E_ENGINE: 'A tensor graph could not be run by the chosen engine.',
   E_TRAIN_DIVERGED: 'A train step gave a NaN or an infinite number.',
   E_EXPERIMENT: 'The experiment file is missing, broken, or has a field that is not known.',
-  E_USAGE: 'The command line is wrong.',
+  E_USAGE: 'The command line, or a call of the library, is wrong.',
   E_PORT: 'A network port is already in use.',
   E_DISK: 'A file of the run folder could not be written or read.',
   E_FUNCTION: 'A function was declared for the emulated cloud with something that Lambda does not take.',

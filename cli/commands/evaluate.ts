@@ -1,14 +1,13 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
-import type { EnvSource } from '../../shared/env/index.ts'
 import { MillraceError, nearestName } from '../../shared/errors.ts'
-import { type Episode, playEpisodes } from '../../shared/rollout/index.ts'
+import type { Episode } from '../../shared/rollout/index.ts'
 import { count, measure } from '../display/format.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { RUN_FILES } from '../../library/run/runFolder.ts'
-import { readPolicy, type PolicyRecord } from '../../library/run/records.ts'
+import { type PlayedRun, playRun, statisticsOf } from '../../library/evaluate.ts'
+import type { PolicyRecord } from '../../library/run/records.ts'
 
 export interface EvaluateOptions {
   /** As the user typed it: a run folder, or with `stage` a run of that stage. */
@@ -27,19 +26,16 @@ export interface EvaluateOptions {
  */
 export async function evaluateCommand(options: EvaluateOptions, host: Host): Promise<number> {
   const folder = findRunFolder(options.folder, host.cwd)
-  const { record, model } = readPolicy(folder)
-  const source = await envOf(folder, record)
   let stopped = false
   const unwatch = host.onSignal(() => (stopped = true))
-  let episodes: readonly Episode[]
+  let played: PlayedRun
   try {
-    const { spec, env } = record
-    episodes = await playEpisodes(source, { ...options, model, spec, config: env.config, over: () => stopped })
+    played = await playRun(folder, { ...options, over: () => stopped })
   } finally {
     unwatch()
   }
   if (stopped) return EXIT.interrupted
-  printEpisodes(episodes, { record, options, host })
+  printEpisodes(played.episodes, { record: played.record, options, host })
   return EXIT.ok
 }
 
@@ -60,26 +56,14 @@ export function printEpisodes(
 
 /** `mean return 500 ± 0 over 100 episodes, min 500, max 500, mean length 500`; the deviation is the sample's. */
 export function resultLine(episodes: readonly Episode[], plusMinus: string): string {
-  const returns = episodes.map((episode) => episode.return)
-  const n = returns.length
-  const mean = returns.reduce((a, b) => a + b, 0) / n
-  const variance = n > 1 ? returns.reduce((sum, r) => sum + (r - mean) ** 2, 0) / (n - 1) : 0
-  const length = episodes.reduce((sum, episode) => sum + episode.length, 0) / n
+  const n = episodes.length
+  const { meanReturn, standardDeviation, minReturn, maxReturn, meanLength } = statisticsOf(episodes)
   return [
-    `mean return ${measure(mean)} ${plusMinus} ${measure(Math.sqrt(variance))} over ${count(n)} episode${n === 1 ? '' : 's'}`,
-    `min ${measure(Math.min(...returns))}`,
-    `max ${measure(Math.max(...returns))}`,
-    `mean length ${measure(length)}`,
+    `mean return ${measure(meanReturn)} ${plusMinus} ${measure(standardDeviation)} over ${count(n)} episode${n === 1 ? '' : 's'}`,
+    `min ${measure(minReturn)}`,
+    `max ${measure(maxReturn)}`,
+    `mean length ${measure(meanLength)}`,
   ].join(', ')
-}
-
-async function envOf(folder: string, { env }: PolicyRecord): Promise<EnvSource> {
-  if (!env.own) return env.id
-  const file = join(folder, RUN_FILES.envCode)
-  if (!existsSync(file))
-    throw new MillraceError('E_DISK', `cannot read ${file}: the code of env '${env.id}' is not there`)
-  const module = (await import(pathToFileURL(file).href)) as { readonly default: { readonly env: EnvSource } }
-  return module.default.env
 }
 
 /** @throws MillraceError E_DISK naming the nearest run folder that is there */

@@ -18,7 +18,7 @@ export class EnvVector extends VectorBase {
   private readonly envs: readonly Env[]
   /** Where each env writes: its row of `observations`, or one element when its observation is an index. */
   private readonly written: readonly Float32Array[]
-  private readonly oneHot: boolean
+  readonly oneHot: boolean
   private readonly maxEpisodeSteps: number
   /** For box actions: a copy of them, its rows (what the envs get), and the bounds of the space. */
   private readonly box:

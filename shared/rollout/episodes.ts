@@ -1,5 +1,5 @@
-import type { EnvConfig, EnvSource } from '../env/index.ts'
-import { makeVectorEnv } from '../env/index.ts'
+import type { EnvConfig, EnvSource, Space, VectorEnv } from '../env/index.ts'
+import { describeSpace, makeVectorEnv } from '../env/index.ts'
 import { MillraceError } from '../errors.ts'
 import { CategoricalSampler, PolicySession, type PolicySpec } from '../policy/index.ts'
 import { Random, deriveSeed } from '../random.ts'
@@ -46,6 +46,7 @@ export async function playEpisodes(source: EnvSource, play: Play): Promise<reado
     throw new MillraceError('E_POLICY_SPEC', 'only policies over discrete actions can be evaluated')
   const numEnvs = play.numEnvs ?? Math.min(play.episodes, MOST_ENVS)
   const env = makeVectorEnv(source, { numEnvs, config })
+  checkFit(spec, env)
   env.reset(deriveSeed(seed, 'evaluate'))
   const sampler = new CategoricalSampler(spec.action.n, new Random(deriveSeed(seed, 'evaluate', 'actions')))
   const actions = new Int32Array(numEnvs)
@@ -77,4 +78,16 @@ export async function playEpisodes(source: EnvSource, play: Play): Promise<reado
     await policy.release()
   }
   return episodes
+}
+
+/** A policy of another env would step this one with what it never saw. */
+function checkFit(spec: PolicySpec, { observationSpace, actionSpace }: VectorEnv): void {
+  const of = (space: Space) => (space.kind === 'discrete' ? `${space.n} actions` : describeSpace(space))
+  const takes = (shape: readonly number[]) => `observations of shape [${shape.join(', ')}]`
+  const [policy, env] = [
+    `${takes(spec.observation.shape)} and ${of(spec.action)}`,
+    `${takes(observationSpace.shape)} and ${of(actionSpace)}`,
+  ]
+  if (policy === env) return
+  throw new MillraceError('E_POLICY_SPEC', `the policy does not fit the env: it is for ${policy}, the env has ${env}`)
 }
