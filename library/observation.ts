@@ -1,7 +1,7 @@
 // Typed-array reads use `!`: every index is below the size of the row.
 import { MillraceError } from '../shared/errors.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
-import { described } from './policySource.ts'
+import { described } from './described.ts'
 
 /** An observation as the env writes it: the numbers of a box, row by row, or the index of a discrete one. */
 export type Observation = number | ArrayLike<number>

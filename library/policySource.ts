@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MillraceError } from '../shared/errors.ts'
 import { PolicySpec } from '../shared/policy/spec.ts'
+import { described } from './described.ts'
 import { type PolicyRecord, readPolicy } from './run/records.ts'
 import { RUN_FILES } from './run/runFolder.ts'
 
@@ -73,17 +74,4 @@ function checkedSpec(spec: unknown, caller: string): PolicySpec {
   if (parsed.success) return parsed.data
   const why = parsed.error.issues.map(({ path, message }) => `${['spec', ...path].join('.')}: ${message}`).join('; ')
   throw new MillraceError('E_POLICY_SPEC', `${caller} was given bytes without a specification that fits: ${why}`)
-}
-
-/** A value of any kind in a few words, for a sentence on what was given instead. */
-export function described(value: unknown): string {
-  if (value === null || value === undefined) return String(value)
-  if (typeof value === 'string') return `'${value.length > 40 ? `${value.slice(0, 40)}…` : value}'`
-  if (typeof value === 'function') return `the function ${value.name || '(without a name)'}`
-  if (typeof value !== 'object') return `the ${typeof value} ${String(value)}`
-  if (Array.isArray(value)) return `an array of ${value.length}`
-  const name = (Object.getPrototypeOf(value) as { constructor?: { name?: string } } | null)?.constructor?.name
-  return name && name !== 'Object'
-    ? `a ${name}`
-    : `an object with ${Object.keys(value).slice(0, 5).join(', ') || 'no fields'}`
 }

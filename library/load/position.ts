@@ -28,6 +28,15 @@ export function userPosition(
   return { file: own(entry.originalSource), line: entry.originalLine + 1, column: entry.originalColumn + 1 }
 }
 
+/** The user's files that a bundle was made of, by absolute path, with their text: what its inline source map keeps. */
+export function bundledSources(bundle: { readonly file: string; readonly code: Uint8Array }): Map<string, string> {
+  const payload = inlineMap(bundle.code) as (SourceMapPayload & { sourcesContent?: (string | null)[] }) | undefined
+  const sources = payload?.sources ?? []
+  return new Map(
+    sources.map((source, i) => [resolve(dirname(bundle.file), source), payload?.sourcesContent?.[i] ?? '']),
+  )
+}
+
 function inlineMap(code: Uint8Array): SourceMapPayload | undefined {
   const text = new TextDecoder().decode(code)
   const encoded = /\/\/# sourceMappingURL=data:application\/json;base64,(\S+)\s*$/.exec(text)?.[1]

@@ -7,7 +7,8 @@ import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 import { diskError } from '../run/disk.ts'
 import { bundleForHere, shown } from './bundle.ts'
-import type { LibraryEntries } from './libraryEntries.ts'
+import { type LibraryEntries, libraryEntries } from './libraryEntries.ts'
+import { missingExport } from './missingExport.ts'
 import { userPosition } from './position.ts'
 
 export interface RunFileOptions {
@@ -44,7 +45,7 @@ export async function runFile(
     try {
       return (await import(pathToFileURL(outfile).href)) as Record<string, unknown>
     } catch (error) {
-      throw loadError(error, { file, outfile, bundle, code })
+      throw await loadError(error, { file, outfile, bundle, code, entries: entries ?? libraryEntries() })
     }
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => {}) // the system clears its temporary folder
@@ -57,11 +58,15 @@ interface Failed {
   readonly outfile: string
   readonly bundle: Uint8Array
   readonly code: RunFileOptions['code']
+  readonly entries: LibraryEntries
 }
 
-function loadError(error: unknown, { file, outfile, bundle, code }: Failed): MillraceError {
-  const at = userPosition(error, { file: outfile, code: bundle })
+async function loadError(error: unknown, failed: Failed): Promise<MillraceError> {
+  const { file, outfile, bundle, code, entries } = failed
+  const missing = await missingExport(error, { file: outfile, code: bundle, entries })
+  const at = missing ? missing.at : userPosition(error, { file: outfile, code: bundle })
   const place = at ? `${shown(at.file)}:${at.line}:${at.column}` : shown(file)
+  if (missing) return new MillraceError(code, `${place}: ${missing.sentence}`, {}, { cause: error })
   if (isMillraceError(error))
     return new MillraceError(error.code, `${place}: ${error.message}`, error.where, { cause: error })
   const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
