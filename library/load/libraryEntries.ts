@@ -9,6 +9,7 @@ export type LibraryEntries = ReadonlyMap<string, string>
 interface Manifest {
   readonly version: string
   readonly devDependencies: Readonly<Record<string, string>>
+  readonly overrides: Readonly<Record<string, Readonly<Record<string, string>>>>
   readonly exports: Readonly<Record<string, string | { readonly types: string; readonly default: string }>>
 }
 
