@@ -28,7 +28,13 @@ export default defineConfig({
       { resolve, test: { ...inTurn(1), name: 'chaos', include: ['test/chaos/**/*.test.ts'], testTimeout: 120_000 } },
       {
         resolve,
-        test: { ...inTurn(2), name: 'artefact', include: ['test/artefact/**/*.test.ts'], testTimeout: 180_000 },
+        test: {
+          ...inTurn(2),
+          name: 'artefact',
+          include: ['test/artefact/**/*.test.ts'],
+          testTimeout: 180_000,
+          globalSetup: 'test/artefact/setup.ts',
+        },
       },
       {
         resolve,
