@@ -68,3 +68,6 @@ const [entries] = await Promise.all([
 const chunks = 'dist/chunks'
 const current = new Set(Object.keys(entries.metafile.outputs).map((file) => basename(file)))
 for (const name of readdirSync(chunks)) if (!current.has(name)) rmSync(join(chunks, name), { recursive: true })
+
+// Types come next, from tsc, which would leave those of files that are no more.
+if (process.argv.includes('--types')) rmSync('dist/types', { recursive: true, force: true })

@@ -30,7 +30,7 @@ export function userPosition(
 
 /** The user's files that a bundle was made of, by absolute path, with their text: what its inline source map keeps. */
 export function bundledSources(bundle: { readonly file: string; readonly code: Uint8Array }): Map<string, string> {
-  const payload = inlineMap(bundle.code) as (SourceMapPayload & { sourcesContent?: (string | null)[] }) | undefined
+  const payload = inlineMap(bundle.code)
   const sources = payload?.sources ?? []
   return new Map(
     sources.map((source, i) => [resolve(dirname(bundle.file), source), payload?.sourcesContent?.[i] ?? '']),

@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, inject, test } from 'vitest'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
@@ -181,5 +192,28 @@ test("npm's install scripts fetched nothing from elsewhere, and a package that w
     const { status, err } = tried('node', [join(project, 'empty', name)], project)
     expect(err).toMatch(/^error: this package of Millrace is empty: .*npm run pack makes a whole one\n$/)
     expect(status).toBe(1)
+  }
+})
+
+test('npm run pack in a fresh clone builds, and gives the whole package', () => {
+  const clone = mkdtempSync(join(tmpdir(), 'millrace-clone-'))
+  try {
+    const left = /[\\/](node_modules|dist|\.git|\.sst|\.millrace|runs)$/
+    cpSync(root, clone, { recursive: true, filter: (path) => !left.test(path) })
+    symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'))
+    runIn('npm', ['run', '-s', 'pack', '--', '--silent'], clone)
+    const tarball = readdirSync(clone).find((name) => name.endsWith('.tgz')) ?? 'there is no tarball'
+    // A chunk is named by its content, which names the place of linked packages.
+    const list = (file: string) =>
+      runIn('tar', ['-tzf', file], clone)
+        .replaceAll(/-[A-Z0-9]{8}\.js/g, '.js')
+        .trim()
+        .split('\n')
+        .toSorted()
+    expect(list(join(clone, tarball))).toEqual(list(inject('tarball')))
+    // Two thirds of it are source maps and types.
+    expect(statSync(join(clone, tarball)).size).toBeLessThan(6e6)
+  } finally {
+    rmSync(clone, { recursive: true, force: true })
   }
 })
