@@ -1,13 +1,13 @@
 // Runs before any other package's install script, where npm runs them at all. onnxruntime-node's would download CUDA libraries:
-// some hundred MB from another registry, which Millrace never loads, which make its functions too big for Lambda, and whose
-// absence ends the installation without a word on a closed network. That script leaves alone what is there already, so a line
-// of text stands in for each of them. `ONNXRUNTIME_NODE_INSTALL=cuda12` still gets the real ones.
+// some hundred MB from another registry. On a closed network its failure ends the installation without a word, and on an open one
+// they make functions too big for Lambda. Only a learner with the engine onnxruntime-cuda uses them, and its image brings newer ones.
+// That script leaves alone what is there already, so a line of text stands in for each file.
 import { existsSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 
 const NOTE =
-  'Not installed: Millrace does not use CUDA through onnxruntime. ONNXRUNTIME_NODE_INSTALL=cuda12 installs it.\n'
+  'Not installed: of Millrace only the engine onnxruntime-cuda uses it. ONNXRUNTIME_NODE_INSTALL=true npm rebuild onnxruntime-node installs it.\n'
 
 const built = existsSync(new URL('../dist/cli/main.js', import.meta.url))
 const checkout = existsSync(new URL('../tsconfig.json', import.meta.url))

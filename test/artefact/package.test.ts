@@ -182,9 +182,7 @@ test('an import of what is not there gets one sentence: the nearest name, the fi
 test("npm's install scripts fetched nothing from elsewhere, and a package that was packed empty refuses to be installed", () => {
   const runtime = join(installed, '../onnxruntime-node/bin/napi-v6/linux/x64')
   if (process.platform === 'linux' && process.arch === 'x64')
-    expect(readFileSync(join(runtime, 'libonnxruntime_providers_cuda.so'), 'utf8')).toMatch(
-      /^Not installed: Millrace does not use CUDA/,
-    )
+    expect(readFileSync(join(runtime, 'libonnxruntime_providers_cuda.so'), 'utf8')).toMatch(/^Not installed: /)
   mkdirSync(join(project, 'empty/cli'), { recursive: true })
   for (const name of ['cli/bin.mjs', 'cli/preinstall.mjs'])
     writeFileSync(join(project, 'empty', name), readFileSync(join(installed, name)))
