@@ -6,6 +6,11 @@ const main = new URL('../dist/cli/main.js', import.meta.url)
 if (existsSync(main)) {
   await import(main.href)
 } else {
-  console.error('error: this checkout of Millrace is not built yet; npm run build builds it')
+  const checkout = existsSync(new URL('../tsconfig.json', import.meta.url))
+  console.error(
+    checkout
+      ? 'error: this checkout of Millrace is not built yet; npm run build builds it'
+      : 'error: this package of Millrace is empty: it was packed before it was built; npm run pack makes a whole one',
+  )
   process.exitCode = 1
 }

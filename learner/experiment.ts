@@ -38,9 +38,12 @@ const ExperimentSchema = z.strictObject({
     },
   ),
   envConfig: z.record(z.string(), z.json()).default({}),
-  algorithm: z.custom<Algorithm>((a) => typeof a === 'object' && a !== null && 'plan' in a && 'config' in a, {
-    error: 'expected an algorithm, for instance impala({ learningRate: 5e-4 })',
-  }),
+  algorithm: z.custom<Algorithm>(
+    (a) => typeof a === 'object' && a !== null && 'plan' in a && typeof a.plan === 'function' && 'config' in a,
+    {
+      error: 'expected an algorithm, for instance impala({ learningRate: 5e-4 })',
+    },
+  ),
   rollouts: RolloutSettings.prefault({}),
   stop: StopSettings.prefault({}),
   budget: z.strictObject({ usd: z.number().positive() }).optional(),

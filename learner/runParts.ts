@@ -105,7 +105,9 @@ function spentBefore(
 function specOf({ env, envConfig }: Experiment): PolicySpec {
   const probe = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
   probe.close?.()
-  return policySpecFor(probe.observationSpace, probe.actionSpace)
+  const { observationSpace, actionSpace, oneHot } = probe
+  const [n = 1] = observationSpace.shape
+  return policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace)
 }
 
 /** How functions come by the env: a built-in by its id, a user's own as a module in the bucket. */

@@ -13,7 +13,8 @@ const common = {
   mainFields: ['module', 'main'],
   sourcemap: true,
   minifySyntax: true,
-  minifyWhitespace: true,
+  // Node prints the whole line an uncaught error came from: one of these is to fit a terminal.
+  lineLimit: 200,
   external: ['onnxruntime-node', 'esbuild', '@tensorflow/*', '@pulumi/*', 'fsevents'],
   banner: {
     js: "import{createRequire as __millraceRequire}from'node:module';const require=__millraceRequire(import.meta.url);",
@@ -27,13 +28,15 @@ const library = {
   batch: 'shared/batch/index.ts',
   flow: 'learner/flow/index.ts',
   tensor: 'learner/tensor/index.ts',
+  policy: 'library/policy.ts',
   'local-cloud': 'infra/local/index.ts',
   settings: 'infra/aws/settings.ts',
   sst: 'infra/sst/index.ts',
   'cli/main': 'cli/main.ts',
 }
 
-// Self-contained files, each loaded by a process or thread of its own.
+// Self-contained files, each loaded by a process or thread of its own. A cold start reads them: every byte counts.
+const small = { minifyWhitespace: true, outdir: 'dist', outExtension: { '.js': '.mjs' } }
 const artefacts = {
   'functions/rollout': 'functions/rollout.ts',
   'functions/evaluate': 'functions/evaluate.ts',
@@ -48,7 +51,7 @@ const present = (entries) => Object.fromEntries(Object.entries(entries).filter((
 
 const [entries] = await Promise.all([
   build({
-    ...common,
+    ...common, // with its whitespace: these files are read where an error is printed, and a package is small enough
     metafile: true,
     entryPoints: present(library),
     outdir: 'dist',
@@ -57,7 +60,7 @@ const [entries] = await Promise.all([
   }),
   build({ ...common, entryPoints: bench, outdir: '.millrace/bench', splitting: true, outExtension: { '.js': '.mjs' } }),
   ...Object.entries(present(artefacts)).map(([name, file]) =>
-    build({ ...common, entryPoints: { [name]: file }, outdir: 'dist', outExtension: { '.js': '.mjs' } }),
+    build({ ...common, ...small, entryPoints: { [name]: file } }),
   ),
 ])
 
@@ -65,3 +68,6 @@ const [entries] = await Promise.all([
 const chunks = 'dist/chunks'
 const current = new Set(Object.keys(entries.metafile.outputs).map((file) => basename(file)))
 for (const name of readdirSync(chunks)) if (!current.has(name)) rmSync(join(chunks, name), { recursive: true })
+
+// Types come next, from tsc, which would leave those of files that are no more.
+if (process.argv.includes('--types')) rmSync('dist/types', { recursive: true, force: true })

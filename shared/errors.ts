@@ -34,7 +34,7 @@ export const ERROR_CODES = {
   E_NO_UPDATE: 'A run came to its limit before its first update: nothing was learned.',
   E_TRAIN_DIVERGED: 'A train step gave a NaN or an infinite number.',
   E_EXPERIMENT: 'The experiment file is missing, broken, or has a field that is not known.',
-  E_USAGE: 'The command line is wrong, or names a file or folder that cannot be used.',
+  E_USAGE: 'The command line, or a call of the library, is wrong, or names a file or folder that cannot be used.',
   E_PORT: 'A network port is already in use.',
   E_DISK: 'The disk did not let a file be written or read.',
   E_FUNCTION: 'A function was declared for the emulated cloud with something that Lambda does not take.',

@@ -1,3 +1,5 @@
+import { MillraceError } from './errors.ts'
+
 /** A seeded stream of random numbers: sfc32 (Chris Doty-Humphrey's PractRand), 128 bits of state, period about 2^127. */
 export class Random {
   private a: number
@@ -27,21 +29,27 @@ export class Random {
 
   /** Uniform in [0, 1), 32 bits of resolution. */
   uniform(): number {
+    if (arguments.length > 0) throw wrongCall('uniform()', 'takes no arguments; uniformBetween(low, high) takes bounds')
     return this.nextUint32() / 4294967296
   }
 
   /** Uniform in [low, high). */
   uniformBetween(low: number, high: number): number {
+    if (arguments.length !== 2) throw wrongCall('uniformBetween(low, high)', 'takes two bounds')
     return low + (high - low) * this.uniform()
   }
 
   /** Uniform over the integers 0 … n-1 (n up to 2^32; the bias of the multiplication is under n / 2^32). */
   integer(n: number): number {
+    if (arguments.length !== 1)
+      throw wrongCall('integer(n)', 'takes one number and gives 0 … n-1; add the lowest to it')
     return Math.floor(this.uniform() * n)
   }
 
   /** Standard normal (Box and Muller 1958). */
   normal(): number {
+    if (arguments.length > 0)
+      throw wrongCall('normal()', 'takes no arguments; multiply by the deviation and add the mean')
     const radius = Math.sqrt(-2 * Math.log(1 - this.uniform()))
     return radius * Math.cos(2 * Math.PI * this.uniform())
   }
@@ -57,6 +65,14 @@ export class Random {
     this.c = c
     this.counter = counter
   }
+}
+
+/**
+ * Experiments run without a type check, and `uniform(-1, 1)` would be a number in [0, 1): another env than the one that was meant. To
+ * count arguments costs nothing where the call is inlined.
+ */
+function wrongCall(call: string, why: string): MillraceError {
+  return new MillraceError('E_USAGE', `random.${call} ${why}`)
 }
 
 /**

@@ -15,6 +15,8 @@ export interface ProjectOptions {
 /** What the template calls itself. */
 const NAME = 'my-experiment'
 const REGION = 'us-east-1'
+/** What a project develops with, in the versions that Millrace itself does. */
+const DEVELOPMENT = ['@types/node', 'sst', 'typescript', 'vitest']
 /** npm leaves files of these names out of a package, so the template has them without the dot. */
 const DOTTED: Readonly<Record<string, string>> = { gitignore: '.gitignore', npmrc: '.npmrc' }
 
@@ -41,16 +43,17 @@ export async function projectFiles(options: ProjectOptions): Promise<ReadonlyMap
 }
 
 function manifest({ name, millrace }: ProjectOptions) {
-  const { devDependencies } = packageManifest()
-  const same = (tool: string): string => devDependencies[tool] ?? '*'
+  const { devDependencies, overrides } = packageManifest()
   return {
     name,
     version: '0.0.0',
     private: true,
     type: 'module',
-    scripts: { train: 'millrace train experiment.ts', test: 'vitest run', typecheck: 'tsc --noEmit' },
+    // Types first: Millrace runs TypeScript without checking it, and an env with a wrong call would be trained on as it is.
+    scripts: { train: 'tsc --noEmit && millrace train experiment.ts', test: 'vitest run', typecheck: 'tsc --noEmit' },
     dependencies: { millrace },
-    devDependencies: { sst: same('sst'), typescript: same('typescript'), vitest: same('vitest') },
+    devDependencies: Object.fromEntries(DEVELOPMENT.map((name) => [name, devDependencies[name] ?? '*'])),
+    overrides: { sst: overrides['sst'] },
     engines: { node: '>=20.19' },
   }
 }

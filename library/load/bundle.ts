@@ -3,7 +3,7 @@ import { dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
-import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import { MillraceError, isMillraceError, nearestName } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 import { libraryEntries, libraryEntry, type LibraryEntries } from './libraryEntries.ts'
 import { shown } from './shown.ts'
@@ -153,7 +153,9 @@ async function installedPackage(build: PluginBuild, args: OnResolveArgs) {
   const { path, importer, resolveDir, kind, pluginData } = args
   if (kind === 'entry-point' || isAbsolute(path) || pluginData === RESOLVING) return undefined
   const found = await build.resolve(path, { importer, resolveDir, kind, pluginData: RESOLVING })
-  if (found.errors.length > 0 || found.external) return found
+  // Without the places that they have not: esbuild then says where the import stands.
+  if (found.errors.length > 0) return { errors: found.errors.map(({ text }) => ({ text })) }
+  if (found.external) return found
   if (!/[\\/]node_modules[\\/]/.test(found.path)) return found
   return kind === 'require-call' ? { path: found.path, external: true } : external(found.path)
 }
@@ -258,13 +260,14 @@ function position(file: string, message: Message | undefined): string {
 
 /** What a plugin throws is located in the plugin; its last note says which import led there. */
 function userLocation(message: Message | undefined): Message['location'] | undefined {
-  return message?.pluginName ? message.notes.at(-1)?.location : message?.location
+  return message?.detail instanceof Error ? message.notes.at(-1)?.location : message?.location
 }
 
 function advice(text: string): string {
-  return text.startsWith('Could not resolve "') && !/^Could not resolve "[./]/.test(text)
-    ? '; is that package installed?'
-    : ''
+  const name = /^Could not resolve "([^./"][^"]*)"/.exec(text)?.[1]
+  if (name === undefined) return ''
+  const near = nearestName(name.replace(/\/.*/, ''), ['millrace'])
+  return near ? `; did you mean '${near}'?` : '; is that package installed?'
 }
 
 function offendingLine(message: Message | undefined): string {

@@ -6,11 +6,13 @@ import { pathToFileURL } from 'node:url'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 import { showThrown } from '../../shared/showValue.ts'
-import { userTrace } from '../../shared/userCode/index.ts'
+import { showPosition, userTrace } from '../../shared/userCode/index.ts'
 import { knowBundle } from '../../shared/userCode/sourceMapped.ts'
 import { diskError } from '../run/disk.ts'
 import { bundleForHere } from './bundle.ts'
-import type { LibraryEntries } from './libraryEntries.ts'
+import { bundledSources } from './bundledSources.ts'
+import { type LibraryEntries, libraryEntries } from './libraryEntries.ts'
+import { missingExport } from './missingExport.ts'
 import { shown, withShownPaths } from './shown.ts'
 
 export interface RunFileOptions {
@@ -48,7 +50,8 @@ export async function runFile(
     try {
       return (await import(pathToFileURL(outfile).href)) as Record<string, unknown>
     } catch (error) {
-      throw loadError(error, file, code)
+      const sources = () => bundledSources({ file: outfile, code: bundle })
+      throw await loadError(error, { file, code, sources, entries: entries ?? libraryEntries() })
     }
   } finally {
     await rm(folder, { recursive: true, force: true }).catch(() => {}) // the system clears its temporary folder
@@ -61,12 +64,21 @@ async function temporaryFolder(): Promise<string> {
   return await realpath(await mkdtemp(join(tmpdir(), 'millrace-')))
 }
 
-function loadError(error: unknown, file: string, code: RunFileOptions['code']): MillraceError {
-  const { at, stack } = userTrace(error)
+interface Failed {
+  readonly file: string
+  readonly code: RunFileOptions['code']
+  readonly sources: () => ReadonlyMap<string, string>
+  readonly entries: LibraryEntries
+}
+
+async function loadError(error: unknown, { file, code, sources, entries }: Failed): Promise<MillraceError> {
+  const missing = await missingExport(error, { sources, entries })
+  const { at, stack } = missing ? { at: showPosition(missing.at), stack: undefined } : userTrace(error)
   // In a source map a backslash of a file's name is a slash.
   const place =
     at === undefined ? shown(file) : withShownPaths(at.replace(resolve(file.replaceAll('\\', '/')), () => file))
   const options = { cause: error, userStack: stack }
+  if (missing) return new MillraceError(code, `${place}: ${missing.sentence}`, {}, options)
   if (isMillraceError(error)) return new MillraceError(error.code, `${place}: ${error.message}`, error.where, options)
   return new MillraceError(code, `${place} threw while loading: ${oneLine(showThrown(error))}`, {}, options)
 }

@@ -49,6 +49,8 @@ export interface VectorEnv {
   readonly numEnvs: number
   readonly observationSpace: BoxSpace
   readonly actionSpace: Space
+  /** The env's own observation is an index 0 … n-1, and a row of `observations` has n numbers with a 1 there. */
+  readonly oneHot?: boolean
   /** [B, D] observations the next actions are chosen from. The buffer stays the same object for ever. */
   readonly observations: Float32Array
   /** [B] rewards of the last step. */

@@ -72,7 +72,7 @@ export function makeVectorEnv(
   source: EnvSource,
   options: { readonly numEnvs: number; readonly config?: EnvConfig },
 ): VectorEnv {
-  const { numEnvs, config = {} } = options
+  const { numEnvs, config = {} } = options ?? {} // a call from JavaScript may lack it
   const definition = asDefinition(source)
   try {
     return definition.makeVector?.(numEnvs, config) ?? new EnvVector(definition, numEnvs, config)

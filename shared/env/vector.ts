@@ -28,7 +28,7 @@ export class EnvVector extends VectorBase {
   private readonly writtenBits: Uint32Array
   /** Each env's part of `written`. */
   private readonly rows: readonly Float32Array[]
-  private readonly oneHot: boolean
+  readonly oneHot: boolean
   private readonly check: ObservationCheck
   private readonly maxEpisodeSteps: number
   /** For box actions: a copy of them, its rows (what the envs get), and the bounds of the space. */

@@ -11,11 +11,11 @@ import type { Random } from '../random.ts'
  */
 export class CategoricalSampler {
   private readonly numActions: number
-  private readonly random: Random
+  private readonly random: Pick<Random, 'uniform'>
   private readonly exps: Float64Array
 
   /** @param random the stream of the actions, and of nothing else */
-  constructor(numActions: number, random: Random) {
+  constructor(numActions: number, random: Pick<Random, 'uniform'>) {
     this.numActions = numActions
     this.random = random
     this.exps = new Float64Array(numActions)

@@ -17,7 +17,11 @@ const BoxSchema = z.strictObject({
  * `categorical`: `logits` F32 [N, A]. Further outputs (`value` F32 [N]) may be there and are not read by sampling.
  */
 export const PolicySpec = z.strictObject({
-  observation: z.strictObject({ shape: z.array(z.number().int().min(1)) }),
+  observation: z.strictObject({
+    shape: z.array(z.number().int().min(1)),
+    /** The env's own observation is an index 0 … n-1; the model takes it as a row of n with a 1 there. */
+    oneHot: z.literal(true).optional(),
+  }),
   action: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('discrete'), n: z.number().int().min(2) }),
     BoxSchema,
@@ -47,5 +51,10 @@ export function policySpecFor(observationSpace: Space, actionSpace: Space): Poli
     throw refuse(`its action space is ${describeSpace(actionSpace)}, so there is nothing to choose`)
   const shape = observationSpace.kind === 'discrete' ? [observationSpace.n] : [...observationSpace.shape]
   if (shape.length === 0) shape.push(1)
-  return { observation: { shape }, action: { kind: 'discrete', n: actionSpace.n }, distribution: 'categorical' }
+  const oneHot = observationSpace.kind === 'discrete' ? ({ oneHot: true } as const) : {}
+  return {
+    observation: { shape, ...oneHot },
+    action: { kind: 'discrete', n: actionSpace.n },
+    distribution: 'categorical',
+  }
 }

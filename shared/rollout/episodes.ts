@@ -1,5 +1,5 @@
-import type { EnvConfig, EnvSource, VectorEnv } from '../env/index.ts'
-import { makeVectorEnv } from '../env/index.ts'
+import type { EnvConfig, EnvSource, Space, VectorEnv } from '../env/index.ts'
+import { describeSpace, makeVectorEnv } from '../env/index.ts'
 import { MillraceError } from '../errors.ts'
 import { CategoricalSampler, PolicySession, type PolicySpec } from '../policy/index.ts'
 import { Random, deriveSeed } from '../random.ts'
@@ -47,6 +47,7 @@ export async function playEpisodes(source: EnvSource, play: Play): Promise<reado
   const numEnvs = play.numEnvs ?? Math.min(play.episodes, MOST_ENVS)
   const env = makeVectorEnv(source, { numEnvs, config })
   try {
+    checkFit(spec, env)
     return await playIn(env, play, spec.action.n)
   } finally {
     env.close?.()
@@ -87,4 +88,16 @@ async function playIn(env: VectorEnv, play: Play, numActions: number): Promise<r
     await policy.release()
   }
   return episodes
+}
+
+/** A policy of another env would step this one with what it never saw. */
+function checkFit(spec: PolicySpec, { observationSpace, actionSpace }: VectorEnv): void {
+  const of = (space: Space) => (space.kind === 'discrete' ? `${space.n} actions` : describeSpace(space))
+  const takes = (shape: readonly number[]) => `observations of shape [${shape.join(', ')}]`
+  const [policy, env] = [
+    `${takes(spec.observation.shape)} and ${of(spec.action)}`,
+    `${takes(observationSpace.shape)} and ${of(actionSpace)}`,
+  ]
+  if (policy === env) return
+  throw new MillraceError('E_POLICY_SPEC', `the policy does not fit the env: it is for ${policy}, the env has ${env}`)
 }

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import {
   cpSync,
   mkdirSync,
@@ -12,46 +11,19 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, expect, inject, test } from 'vitest'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
+import { run as runIn, tried } from './installed.ts'
 
-// The package as a user gets it: packed, unpacked elsewhere, with its declared dependencies and nothing else of this tree.
-// Needs dist/ as `npm run build` makes it.
+// The package as a user gets it: packed, and installed by npm elsewhere with its declared dependencies and nothing else of this tree.
 
 const root = packageRoot()
-const project = mkdtempSync(join(tmpdir(), 'millrace-user-'))
-const installed = join(project, 'node_modules/millrace')
-const run = (command: string, args: string[], cwd = project): string =>
-  execFileSync(command, args, { cwd, encoding: 'utf8', env: { ...process.env, NO_COLOR: '1' } })
-
-beforeAll(() => {
-  run('npm', ['pack', '--silent', '--pack-destination', project], root)
-  const tarball = readdirSync(project).find((name) => name.endsWith('.tgz')) ?? ''
-  mkdirSync(installed, { recursive: true })
-  run('tar', ['-xzf', tarball, '--strip-components=1', '-C', installed])
-  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
-    dependencies: Record<string, string>
-  }
-  for (const name of transitive(Object.keys(dependencies))) {
-    mkdirSync(join(project, 'node_modules', name, '..'), { recursive: true })
-    symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name))
-  }
-  writeFileSync(join(project, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }))
-}, 120_000)
+const project = mkdtempSync(join(inject('userProject'), 'package-'))
+const installed = join(inject('userProject'), 'node_modules/millrace')
+const command = join(installed, 'cli/bin.mjs')
+const run = (program: string, args: string[]): string => runIn(program, args, project)
 
 afterAll(() => rmSync(project, { recursive: true, force: true }))
-
-function transitive(names: readonly string[], seen = new Set<string>()): Set<string> {
-  for (const name of names) {
-    if (seen.has(name)) continue
-    const manifest = JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')) as {
-      dependencies?: Record<string, string>
-    }
-    seen.add(name)
-    transitive(Object.keys(manifest.dependencies ?? {}), seen)
-  }
-  return seen
-}
 
 const EXPERIMENT = `
 import { experiment, impala, type Env, type StepOutcome } from 'millrace'
@@ -97,7 +69,8 @@ import { decodeBatch } from 'millrace/batch'
 import { Plan, mermaid } from 'millrace/flow'
 import { gradients } from 'millrace/tensor'
 import { localCloud } from 'millrace/local-cloud'
-export const used: unknown[] = [train, makeVectorEnv, decodeBatch, Plan, mermaid, gradients, localCloud]
+import { loadPolicy } from 'millrace/policy'
+export const used: unknown[] = [train, makeVectorEnv, decodeBatch, Plan, mermaid, gradients, localCloud, loadPolicy]
 export type Used = RunSummary
 `,
   )
@@ -112,12 +85,10 @@ export type Used = RunSummary
         noEmit: true,
         skipLibCheck: false,
         types: ['node'],
-        typeRoots: [join(root, 'node_modules/@types')],
       },
       include: ['*.ts'],
     }),
   )
-  cpSync(join(root, 'node_modules/undici-types'), join(project, 'node_modules/undici-types'), { recursive: true })
   run('node', [join(root, 'node_modules/typescript/bin/tsc'), '-p', project])
   const { exports } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
     exports: Record<string, unknown>
@@ -136,7 +107,6 @@ export type Used = RunSummary
 
 test('the installed command trains a user experiment with an env of its own, and evaluates what it exported', () => {
   writeFileSync(join(project, 'echo.ts'), EXPERIMENT)
-  const command = join(installed, 'cli/bin.mjs')
   expect(run('node', [command, '--version']).trim()).toMatch(/\d+\.\d+\.\d+/)
   expect(run('node', [command, 'train', 'echo.ts', '--out', 'run'])).toContain('Reached a mean return of')
   expect(run('node', [command, 'evaluate', 'run', '--episodes', '20'])).toMatch(/10/)
@@ -153,8 +123,95 @@ test('the package holds what runs and nothing else', () => {
   }
   for (const file of sizes.keys())
     expect(file).toMatch(
-      /^(dist|docs|examples|templates|infra\/learner)[/.]|^(package\.json|cli\/bin\.mjs|README\.md|LICENSE)$/,
+      /^(dist|docs|examples|templates|infra\/learner)[/.]|^(package\.json|cli\/(bin|preinstall)\.mjs|README\.md|LICENSE)$/,
     )
   // The bundled function is what a cold start reads.
   expect(sizes.get('dist/functions/rollout.mjs')).toBeLessThan(2_000_000)
+})
+
+test('no line of it fills a terminal when Node prints the line that threw', () => {
+  const code = readdirSync(join(installed, 'dist'), { recursive: true, withFileTypes: true }).filter(
+    (entry) => entry.isFile() && /\.m?js$/.test(entry.name),
+  )
+  expect(code.length).toBeGreaterThan(20)
+  for (const { parentPath, name } of code) {
+    const lines = readFileSync(join(parentPath, name), 'utf8').split('\n')
+    // esbuild breaks lines, but not the strings of AWS's clients in them.
+    expect(Math.max(...lines.map((line) => line.length)), name).toBeLessThan(2500)
+  }
+})
+
+test('an uncaught error of a wrong call is a MillraceError; with --enable-source-maps its stack names the sources', () => {
+  const program = `import { loadPolicy } from 'millrace'\nawait loadPolicy(7)\n`
+  writeFileSync(join(project, 'wrong.mjs'), program)
+  const { status, err } = tried('node', ['--enable-source-maps', 'wrong.mjs'], project)
+  expect(status).toBe(1)
+  expect(err).toContain('MillraceError: loadPolicy takes a run folder')
+  expect(err).toMatch(/library\/policySource\.ts:\d+:\d+/)
+  for (const line of err.split('\n')) expect(line.length).toBeLessThan(400)
+})
+
+test('an import of what is not there gets one sentence: the nearest name, the file and the line', () => {
+  const cases: [string, string][] = [
+    [
+      `import { experiment, impalla } from 'millrace'\nexport default experiment({ env: 'CartPole-v1', algorithm: impalla() })`,
+      `1:22: 'millrace' exports no 'impalla'; did you mean 'impala'?`,
+    ],
+    [
+      `import { experiment } from 'millrace'\nimport { ppo } from 'millrace'\nexport default experiment({ env: 'CartPole-v1', algorithm: ppo() })`,
+      `2:10: 'millrace' exports no 'ppo'; it has `,
+    ],
+    [
+      `import { Plan, algorithm } from 'millrace/flow'\nexport default algorithm(Plan)`,
+      `1:16: 'millrace/flow' exports no 'algorithm'; it has `,
+    ],
+    [
+      `import x from 'millrace/polcy'\nexport default x`,
+      `1:15: millrace has no entry 'millrace/polcy'; did you mean 'millrace/policy'?`,
+    ],
+    [`import x from 'milrace'\nexport default x`, `1:15: Could not resolve "milrace"; did you mean 'millrace'?`],
+  ]
+  for (const [source, sentence] of cases) {
+    writeFileSync(join(project, 'mine.ts'), source)
+    const { status, err } = tried('node', [command, 'train', 'mine.ts'], project)
+    expect(err).toContain(`error E_EXPERIMENT: mine.ts:${sentence}`)
+    expect({ status, lines: err.trimEnd().split('\n').length }).toEqual({ status: 1, lines: 1 })
+  }
+})
+
+test("npm's install scripts fetched nothing from elsewhere, and a package that was packed empty refuses to be installed", () => {
+  const runtime = join(installed, '../onnxruntime-node/bin/napi-v6/linux/x64')
+  if (process.platform === 'linux' && process.arch === 'x64')
+    expect(readFileSync(join(runtime, 'libonnxruntime_providers_cuda.so'), 'utf8')).toMatch(/^Not installed: /)
+  mkdirSync(join(project, 'empty/cli'), { recursive: true })
+  for (const name of ['cli/bin.mjs', 'cli/preinstall.mjs'])
+    writeFileSync(join(project, 'empty', name), readFileSync(join(installed, name)))
+  for (const name of ['cli/bin.mjs', 'cli/preinstall.mjs']) {
+    const { status, err } = tried('node', [join(project, 'empty', name)], project)
+    expect(err).toMatch(/^error: this package of Millrace is empty: .*npm run pack makes a whole one\n$/)
+    expect(status).toBe(1)
+  }
+})
+
+test('npm run pack in a fresh clone builds, and gives the whole package', () => {
+  const clone = mkdtempSync(join(tmpdir(), 'millrace-clone-'))
+  try {
+    const left = /[\\/](node_modules|dist|\.git|\.sst|\.millrace|runs)$/
+    cpSync(root, clone, { recursive: true, filter: (path) => !left.test(path) })
+    symlinkSync(join(root, 'node_modules'), join(clone, 'node_modules'))
+    runIn('npm', ['run', '-s', 'pack', '--', '--silent'], clone)
+    const tarball = readdirSync(clone).find((name) => name.endsWith('.tgz')) ?? 'there is no tarball'
+    // A chunk is named by its content, which names the place of linked packages.
+    const list = (file: string) =>
+      runIn('tar', ['-tzf', file], clone)
+        .replaceAll(/-[A-Z0-9]{8}\.js/g, '.js')
+        .trim()
+        .split('\n')
+        .toSorted()
+    expect(list(join(clone, tarball))).toEqual(list(inject('tarball')))
+    // Two thirds of it are source maps and types.
+    expect(statSync(join(clone, tarball)).size).toBeLessThan(6e6)
+  } finally {
+    rmSync(clone, { recursive: true, force: true })
+  }
 })

@@ -181,3 +181,17 @@ describe('derived seeds', () => {
     expect([seeds.size, firsts.size]).toEqual([102_400, 102_400])
   })
 })
+
+test('a call with arguments that it does not take is refused, for it would draw something else than what was meant', () => {
+  const random = new Random(1) as unknown as Record<
+    'uniform' | 'uniformBetween' | 'integer' | 'normal',
+    (...a: number[]) => number
+  >
+  expect(() => random.uniform(-1, 1)).toThrow(
+    'random.uniform() takes no arguments; uniformBetween(low, high) takes bounds',
+  )
+  expect(() => random.uniformBetween(1)).toThrow(/takes two bounds/)
+  expect(() => random.integer(2, 5)).toThrow(/0 … n-1; add the lowest to it/)
+  expect(() => random.integer()).toThrow(/takes one number/)
+  expect(() => random.normal(0, 2)).toThrow(expect.objectContaining({ code: 'E_USAGE' }))
+})

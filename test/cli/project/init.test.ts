@@ -62,7 +62,7 @@ describe('millrace init', () => {
     await init({ folder: 'project' })
     const { devDependencies } = manifest('project')
     const ours: unknown = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
-    expect(Object.keys(devDependencies)).toEqual(['sst', 'typescript', 'vitest'])
+    expect(Object.keys(devDependencies)).toEqual(['@types/node', 'sst', 'typescript', 'vitest'])
     expect(ours).toMatchObject({ devDependencies })
   })
 

@@ -1,0 +1,143 @@
+// Typed-array reads use `!`: every index is below the sizes made here.
+import { MillraceError } from '../shared/errors.ts'
+import { CategoricalSampler, PolicySession, type PolicySpec } from '../shared/policy/index.ts'
+import { Random } from '../shared/random.ts'
+import { type Observation, readObservation } from './observation.ts'
+import { findPolicy, type PolicySource } from './policySource.ts'
+
+export { MillraceError, isMillraceError } from '../shared/errors.ts'
+export type { PolicySpec } from '../shared/policy/spec.ts'
+export { Random } from '../shared/random.ts'
+export type { Observation } from './observation.ts'
+export type { PolicySource } from './policySource.ts'
+
+export interface ActOptions {
+  /** Draw from the policy's distribution instead of taking the likeliest action. */
+  readonly stochastic?: boolean
+  /** What draws: `new Random(seed)` makes a call repeatable. By default a stream of the policy's own, from a seed of chance. */
+  readonly random?: { uniform(): number }
+}
+
+/** A trained policy, ready to choose actions. Any number of calls may be under way at once; they are answered in turn. */
+export interface Policy extends AsyncDisposable {
+  /** What it takes and gives: the shape of an observation, the actions. */
+  readonly spec: PolicySpec
+  /** The ONNX model it runs: what `policy.onnx` holds. */
+  readonly policy: Uint8Array
+  /**
+   * The action for one observation, as the env would have written it.
+   *
+   * @returns the index of the action, 0 … n-1
+   * @throws MillraceError E_USAGE for an observation of another size or with a number that is not finite, E_POLICY_MODEL after `close`
+   */
+  act(observation: Observation, options?: ActOptions): Promise<number>
+  /**
+   * The actions for many observations in one run of the model.
+   *
+   * @param observations a list of them, or one Float32Array with one after the other
+   * @returns [N] indices
+   */
+  actBatch(observations: readonly Observation[] | Float32Array, options?: ActOptions): Promise<Int32Array>
+  /** Frees the model's memory once the calls under way are answered. Twice is once. */
+  close(): Promise<void>
+}
+
+/**
+ * Opens a trained policy in this process. It needs the package `onnxruntime-node` and nothing else: no env, no cloud.
+ *
+ * @param source a run folder, the path of its `policy.onnx`, or `{ policy, spec }` as `train` gives them back
+ * @throws MillraceError E_POLICY_MODEL, E_POLICY_SPEC, E_USAGE, E_DISK
+ */
+export async function loadPolicy(source: PolicySource): Promise<Policy> {
+  const { model, spec } = findPolicy(source, 'loadPolicy')
+  return new LoadedPolicy(model, await PolicySession.load(model, spec, 1))
+}
+
+class LoadedPolicy implements Policy {
+  readonly policy: Uint8Array
+  readonly spec: PolicySpec
+  private readonly session: PolicySession
+  private readonly size: number
+  private readonly actions: number
+  private own: Random | undefined
+  /** The call before the next one: a session has one buffer, so it answers one call at a time. */
+  private last: Promise<unknown> = Promise.resolve()
+  private closed: Promise<void> | undefined
+
+  constructor(model: Uint8Array, session: PolicySession) {
+    this.policy = model
+    this.session = session
+    this.spec = session.spec
+    this.size = session.observations.length
+    this.actions = session.logits.length
+  }
+
+  async act(observation: Observation, options: ActOptions = {}): Promise<number> {
+    const row = new Float32Array(this.size)
+    readObservation(this.spec, observation, row)
+    return (await this.choose(row, options))[0]!
+  }
+
+  async actBatch(observations: readonly Observation[] | Float32Array, options: ActOptions = {}): Promise<Int32Array> {
+    const rows = this.rowsOf(observations)
+    return rows.length === 0 ? new Int32Array(0) : await this.choose(rows, options)
+  }
+
+  close(): Promise<void> {
+    this.closed ??= this.inTurn(() => this.session.release())
+    return this.closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private rowsOf(observations: readonly Observation[] | Float32Array): Float32Array {
+    const { size, spec } = this
+    const isFlat = observations instanceof Float32Array
+    if (!isFlat && !Array.isArray(observations))
+      throw new MillraceError(
+        'E_USAGE',
+        'actBatch takes a list of observations, or a Float32Array with one after the other',
+      )
+    if (isFlat && observations.length % size !== 0) {
+      throw new MillraceError(
+        'E_USAGE',
+        `actBatch was given ${observations.length} numbers, which are no whole observations of ${size}`,
+      )
+    }
+    const count = isFlat ? observations.length / size : observations.length
+    const rows = new Float32Array(count * size)
+    for (let i = 0; i < count; i++) {
+      const observation = isFlat ? observations.subarray(i * size, (i + 1) * size) : (observations[i] as Observation)
+      readObservation(spec, observation, rows.subarray(i * size, (i + 1) * size), `observation ${i}`)
+    }
+    return rows
+  }
+
+  private choose(rows: Float32Array, { stochastic = false, random }: ActOptions): Promise<Int32Array> {
+    if (this.closed) throw new MillraceError('E_POLICY_MODEL', 'the policy is closed; load it again')
+    if (random !== undefined && typeof random?.uniform !== 'function')
+      throw new MillraceError('E_USAGE', 'random has no uniform(); give new Random(seed)')
+    const sampler = new CategoricalSampler(this.actions, random ?? (this.own ??= new Random(chance())))
+    const chosen = new Int32Array(rows.length / this.size)
+    return this.inTurn(async () => {
+      const { session } = this
+      if (session.observations.length === rows.length) session.observations.set(rows)
+      else session.bind(rows)
+      await session.run()
+      const logProbs = new Float32Array(chosen.length)
+      if (stochastic) sampler.sample(session.logits, chosen, logProbs)
+      else sampler.greedy(session.logits, chosen, logProbs)
+      return chosen
+    })
+  }
+
+  private inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const answer = this.last.then(work)
+    this.last = answer.catch(() => undefined) // its caller hears of it; the next call is not to
+    return answer
+  }
+}
+
+const chance = (): number => Math.floor(Math.random() * Number.MAX_SAFE_INTEGER)
