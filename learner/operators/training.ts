@@ -27,7 +27,7 @@ export const trainOneStep = operator({
     const wantPolicy = (run.clocks.updates + 1 - run.baseVersion) % publishEvery === 0
     const { metrics, policy } = await ctx.use(learner).train(fragments, { rates, wantPolicy })
     run.trained(fragments)
-    return {
+    const update: UpdateResult = {
       ...run.clocks,
       policyVersion: run.policyVersion,
       meanReturn: run.episodes.mean(),
@@ -37,6 +37,8 @@ export const trainOneStep = operator({
       provenances: fragments.map((fragment) => fragment.provenance),
       policy,
     }
+    run.onUpdate(update)
+    return update
   },
 })
 
