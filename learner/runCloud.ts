@@ -45,6 +45,8 @@ export interface RunCloud {
   onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
   /** Calls back for every line that functions write, where they can be heard from here. */
   onFunctionOutput?(listener: (output: FunctionOutput) => void): void
+  /** Of a cloud that several runs share: the same, with a queue and listeners of its own. Closing it leaves the shared one open. */
+  forRun?(): Promise<RunCloud>
   /** Stops what it started. Nothing is left running. */
   close(): Promise<void>
 }

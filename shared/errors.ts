@@ -35,7 +35,9 @@ export const ERROR_CODES = {
   E_EXPERIMENT: 'The experiment file is missing, broken, or has a field that is not known.',
   E_USAGE: 'The command line is wrong.',
   E_PORT: 'A network port is already in use.',
-  E_DISK: 'A file of the run folder could not be written or read.',
+  E_DISK: 'A file could not be written or read.',
+  E_RUN_FOLDER:
+    'A run folder cannot be used: it is not empty, another run is at work in it, or it does not hold a run to go on with.',
   E_FUNCTION: 'A function was declared for the emulated cloud with something that Lambda does not take.',
   E_SETTINGS:
     'The settings of the stages (millrace.settings.ts) are missing, broken, or have a field that is not known.',

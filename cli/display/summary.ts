@@ -12,13 +12,15 @@ export interface SummaryOptions {
   readonly goal?: number | undefined
   /** The run folder as the user would type it. */
   readonly folder: string
+  /** The command that goes on with the run, where it was interrupted. */
+  readonly goOn?: string
   readonly colors?: Colors
   readonly glyphs?: Glyphs
 }
 
 /** What a run came to: reason of the stop, figures, cost by part, the learning curve, and the command to type next. */
 export function summaryLines(summary: RunSummary, options: SummaryOptions): string[] {
-  const { goal, folder, colors = noColors, glyphs = unicodeGlyphs } = options
+  const { goal, folder, goOn, colors = noColors, glyphs = unicodeGlyphs } = options
   const width = Math.max(20, options.width)
   const { progress } = summary
   const overall = progress.atMs > 0 ? progress.envSteps / (progress.atMs / 1000) : 0
@@ -30,31 +32,35 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
     ['cost on AWS', costs(summary)],
     ['run folder', folder],
   ]
-  return [
+  const lines = [
     '',
     ...(curve.length > 0 ? [colors.dim('mean return of the last 100 episodes'), ...curve, ''] : []),
     stopSentence(summary, { goal, colors }),
     ...figures.map(([name, value]) => `  ${colors.dim(name.padEnd(12))} ${oneLine(value)}`),
-    `  ${colors.dim('next'.padEnd(12))} npx millrace evaluate ${quoted(folder)}`,
-  ].map((line, i, all) => (i === all.length - 1 ? line : clip(line, width)))
+  ].map((line) => clip(line, width))
+  // Commands are whole, however narrow the terminal: they are to be copied.
+  const command = (label: string, text: string) => `  ${colors.dim(label.padEnd(12))} ${text}`
+  const next = `npx millrace evaluate ${quoted(folder)}`
+  return [...lines, ...(goOn === undefined ? [] : [command('to go on', goOn)]), command('next', next)]
 }
 
 /** Prints the summary of a run whose folder has this absolute path. */
 export function printSummary(
   summary: RunSummary,
-  { goal, folder }: Pick<SummaryOptions, 'goal' | 'folder'>,
+  { goal, folder, goOn }: Pick<SummaryOptions, 'goal' | 'folder' | 'goOn'>,
   { cwd, out }: Pick<Host, 'cwd' | 'out'>,
 ): void {
   const { colors, glyphs, isTTY, columns } = out
   const width = isTTY ? columns - 1 : 100
-  const lines = summaryLines(summary, { width, goal, folder: fromHere(folder, cwd), colors, glyphs })
+  const shown = { goal, folder: fromHere(folder, cwd), ...(goOn !== undefined && { goOn }) }
+  const lines = summaryLines(summary, { width, ...shown, colors, glyphs })
   out.write(lines.map((line) => `${line}\n`).join(''))
 }
 
 /** A path as the user would type it. */
 export function fromHere(path: string, cwd: string): string {
   const below = relative(cwd, path)
-  return below.startsWith('..') ? path : below
+  return below.startsWith('..') ? path : below || '.'
 }
 
 const REASONS: Readonly<Record<Exclude<StopReason, 'meanReturn'>, string>> = {

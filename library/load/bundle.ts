@@ -40,12 +40,35 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
  * @throws MillraceError E_EXPERIMENT with file, line and column
  */
 export async function bundleEnvCode(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
-  const { build } = await import('esbuild')
   const contents = [
-    `import experiment from './${basename(file)}'`,
+    `import experiment from ${JSON.stringify(`./${basename(file)}`)}`,
     `import { asDefinition } from 'millrace/env'`,
     `export default { ...experiment, env: asDefinition(experiment.env) }`,
   ].join('\n')
+  return await bundleForFunctions(file, contents, entries)
+}
+
+/**
+ * The same for a program that trains its own experiment: the module that has its env, by the env's id.
+ *
+ * @throws MillraceError E_EXPERIMENT with file, line and column
+ */
+export async function bundleEnvModule(
+  file: string,
+  id: string,
+  entries: LibraryEntries = libraryEntries(),
+): Promise<Uint8Array> {
+  const [path, name] = [`./${basename(file)}`, basename(file)].map((text) => JSON.stringify(text))
+  const contents = [
+    `import * as module from ${path}`,
+    `import { envOfModule } from 'millrace/env'`,
+    `export default { env: envOfModule(module, ${JSON.stringify(id)}, ${name}) }`,
+  ].join('\n')
+  return await bundleForFunctions(file, contents, entries)
+}
+
+async function bundleForFunctions(file: string, contents: string, entries: LibraryEntries): Promise<Uint8Array> {
+  const { build } = await import('esbuild')
   return await run(file, () =>
     build({
       ...COMMON,
@@ -53,6 +76,8 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
       minifySyntax: true,
       minifyWhitespace: true,
       external: NATIVE,
+      // train() of such a copy of the library refuses, and is not carried along (see library/train.ts).
+      define: { 'globalThis.millraceInFunction': 'true' },
       banner: {
         js: "import{createRequire as __envRequire}from'node:module';const require=__envRequire(import.meta.url);",
       },

@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { link, mkdir, open, readFile, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { MillraceError } from '../../shared/errors.ts'
 
@@ -10,9 +10,13 @@ export interface FileSystem {
   readonly readdir: typeof readdir
   readonly rename: typeof rename
   readonly rm: typeof rm
+  readonly rmdir: typeof rmdir
+  readonly link: typeof link
+  readonly stat: typeof stat
+  readonly utimes: typeof utimes
 }
 
-export const nodeFiles: FileSystem = { mkdir, open, readFile, readdir, rename, rm }
+export const nodeFiles: FileSystem = { mkdir, open, readFile, readdir, rename, rm, rmdir, link, stat, utimes }
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
@@ -27,12 +31,17 @@ const REASONS: Readonly<Record<string, string>> = {
   EMFILE: 'too many files are open',
   ENAMETOOLONG: 'the name is too long',
   EIO: 'the disk reports an error',
+  EBUSY: 'another program has it open',
+  ENOTEMPTY: 'the folder is not empty',
 }
+
+/** The system's code of a failed file operation, or an empty one. */
+export const errorCode = (error: unknown): string =>
+  error instanceof Error && 'code' in error ? String(error.code) : ''
 
 /** What a failed file operation means, in one sentence. */
 export function diskError(error: unknown, verb: 'write' | 'read' | 'make', path: string): MillraceError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error))
+  const reason = REASONS[errorCode(error)] ?? (error instanceof Error ? error.message : String(error))
   return new MillraceError('E_DISK', `cannot ${verb} ${path}: ${reason}`, {}, { cause: error })
 }
 
