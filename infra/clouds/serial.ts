@@ -59,6 +59,7 @@ export function serialCloud(): RunCloud {
         return { kind: 'accepted' }
       },
     },
+    forRun: async () => serialCloud(),
     async close() {
       stop.abort()
       await Promise.all(running)
