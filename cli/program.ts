@@ -97,6 +97,8 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       // With --resume no experiment need be named: the first word may be a setting.
       const isSetting = resume !== undefined && given !== undefined && /^[\w.]+=/.test(given)
       const file = isSetting ? undefined : given
+      const needsFile = resume === undefined || resume === 'auto'
+      if (file === undefined && needsFile) throw usage("missing required argument 'experiment'")
       const set = settings(o.set, isSetting ? [given, ...more] : more)
       const options = { set, serial, quiet, ...defined({ file, seed, out, resume, checkpointSeconds }) }
       done(await commands.train(options, host))

@@ -93,8 +93,8 @@ export class Checkpointer {
     if (updates === this.savedAt) return
     try {
       // Asked for in the same moment as the snapshot above.
-      const asked = [learner.save(), this.setting.withPolicy ? learner.policy() : undefined] as const
-      const [train, model] = await Promise.all(asked)
+      const policy = this.setting.withPolicy ? learner.policy() : Promise.resolve(undefined)
+      const [train, model] = await Promise.all([learner.save(), policy])
       const report = reporter.save(updates)
       const costByPart = meter.byPart()
       const bytes = encodeCheckpoint({ run, experiment, train, state: snapshot, report, costByPart })

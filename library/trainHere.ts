@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { type Experiment, type ExperimentInput, experiment as checked } from '../learner/experiment.ts'
 import type { RunObserver } from '../learner/observer.ts'
@@ -89,7 +90,7 @@ interface Source {
   /** Names the run. */
   readonly name: string
   readonly file: string | undefined
-  envCode(): Promise<Uint8Array | undefined>
+  readonly envCode: () => Promise<Uint8Array | undefined>
 }
 
 /** The file that is being loaded, to whatever it calls meanwhile. */
@@ -110,7 +111,7 @@ async function sourceOf(given: Experiment | ExperimentInput | string | URL, opti
     if (isBuiltIn(experiment.env))
       return { experiment, name: slug(id), file: undefined, envCode: async () => undefined }
     if (envModule === undefined) throw noModule(id)
-    const file = filePath(envModule, 'envModule')
+    const file = moduleFile(envModule)
     return { experiment, name: slug(id), file: undefined, envCode: async () => await bundled(file, id) }
   }
   const { loadExperiment, bundleEnvCode } = await import('./load/loadExperiment.ts')
@@ -118,9 +119,15 @@ async function sourceOf(given: Experiment | ExperimentInput | string | URL, opti
   const load = async () => await loadExperiment(path, { cwd: process.cwd() })
   const { experiment, file, name, ownEnv }: LoadedExperiment = await loading.run(basename(path), load)
   const { id } = asDefinition(experiment.env)
-  const module = envModule === undefined ? undefined : filePath(envModule, 'envModule')
+  const module = envModule === undefined ? undefined : moduleFile(envModule)
   const code = async () => (module === undefined ? await bundleEnvCode(file) : await bundled(module, id))
   return { experiment, name, file, envCode: async () => (ownEnv ? await code() : undefined) }
+}
+
+function moduleFile(envModule: string | URL): string {
+  const file = filePath(envModule, 'envModule')
+  if (existsSync(file)) return file
+  throw new MillraceError('E_EXPERIMENT', `there is no module ${file}, which was given as envModule`)
 }
 
 const slug = (id: string): string => id.toLowerCase()

@@ -88,7 +88,6 @@ async function settingOf({ options, host, parts }: Context): Promise<Setting> {
   const { file, resume, seed, out } = options
   const resumes = resume !== undefined && resume !== 'auto'
   if (resumes && out !== undefined) throw usage('--resume goes on in the folder it names; leave out --out')
-  if (file === undefined && !resumes) throw usage("missing required argument 'experiment'")
   const config = resumes ? await configOf(resolve(host.cwd, resume)) : undefined
   const loaded = await parts.load(file ?? fileOf(config, resume), { cwd: host.cwd })
   const set = { ...config?.set, ...options.set, ...(seed === undefined ? {} : { seed: String(seed) }) }
@@ -208,7 +207,7 @@ async function trainBeside(display: Display, { ready, context, trained }: Beside
       observer: observers([counting, display]),
       signal: interrupts.signal,
       onError: interrupts.fail,
-      onCloseError: (error) => void host.err.write(`warning: ${report(error).text}`),
+      onCloseError: (error) => host.err.write(`warning: ${report(error).text}`),
       now: () => host.now(),
       every: host.every,
       checkpointSeconds: options.checkpointSeconds,

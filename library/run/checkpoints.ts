@@ -96,7 +96,11 @@ export async function removeTemporary(folder: string, files: FileSystem): Promis
 async function syncFolder(folder: string, files: FileSystem): Promise<void> {
   try {
     const handle = await files.open(folder, 'r')
-    await handle.sync().finally(() => handle.close())
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
   } catch {
     return
   }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { z } from 'zod'
 import { MillraceError } from '../../shared/errors.ts'
-import { diskError, errorCode, type FileSystem } from './disk.ts'
+import { diskError, errorCode, type FileSystem, writePlain } from './disk.ts'
 import { ProcessMark, processState, thisProcess } from './processMark.ts'
 
 /** A holder on another machine renews its claim every second; one that has not for this long is gone. */
@@ -143,16 +143,12 @@ async function makeExclusively(path: string, files: FileSystem): Promise<boolean
   const body = `${JSON.stringify(holder)}\n`
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
-    const write = async (to: string) => {
-      const handle = await files.open(to, 'wx')
-      await handle.writeFile(body).finally(() => handle.close())
-    }
-    await write(temporary)
+    await writePlain(temporary, body, { flag: 'wx', files })
     try {
       await files.link(temporary, path) // whole at once: nobody sees half of it
     } catch (error) {
       if (errorCode(error) === 'EEXIST') return false
-      await write(path) // a file system without links
+      await writePlain(path, body, { flag: 'wx', files }) // a file system without links
     }
     return true
   } catch (error) {

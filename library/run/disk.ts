@@ -45,6 +45,20 @@ export function diskError(error: unknown, verb: 'write' | 'read' | 'make', path:
   return new MillraceError('E_DISK', `cannot ${verb} ${path}: ${reason}`, {}, { cause: error })
 }
 
+/** Writes a file in its place: as `wx` only where there is none. @throws the system's own error */
+export async function writePlain(
+  path: string,
+  body: string,
+  { flag, files }: { readonly flag: 'w' | 'wx'; readonly files: FileSystem },
+): Promise<void> {
+  const handle = await files.open(path, flag)
+  try {
+    await handle.writeFile(body)
+  } finally {
+    await handle.close()
+  }
+}
+
 /**
  * Writes a file so that under its name there is all of it or nothing, even when the process dies: into a temporary file beside
  * it, then renamed.

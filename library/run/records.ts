@@ -10,7 +10,7 @@ import { packageManifest } from '../load/libraryEntries.ts'
 import { diskError, errorCode } from './disk.ts'
 import type { RunFolder } from './runFolder.ts'
 
-export { configRecord, PolicyRecord, type Versions } from '../../learner/runFiles.ts'
+export { PolicyRecord, type Versions } from '../../learner/runFiles.ts'
 
 export function installedVersions(): Versions {
   return {

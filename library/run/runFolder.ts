@@ -32,10 +32,7 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
   try {
     firstMade = await files.mkdir(path, { recursive: true })
   } catch (error) {
-    // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
-    if (errorCode(error) !== 'EEXIST') throw diskError(error, 'make', path)
-    const sentence = `cannot make the run folder ${path}: there is a file of that name`
-    throw new MillraceError('E_RUN_FOLDER', sentence, {}, { cause: error })
+    throw notMade(error, path)
   }
   const made = { firstMade, files }
   try {
@@ -54,8 +51,16 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
   return folder
 }
 
-/** @throws MillraceError E_RUN_FOLDER, E_DISK */
-export async function refuseFull(path: string, files: FileSystem = nodeFiles): Promise<void> {
+/** A path that leads through a file is the user's to mend, and not the disk's. */
+function notMade(error: unknown, path: string): MillraceError {
+  // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
+  if (errorCode(error) === 'EEXIST')
+    return new MillraceError('E_RUN_FOLDER', `cannot make the folder ${path}: there is a file of that name`)
+  const failure = diskError(error, 'make', path)
+  return errorCode(error) === 'ENOTDIR' ? new MillraceError('E_RUN_FOLDER', failure.message) : failure
+}
+
+async function refuseFull(path: string, files: FileSystem): Promise<void> {
   const names = await files.readdir(path).catch((error: unknown) => {
     throw diskError(error, 'read', path)
   })
@@ -82,7 +87,9 @@ export async function createFreshRunFolder(
 ): Promise<RunFolder> {
   const wanted = join(parent, name)
   try {
-    const madeParent = await files.mkdir(parent, { recursive: true })
+    const madeParent = await files.mkdir(parent, { recursive: true }).catch((error: unknown) => {
+      throw notMade(error, parent)
+    })
     for (let n = 1; ; n++) {
       const path = n === 1 ? wanted : `${wanted}-${n}`
       try {
@@ -94,7 +101,7 @@ export async function createFreshRunFolder(
       return await claimed(path, { takeOver: false, firstMade: madeParent ?? path, files })
     }
   } catch (error) {
-    throw error instanceof MillraceError ? error : diskError(error, 'make', wanted)
+    throw error instanceof MillraceError ? error : notMade(error, wanted)
   }
 }
 

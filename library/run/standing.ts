@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { RUN_FILES, jsonFile } from '../../learner/runFiles.ts'
 import type { Progress, RunSummary } from '../../learner/observer.ts'
 import { ProgressRecord, RunSummaryRecord } from '../../learner/stage/records.ts'
-import { diskError } from './disk.ts'
+import { diskError, writePlain } from './disk.ts'
 import type { RunFolder } from './runFolder.ts'
 
 /** How often a run under way writes where it stands. */
@@ -29,8 +29,7 @@ export async function writeStanding(folder: RunFolder, attempt: number, progress
   const temporary = join(folder.path, `.${RUN_FILES.progress}.tmp`)
   const { files } = folder
   try {
-    const handle = await files.open(temporary, 'w')
-    await handle.writeFile(jsonFile(record)).finally(() => handle.close())
+    await writePlain(temporary, jsonFile(record), { flag: 'w', files })
     await files.rename(temporary, path)
   } catch (error) {
     await files.rm(temporary, { force: true }).catch(() => {}) // the first failure is the one to report

@@ -47,8 +47,8 @@ export interface RunOrder {
   readonly file?: string | undefined
   readonly set?: Readonly<Record<string, string>> | undefined
   /** The user's own env as a self-contained module. */
-  envCode(): Promise<Uint8Array | undefined>
-  openCloud(): Promise<RunCloud>
+  readonly envCode: () => Promise<Uint8Array | undefined>
+  readonly openCloud: () => Promise<RunCloud>
   readonly train: Train
   readonly versions: Versions
   readonly observer: RunObserver
@@ -221,17 +221,20 @@ function keepStanding(
   { every, onError, attempt }: Pick<RunOrder, 'every' | 'onError'> & { readonly attempt: number },
 ) {
   let newest: Progress | undefined
+  let writtenMs = -Infinity
   let working = Promise.resolve()
-  const write = async () => {
+  const write = async (sinceMs: number) => {
     try {
       await folder.claim.renew()
-      if (newest) await writeStanding(folder, attempt, newest)
+      if (!newest || newest.atMs - writtenMs < sinceMs) return
+      writtenMs = newest.atMs
+      await writeStanding(folder, attempt, newest)
     } catch (error) {
       onError(isMillraceError(error) ? error : diskError(error, 'write', folder.file(RUN_FILES.progress)))
     }
   }
   const stop = every(STANDING_EVERY_MS, () => {
-    working = working.then(write)
+    working = working.then(() => write(STANDING_EVERY_MS * 0.9)) // a timer may be a little early
   })
   return {
     set(progress: Progress) {
@@ -239,7 +242,7 @@ function keepStanding(
     },
     async close() {
       stop()
-      await (working = working.then(write))
+      await (working = working.then(() => write(0)))
     },
   }
 }

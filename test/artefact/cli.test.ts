@@ -138,12 +138,12 @@ describe('the built command', () => {
       [
         ['train', 'cartpole', '--out', 'full'],
         1,
-        /^error E_DISK: the run folder .*full is not empty; name another one with --out\n$/,
+        /^error E_RUN_FOLDER: the run folder .*full is not empty; name another one with --out\n$/,
       ],
       [
         ['train', 'cartpole', '--out', 'full/file/run'],
         1,
-        /^error E_DISK: cannot make .*: a part of the path is a file, not a folder\n$/,
+        /^error E_RUN_FOLDER: cannot make .*: a part of the path is a file, not a folder\n$/,
       ],
       [['evaluate', 'full'], 1, /^error E_DISK: full holds no policy: there is no policy\.json in it\n$/],
     ]

@@ -98,10 +98,13 @@ describe('millrace evaluate', () => {
       message: expect.stringMatching(/is not the description of a policy$/),
     })
     writeFileSync(join(folder, 'policy.json'), '{')
-    await expect(evaluate()).rejects.toMatchObject({ code: 'E_DISK', message: expect.stringMatching(/is not JSON$/) })
+    await expect(evaluate()).rejects.toMatchObject({
+      code: 'E_RUN_FOLDER',
+      message: expect.stringMatching(/is not JSON$/),
+    })
     rmSync(join(folder, 'policy.onnx'))
     cpSync(fileURLToPath(import.meta.url), join(folder, 'policy.json'))
-    await expect(evaluate()).rejects.toMatchObject({ code: 'E_DISK' })
+    await expect(evaluate()).rejects.toMatchObject({ code: 'E_RUN_FOLDER' })
   })
 })
 
