@@ -1,5 +1,6 @@
 import { link, mkdir, open, readFile, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { diskReason } from '../../shared/diskReason.ts'
 import { MillraceError } from '../../shared/errors.ts'
 
 /** The calls of node:fs/promises a run folder is written with; a test passes some that fail. */
@@ -18,30 +19,11 @@ export interface FileSystem {
 
 export const nodeFiles: FileSystem = { mkdir, open, readFile, readdir, rename, rm, rmdir, link, stat, utimes }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the file system is read-only',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EISDIR: 'it is a folder',
-  EEXIST: 'it is there already',
-  ENOENT: 'there is no such file or folder',
-  EMFILE: 'too many files are open',
-  ENAMETOOLONG: 'the name is too long',
-  EIO: 'the disk reports an error',
-  EBUSY: 'another program has it open',
-  ENOTEMPTY: 'the folder is not empty',
-}
-
-/** The system's code of a failed file operation, or an empty one. */
-export const errorCode = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
+export { errorCode } from '../../shared/diskReason.ts'
 
 /** What a failed file operation means, in one sentence. */
 export function diskError(error: unknown, verb: 'write' | 'read' | 'make', path: string): MillraceError {
-  const reason = REASONS[errorCode(error)] ?? (error instanceof Error ? error.message : String(error))
+  const reason = diskReason(error)
   return new MillraceError('E_DISK', `cannot ${verb} ${path}: ${reason}`, {}, { cause: error })
 }
 
