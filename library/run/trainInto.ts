@@ -238,7 +238,9 @@ function keepStanding(
   })
   return {
     set(progress: Progress) {
+      const first = newest === undefined
       newest = progress
+      if (first) working = working.then(() => write(0))
     },
     async close() {
       stop()
