@@ -61,7 +61,7 @@ export function readResult(folder: string, summary: Omit<RunSummary, 'curve'>): 
     const [steps = 0, mean = 0] = row.split(',').map(Number)
     return [steps, mean]
   })
-  return { summary: { ...summary, curve }, policy: model, spec: record.spec }
+  return { summary: { ...summary, curve }, policy: new Uint8Array(model), spec: record.spec }
 }
 
 /**
