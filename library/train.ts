@@ -33,9 +33,6 @@ export interface TrainResult {
   readonly runFolder?: string
 }
 
-/** Where a user's module is bundled for functions, this is replaced by `true`: they load it for its env, and must not begin a run. */
-const inFunction = (globalThis as { readonly millraceInFunction?: true }).millraceInFunction === true
-
 /**
  * Trains an experiment to its goal or first limit, on an emulated cloud in this process.
  *
@@ -45,9 +42,12 @@ const inFunction = (globalThis as { readonly millraceInFunction?: true }).millra
 export const train: (
   experiment: Experiment | ExperimentInput | string | URL,
   options?: TrainOptions,
-) => Promise<TrainResult> = inFunction
-  ? refuse
-  : async (experiment, options = {}) => await (await import('./trainHere.ts')).trainHere(experiment, options)
+) => Promise<TrainResult> =
+  // Replaced by `true` where a user's module is bundled for functions: they load it for its env, and must not begin a run. In place,
+  // so that the bundler sees that the other branch is never taken and leaves the rest of the library out.
+  (globalThis as { readonly millraceInFunction?: true }).millraceInFunction === true
+    ? refuse
+    : async (experiment, options = {}) => await (await import('./trainHere.ts')).trainHere(experiment, options)
 
 async function refuse(): Promise<never> {
   throw new MillraceError(
