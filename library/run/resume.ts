@@ -71,8 +71,8 @@ export async function resumeRun(folder: RunFolder, experiment: Experiment, optio
   checkConfig(path, config, { experiment, version })
   const [summary, progress] = await Promise.all([readSummary(path), readStanding(path)])
   const attempt = config.attempt + 1
-  if (summary && isFinished(summary, experiment))
-    return { config, attempt: config.attempt, from: undefined, progress, finished: summary }
+  const finished = summary && overAlready(summary, experiment)
+  if (finished) return { config, attempt: config.attempt, from: undefined, progress, finished }
   const checkpoints = join(path, RUN_FILES.checkpoints)
   await removeTemporary(path, files)
   await removeTemporary(checkpoints, files)
@@ -85,8 +85,10 @@ export async function resumeRun(folder: RunFolder, experiment: Experiment, optio
   return { config, attempt, from, progress, finished: undefined }
 }
 
-function isFinished({ reason, progress }: Omit<RunSummary, 'curve'>, experiment: Experiment): boolean {
-  return reason === 'ended' || overBy(experiment, progress) !== undefined
+/** How the run is over with the limits that it has now, if it is. */
+function overAlready(summary: Omit<RunSummary, 'curve'>, experiment: Experiment): Resumed['finished'] {
+  const reason = overBy(experiment, summary.progress) ?? (summary.reason === 'ended' ? 'ended' : undefined)
+  return reason && { ...summary, reason }
 }
 
 function checkConfig(
