@@ -42,7 +42,7 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
 export async function bundleEnvCode(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
   const contents = [
     `import experiment from ${JSON.stringify(`./${basename(file)}`)}`,
-    `import { asDefinition } from 'millrace/env'`,
+    "import { asDefinition } from 'millrace/env'",
     `export default { ...experiment, env: asDefinition(experiment.env) }`,
   ].join('\n')
   return await bundleForFunctions(file, contents, entries)
@@ -61,7 +61,7 @@ export async function bundleEnvModule(
   const [path, name] = [`./${basename(file)}`, basename(file)].map((text) => JSON.stringify(text))
   const contents = [
     `import * as module from ${path}`,
-    `import { envOfModule } from 'millrace/env'`,
+    "import { envOfModule } from 'millrace/env'",
     `export default { env: envOfModule(module, ${JSON.stringify(id)}, ${name}) }`,
   ].join('\n')
   return await bundleForFunctions(file, contents, entries)
