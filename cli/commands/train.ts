@@ -173,7 +173,7 @@ async function trainShown(ready: Ready, context: Context): Promise<number> {
   try {
     result = await trainBeside(display, { ready, context, trained })
   } catch (error) {
-    if (trained.updates > 0 && !options.quiet) host.err.write(`to go on from its last checkpoint: ${goOn}\n`)
+    if (trained.updates > 0 && !options.quiet) host.out.write(`to go on from its last checkpoint: ${goOn}\n`)
     throw interrupts.failure() ?? error
   }
   const { summary } = result

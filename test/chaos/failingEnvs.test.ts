@@ -84,5 +84,13 @@ test('an env that fails for good after 100 steps ends the run, and what was lear
   const lines = readFileSync(join(folder(), 'run', 'metrics.jsonl'), 'utf8').split('\n')
   expect(lines.pop()).toBe('')
   expect(lines.map((line) => (JSON.parse(line) as { updates: number }).updates)).toEqual(lines.map((__, n) => n + 1))
-  expect(readdirSync(join(folder(), 'run')).toSorted()).toEqual(['config.json', 'experiment.mjs', 'metrics.jsonl'])
+  expect(readdirSync(join(folder(), 'run')).toSorted()).toEqual([
+    'checkpoints',
+    'config.json',
+    'experiment.mjs',
+    'metrics.jsonl',
+    'policy.json',
+    'policy.onnx',
+    'progress.json',
+  ])
 })

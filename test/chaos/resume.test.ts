@@ -47,8 +47,8 @@ test('killed at five random moments, a run goes on to its goal: clocks, cost, cu
   const seed = Number(process.env['MILLRACE_CHAOS_SEED'] ?? Date.now() % 100_000)
   const random = new Random(seed)
   const options = { cwd: folder() }
-  // Slow enough to be killed five times, and solved soon after.
-  const set = ['--set', 'stop.meanReturn=60', '--set', 'rollouts.shards=1', '--checkpoint-seconds', '1']
+  // A goal that it does not reach between the kills.
+  const set = ['--set', 'stop.meanReturn=1000', '--set', 'rollouts.shards=1', '--checkpoint-seconds', '1']
   let cost = 0
   let elapsed = 0
   try {
@@ -73,7 +73,7 @@ test('killed at five random moments, a run goes on to its goal: clocks, cost, cu
       cost = standing.progress.costUsd
       elapsed = standing.progress.atMs
     }
-    const last = await runCommand(['train', '--resume', 'run'], options)
+    const last = await runCommand(['train', '--resume', 'run', '--set', 'stop.meanReturn=60'], options)
     expect(last.err).toBe('')
     expect(last.code).toBe(0)
     const lines = linesOf('run')
@@ -92,7 +92,7 @@ test('killed at five random moments, a run goes on to its goal: clocks, cost, cu
     const known = new Set(lines.map(({ envSteps }) => envSteps))
     expect(steps.every((at) => known.has(at))).toBe(true)
     expect(readdirSync(join(folder(), 'run')).filter((name) => name.startsWith('.'))).toEqual([])
-    const again = await runCommand(['train', '--resume', 'run'], options)
+    const again = await runCommand(['train', '--resume', 'run', 'stop.meanReturn=60'], options)
     expect(again.out).toContain('this run is over')
     expect(again.code).toBe(0)
   } catch (error) {
