@@ -46,6 +46,10 @@ export async function runProgram(
   }
 }
 
+interface TrainFlags extends Omit<TrainOptions, 'file' | 'set'> {
+  readonly set: string[]
+}
+
 interface Parts {
   readonly host: Host
   readonly commands: Commands
@@ -72,23 +76,29 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
     program.command(name).description(description).option('--debug', 'print the stack of an error')
 
   command('train', 'train an experiment, on the emulated cloud unless AWS is named')
-    .argument('<experiment>', 'experiment file (.ts or .js), or the name of an example: cartpole')
+    .argument('[experiment]', 'experiment file (.ts or .js), or the name of an example: cartpole')
     .argument('[settings...]', 'more key=value settings for --set')
     .option('--seed <n>', 'seed of everything random', wholeNumber)
     .option('--out <folder>', 'run folder; by default runs/<experiment>-<date>-<seed>')
     .option('--set <key=value>', 'change a setting, e.g. rollouts.shards=4; may be repeated', keep, [])
+    .option(
+      '--resume <folder>',
+      'go on with the run in this run folder; auto: with the newest unfinished one of this experiment',
+    )
+    .option('--checkpoint-seconds <n>', 'how often the run is saved, 30 by default', positiveNumber)
     .option('--serial', 'everything in one process, one thing at a time, for a debugger', false)
     .option('--quiet', 'print only warnings and errors', false)
-    .action(
-      async (
-        file: string,
-        more: string[],
-        o: { seed?: number; out?: string; set: string[]; serial: boolean; quiet: boolean },
-      ) => {
-        const { seed, out, serial, quiet } = o
-        done(await commands.train({ file, set: settings(o.set, more), serial, quiet, ...defined({ seed, out }) }, host))
-      },
-    )
+    .action(async (given: string | undefined, more: string[], o: TrainFlags) => {
+      const { seed, out, serial, quiet, resume, checkpointSeconds } = o
+      // With --resume no experiment need be named: the first word may be a setting.
+      const isSetting = resume !== undefined && given !== undefined && /^[\w.]+=/.test(given)
+      const file = isSetting ? undefined : given
+      const needsFile = resume === undefined || resume === 'auto'
+      if (file === undefined && needsFile) throw missing('experiment')
+      const set = settings(o.set, isSetting ? [given, ...more] : more)
+      const options = { set, serial, quiet, ...defined({ file, seed, out, resume, checkpointSeconds }) }
+      done(await commands.train(options, host))
+    })
 
   command('evaluate', 'run the policy of a run in its environment')
     .argument('<run folder>', 'a folder that train or run made; with --stage, a run of that stage')
@@ -129,3 +139,7 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
   arrangeHelp(program, host.out)
   return program
 }
+
+/** Commander's own complaint: an argument that only some options let be left out. */
+const missing = (argument: string): CommanderError =>
+  new CommanderError(1, 'commander.missingArgument', `error: missing required argument '${argument}'`)

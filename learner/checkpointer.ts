@@ -1,4 +1,5 @@
 import type { Clock } from '../shared/cloud/ports.ts'
+import type { PolicySpec } from '../shared/policy/spec.ts'
 import type { CostMeter } from '../shared/cost/costMeter.ts'
 import { encodeCheckpoint } from './checkpoint.ts'
 import type { Reporter } from './reporter.ts'
@@ -8,14 +9,31 @@ import type { Learner } from './training/learner.ts'
 /** How often a run is saved, and where its checkpoints go. */
 export interface CheckpointSetting {
   readonly everyMs: number
+  /**
+   * The first one comes this long after the start, each next one after twice as long, up to `everyMs`: a run that dies young loses
+   * at most half of what it did. By default `everyMs`.
+   */
+  readonly firstMs?: number
+  /** Save the run also when it ends by itself or fails. By default only when it is interrupted. */
+  readonly atEveryEnd?: boolean
+  /** Hand the policy of the checkpoint to `save`, too. */
+  readonly withPolicy?: boolean
   /** One at a time. A failure is told as an event; the next one is tried when it is due. */
-  save(checkpoint: Uint8Array, updates: number): Promise<void>
+  save(checkpoint: Uint8Array, updates: number, policy?: CheckpointPolicy): Promise<void>
+}
+
+/** The policy that belongs to a checkpoint. */
+export interface CheckpointPolicy {
+  /** ONNX. */
+  readonly model: Uint8Array
+  readonly spec: PolicySpec
 }
 
 export interface CheckpointerParts {
   readonly run: string
   /** See `experimentHash`. */
   readonly experiment: string
+  readonly spec: PolicySpec
   readonly state: RunState
   readonly learner: Learner
   readonly meter: CostMeter
@@ -34,12 +52,14 @@ export class Checkpointer {
   private saving: Promise<void> | undefined
   private lastMs: number
   private savedAt: number
+  private intervalMs: number
 
   constructor(setting: CheckpointSetting, parts: CheckpointerParts) {
     this.setting = setting
     this.parts = parts
     this.lastMs = parts.clock.monotonic()
     this.savedAt = parts.state.clocks.updates
+    this.intervalMs = setting.firstMs ?? setting.everyMs
     parts.state.onTrained = () => this.due()
   }
 
@@ -58,24 +78,27 @@ export class Checkpointer {
 
   private due(): void {
     const now = this.parts.clock.monotonic()
-    if (this.saving || now - this.lastMs < this.setting.everyMs) return
+    if (this.saving || now - this.lastMs < this.intervalMs) return
     this.lastMs = now
+    this.intervalMs = Math.min(this.setting.everyMs, this.intervalMs * 2)
     this.saving = this.save().finally(() => {
       this.saving = undefined
     })
   }
 
   private async save(): Promise<void> {
-    const { run, experiment, state, learner, meter, reporter, onEvent } = this.parts
+    const { run, experiment, spec, state, learner, meter, reporter, onEvent } = this.parts
     const snapshot = state.save()
     const { updates } = snapshot.clocks
     if (updates === this.savedAt) return
     try {
-      const train = await learner.save() // asked for in the same moment as the snapshot above
+      // Asked for in the same moment as the snapshot above.
+      const policy = this.setting.withPolicy ? learner.policy() : Promise.resolve(undefined)
+      const [train, model] = await Promise.all([learner.save(), policy])
       const report = reporter.save(updates)
       const costByPart = meter.byPart()
       const bytes = encodeCheckpoint({ run, experiment, train, state: snapshot, report, costByPart })
-      await this.setting.save(bytes, updates)
+      await this.setting.save(bytes, updates, model && { model, spec })
       this.savedAt = updates
     } catch (error) {
       onEvent(`no checkpoint at update ${updates}: ${error instanceof Error ? error.message : String(error)}`)

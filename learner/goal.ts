@@ -8,6 +8,31 @@ const LOOK_EVERY_MS = 1_000
 /** A timer that is given more fires at once. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1
 
+/** What of a run its goal and its limits look at. */
+export interface Standing {
+  readonly meanReturn: number | null
+  readonly episodes: number
+  readonly envSteps: number
+  readonly atMs: number
+  readonly costUsd: number
+}
+
+/** The goal or limit that a run which stands here has reached, if any. */
+export function overBy({ stop, budget }: Experiment, standing: Standing): StopReason | undefined {
+  const { envSteps, atMs, costUsd } = standing
+  if (hasGoal(stop, standing)) return 'meanReturn'
+  if (stop.envSteps !== undefined && envSteps >= stop.envSteps) return 'envSteps'
+  if (stop.seconds !== undefined && atMs >= stop.seconds * 1000) return 'seconds'
+  return budget !== undefined && costUsd >= budget.usd ? 'budget' : undefined
+}
+
+function hasGoal(
+  { meanReturn: goal }: Experiment['stop'],
+  { meanReturn, episodes }: Pick<Standing, 'meanReturn' | 'episodes'>,
+) {
+  return goal !== undefined && episodes >= EPISODE_WINDOW && (meanReturn ?? -Infinity) >= goal
+}
+
 /** When a run is over: looked at after every update, and by the clock. */
 export class Goal {
   private readonly experiment: Experiment
@@ -43,8 +68,7 @@ export class Goal {
   /** Whether it is over with this update, and why. */
   reached({ meanReturn, episodes, envSteps }: UpdateLine): StopReason | undefined {
     const { stop } = this.experiment
-    if (stop.meanReturn !== undefined && episodes >= EPISODE_WINDOW && (meanReturn ?? -Infinity) >= stop.meanReturn)
-      return this.end('meanReturn')
+    if (hasGoal(stop, { meanReturn, episodes })) return this.end('meanReturn')
     if (stop.envSteps !== undefined && envSteps >= stop.envSteps) return this.end('envSteps')
     return this.isSpent() ? this.end('budget') : undefined
   }

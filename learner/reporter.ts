@@ -49,6 +49,9 @@ export class Reporter {
   private curve: CurvePoint[]
   private curveStride: number
   private last: UpdateLine
+  /** Lines of updates that have not come out of the plan yet. */
+  private readonly inPlan: UpdateLine[] = []
+  private over = false
   private timer: NodeJS.Timeout | undefined
 
   constructor(parts: ReporterParts) {
@@ -74,10 +77,11 @@ export class Reporter {
     this.timer.unref()
   }
 
+  /** An update was made. */
   update(result: UpdateResult): UpdateLine {
     const { observer } = this.parts
     const { envSteps, trainedSteps, updates, policyVersion, lag, meanReturn, episodes, metrics } = result
-    this.last = {
+    const line: UpdateLine = {
       atMs: this.elapsedMs(),
       envSteps,
       trainedSteps,
@@ -88,9 +92,25 @@ export class Reporter {
       episodes,
       metrics,
     }
+    if (!this.over) this.last = line
+    this.inPlan.push(line)
     if (meanReturn !== null && updates % this.curveStride === 0) this.addToCurve(updates, [envSteps, meanReturn])
-    observer.onUpdate?.(this.last)
-    return this.last
+    observer.onUpdate?.(line)
+    return line
+  }
+
+  /** An update came out of the plan. @returns its line, which is made now where nobody has reported it */
+  cameOut(update: UpdateResult): UpdateLine {
+    const at = this.inPlan.findIndex(({ updates }) => updates === update.updates)
+    const line = this.inPlan[at] ?? this.update(update)
+    this.inPlan.splice(0, at < 0 ? this.inPlan.length : at + 1)
+    return line
+  }
+
+  /** The run is over with this update: those that are still made are lines of the log, and no part of its result. */
+  overWith(line: UpdateLine): void {
+    this.last = line
+    this.over = true
   }
 
   end(reason: StopReason): RunSummary {

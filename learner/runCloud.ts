@@ -3,6 +3,8 @@ import type { Lease } from '../shared/protocol/lease.ts'
 
 /** A whole line that an env wrote to stdout or stderr inside a function. */
 export interface FunctionOutput {
+  /** The run whose lease the function had, where the cloud may have several. */
+  readonly run?: string | undefined
   /** Undefined where it cannot be known. */
   readonly shard: number | undefined
   readonly stream: 'stdout' | 'stderr'
@@ -45,6 +47,8 @@ export interface RunCloud {
   onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
   /** Calls back for every line that functions write, where they can be heard from here. */
   onFunctionOutput?(listener: (output: FunctionOutput) => void): void
+  /** Of a cloud that several runs share: the same, with a queue and listeners of its own. Closing it leaves the shared one open. */
+  forRun?(): Promise<RunCloud>
   /** Stops what it started. Nothing is left running. */
   close(): Promise<void>
 }

@@ -19,6 +19,10 @@ export const RUN_FILES = {
   events: 'events.log',
   /** What envs wrote to stdout and stderr; only where they did. */
   output: 'output.log',
+  /** Where a run under way stands, written every second; gone when it ended by itself. */
+  progress: 'progress.json',
+  /** A folder: what an interrupted run goes on from. */
+  checkpoints: 'checkpoints',
 } as const
 
 /** What a run was made with. */
@@ -33,21 +37,28 @@ export interface ConfigSource {
   readonly experiment: Experiment
   /** The env's id. */
   readonly env: string
-  readonly file: string
+  /** The experiment file; a program that trains its own has none. */
+  readonly file?: string | undefined
+  /** Overrides of the file's settings, by dotted path, as `--set` gives them. */
+  readonly set?: Readonly<Record<string, string>>
+  /** The attempt's number, from 1. */
+  readonly attempt?: number
+  /** Of the first attempt, ms since the epoch. */
   readonly startedAt: number
   readonly versions: Versions
 }
 
 /** `config.json`: the experiment with every default and override filled in, and all that is needed to say where it ran. */
-export function configRecord({ run, experiment, env, file, startedAt, versions }: ConfigSource) {
-  const { algorithm, ...settings } = experiment
+export function configRecord({ run, experiment, env, file, set, attempt, startedAt, versions }: ConfigSource) {
   return {
     format: 1,
     run,
     startedAt: new Date(startedAt).toISOString(),
     seed: experiment.seed,
-    experiment: { ...settings, env, algorithm: { name: algorithm.name, config: algorithm.config } },
+    ...(attempt !== undefined && { attempt }),
+    experiment: settingsRecord(experiment, env),
     file,
+    ...(set !== undefined && { set }),
     versions,
     platform: {
       os: `${platform()} ${release()}`,
@@ -57,6 +68,11 @@ export function configRecord({ run, experiment, env, file, startedAt, versions }
       memoryBytes: totalmem(),
     },
   }
+}
+
+/** An experiment as plain data. */
+export function settingsRecord({ algorithm, ...settings }: Experiment, env: string) {
+  return { ...settings, env, algorithm: { name: algorithm.name, config: algorithm.config } }
 }
 
 /** `policy.json`: what `policy.onnx` takes and gives, and the env it was trained in. */
@@ -83,28 +99,35 @@ export interface ResultSource {
   /** The env's id. */
   readonly env: string
   readonly ownEnv: boolean
+  /** The attempt's number, from 1. */
+  readonly attempt?: number | undefined
 }
 
 /** What a run came to, file by file, in the order in which to write them: `policy.json` names the hash of `policy.onnx`. */
 export function resultFiles(source: ResultSource): readonly (readonly [name: string, body: Uint8Array | string])[] {
-  const { summary, policy, spec, experiment, env, ownEnv } = source
-  const record: PolicyRecord = {
-    format: 1,
-    run: summary.run,
-    policyVersion: summary.progress.policyVersion,
-    sha256: sha256Hex(policy),
-    spec,
-    env: { id: env, config: experiment.envConfig, own: ownEnv },
-  }
+  const { summary, policy, experiment, attempt } = source
   const { curve, ...rest } = summary
   const goal = experiment.stop.meanReturn
   const goalReached = summary.reason === 'meanReturn'
   return [
     [RUN_FILES.policy, policy],
-    [RUN_FILES.policySpec, jsonFile(record)],
+    [RUN_FILES.policySpec, jsonFile(policyRecord(source, summary.run, summary.progress.policyVersion))],
     [RUN_FILES.curve, ['env_steps,mean_return', ...curve.map((point) => point.join(','))].join('\n') + '\n'],
-    [RUN_FILES.summary, jsonFile({ format: 1, goal: goal ?? null, goalReached, ...rest })],
+    [
+      RUN_FILES.summary,
+      jsonFile({ format: 1, goal: goal ?? null, goalReached, ...(attempt !== undefined && { attempt }), ...rest }),
+    ],
   ]
+}
+
+/** `policy.json` beside this policy. */
+export function policyRecord(
+  { policy, spec, experiment, env, ownEnv }: Omit<ResultSource, 'summary'>,
+  run: string,
+  policyVersion: number,
+): PolicyRecord {
+  const sha256 = sha256Hex(policy)
+  return { format: 1, run, policyVersion, sha256, spec, env: { id: env, config: experiment.envConfig, own: ownEnv } }
 }
 
 /** JSON as files of a run have it. */

@@ -1,7 +1,7 @@
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { CostMeter } from '../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../shared/cost/priceBook.ts'
-import { asDefinition, makeVectorEnv } from '../shared/env/index.ts'
+import { asDefinition, isBuiltIn, makeVectorEnv } from '../shared/env/index.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { type PolicySpec, policySpecFor } from '../shared/policy/index.ts'
 import { keys } from '../shared/protocol/keys.ts'
@@ -73,7 +73,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     onEvent,
   })
   const reporter = new Reporter({ run, state, sampler, learner, meter, observer, endless, before: report })
-  const saved = { run, experiment: experimentHash(experiment), state, learner, meter, reporter }
+  const saved = { run, experiment: experimentHash(experiment), spec, state, learner, meter, reporter }
   const saver = checkpoint && new Checkpointer(checkpoint, { ...saved, clock: cloud.clock, onEvent })
   return {
     elapsedMs,
@@ -110,11 +110,11 @@ function specOf({ env, envConfig }: Experiment): PolicySpec {
   return policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace)
 }
 
-/** How functions come by the env: a built-in by its id, a user's own as a module in the bucket. */
+/** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */
 async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: TrainOptions): Promise<Lease['env']> {
   const { id } = asDefinition(env)
-  if (typeof env === 'string') return { id, config: envConfig }
   if (!envCode) {
+    if (isBuiltIn(env)) return { id, config: envConfig }
     throw new MillraceError(
       'E_EXPERIMENT',
       `env '${id}' is the experiment's own, and the experiment was not given as a module`,

@@ -1,6 +1,7 @@
 import type { SampleBatch } from '../shared/batch/sampleBatch.ts'
 import type { Clocks } from './clocks.ts'
 import { EpisodeWindow } from './episodeWindow.ts'
+import type { UpdateResult } from './updateResult.ts'
 
 /** What of a run's state outlives its learner. */
 export interface RunStateSnapshot {
@@ -19,6 +20,11 @@ export class RunState {
   readonly stale = { fragments: 0, envSteps: 0 }
   /** Called at every update, when nothing of the next one has begun: the learner and these clocks agree. */
   onTrained: () => void = () => undefined
+  /**
+   * Called with every update as soon as it is made, before it leaves the plan: of an update whose plan ends there is a record, and a
+   * checkpoint never knows of one that has none.
+   */
+  onUpdate: (update: UpdateResult) => void = () => undefined
   private readonly acknowledge: (fragment: SampleBatch) => void
   private began = 0
 

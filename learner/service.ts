@@ -1,4 +1,4 @@
-import { MillraceError } from '../shared/errors.ts'
+import { MillraceError, isMillraceError } from '../shared/errors.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 import type { CheckpointSetting } from './checkpointer.ts'
@@ -21,13 +21,13 @@ export interface TrainOptions {
   readonly signal?: AbortSignal
   /** The experiment as a self-contained module, for functions that need a user's own env; or where it is in the bucket. */
   readonly envCode?: Uint8Array | NonNullable<Lease['env']['code']>
-  /** Saves the run every so often, and when the signal ends it. */
+  /** Saves the run every so often, and when the signal ends it. See `CheckpointSetting`. */
   readonly checkpoint?: CheckpointSetting | undefined
   /** A checkpoint of this experiment, to go on from. Give the run another name than that of the attempt it is of. */
   readonly resume?: Uint8Array | undefined
-  /** What all attempts before have taken, those included that the checkpoint does not know of: the run's limits count it. */
+  /** Time and cost of all attempts before, also what was spent after the checkpoint: the run's limits count them. */
   readonly earlier?: { readonly elapsedMs: number; readonly costUsd: number } | undefined
-  /** The how manieth attempt at the run this is, from 1: each samples from seeds of its own. */
+  /** The attempt's number, from 1: each attempt samples from seeds of its own. */
   readonly attempt?: number
   /** What runs the train graph, unless the experiment asks for something else. */
   readonly engine?: EngineName | undefined
@@ -50,7 +50,7 @@ export interface TrainResult {
  *   trains hangs; else what made the run impossible or ended it, functions being told to stop by then
  */
 export async function train(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
-  const { run, cloud, observer = {}, signal } = options
+  const { run, cloud, observer = {}, signal, checkpoint } = options
   const { plan, output, setting } = planOf(experiment)
   const parts = await runParts(experiment, setting, options)
   const {
@@ -68,7 +68,11 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     events,
     onEvent,
   } = parts
-  if (observer.onOutput) cloud.onFunctionOutput?.((output) => observer.onOutput?.(output))
+  // A cloud that several runs share tells each of all.
+  if (observer.onOutput)
+    cloud.onFunctionOutput?.((output) => {
+      if (output.run === undefined || output.run === run) observer.onOutput?.(output)
+    })
   cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
   const { algorithm, seed, stop } = experiment
   observer.onStart?.({ run, env, algorithm: algorithm.name, seed, where: cloud.where, stop })
@@ -82,6 +86,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   over.addEventListener('abort', onOver, { once: true })
   let hangs = false
   try {
+    state.onUpdate = (update) => void reporter.update(update)
     publisher.start()
     reporter.start()
     events.start()
@@ -102,8 +107,11 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     const updates = async (): Promise<void> => {
       for await (const update of plan.run(output, { resources, signal: over })) {
         newest = update.policy
-        reached = goal.reached(reporter.update(update))
-        if (reached) break
+        const line = reporter.cameOut(update)
+        reached = goal.reached(line)
+        if (!reached) continue
+        reporter.overWith(line)
+        break
       }
       await first
     }
@@ -114,11 +122,15 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
         'E_ENGINE',
         `the run was over (${reason}), but its last update does not end: what trains hangs`,
       )
-    if (reason === 'interrupted') await saver?.last()
-    // Of the update that ended the run: the learner may be one further.
-    const policy = newest ?? (await learner.policy())
+    if (reason === 'interrupted' || checkpoint?.atEveryEnd) await saver?.last()
+    // Of the update that reached the goal or a limit: the learner may be one further.
+    const policy = (reached && newest) ?? (await learner.policy())
     events.close()
     return { summary: reporter.end(reason), policy, spec }
+  } catch (error) {
+    void tellFunctions()
+    if (checkpoint?.atEveryEnd && !hangs && isSound(error)) await saver?.last()
+    throw error
   } finally {
     goal.close()
     over.removeEventListener('abort', onOver)
@@ -130,6 +142,10 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     if (!hangs) await learner.close()
   }
 }
+
+/** Whether the weights are still those of the last update after the run failed with this error. */
+const isSound = (error: unknown): boolean =>
+  !isMillraceError(error, 'E_TRAIN_DIVERGED') && !isMillraceError(error, 'E_ENGINE')
 
 /** The limit that came before the signal from outside, if one did. */
 const whyOver = (goal: Goal, over: AbortSignal): StopReason | undefined =>

@@ -128,7 +128,7 @@ async function envOfRun(folder: string, { env }: PolicyRecord): Promise<EnvSourc
   if (!env.own) return env.id
   const file = join(folder, RUN_FILES.envCode)
   if (!existsSync(file))
-    throw new MillraceError('E_RUN', `cannot read ${file}: the code of env '${env.id}' is not there`)
+    throw new MillraceError('E_RUN_FOLDER', `cannot read ${file}: the code of env '${env.id}' is not there`)
   const module = await importUserModule(env.id, file, readFileSync(file))
   return (module['default'] as { readonly env: EnvSource }).env
 }

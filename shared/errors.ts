@@ -37,6 +37,8 @@ export const ERROR_CODES = {
   E_USAGE: 'The command line, or a call of the library, is wrong, or names a file or folder that cannot be used.',
   E_PORT: 'A network port is already in use.',
   E_DISK: 'The disk did not let a file be written or read.',
+  E_RUN_FOLDER:
+    'A run folder cannot be used: it is not empty, another run is at work in it, or it does not hold a run to go on with.',
   E_FUNCTION: 'A function was declared for the emulated cloud with something that Lambda does not take.',
   E_SETTINGS:
     'The settings of the stages (millrace.settings.ts) are missing, broken, or have a field that is not known.',
@@ -47,7 +49,7 @@ export const ERROR_CODES = {
   E_REGION: 'The region does not have what the settings ask for.',
   E_DEPLOY: 'SST could not deploy or remove the stage.',
   E_AWS: 'AWS refused or failed a request.',
-  E_RUN: 'There is no such run, or what it left (its record in the bucket, its run folder) cannot be used.',
+  E_RUN: 'There is no such run, or its record in the bucket cannot be read.',
   E_LEARNER: 'The learner of a stage failed, or another learner serves the stage.',
   E_CHECKPOINT: 'A checkpoint cannot be read, or is not of this experiment.',
   E_EVALUATION: 'A request to the evaluate function does not follow its schema, or took longer than the function may.',

@@ -24,7 +24,7 @@ export interface EvaluateOptions {
 /**
  * `millrace evaluate`: runs the final policy of a run folder and prints the returns.
  *
- * @throws MillraceError E_RUN when there is no such folder, or it holds no policy; E_DISK, E_POLICY_MODEL, E_ENV_UNKNOWN, E_ENV_STEP
+ * @throws MillraceError E_RUN_FOLDER when there is no such folder, or it holds no policy; E_DISK, E_POLICY_MODEL, E_ENV_UNKNOWN, E_ENV_STEP
  */
 export async function evaluateCommand(options: EvaluateOptions, host: Host): Promise<number> {
   const folder = findRunFolder(options.folder, host.cwd)
@@ -68,16 +68,16 @@ export function resultLine(episodes: readonly Episode[], plusMinus: string): str
   ].join(', ')
 }
 
-/** @throws MillraceError E_RUN naming the nearest run folder that is there */
+/** @throws MillraceError E_RUN_FOLDER naming the nearest run folder that is there */
 function findRunFolder(given: string, cwd: string): string {
   const folder = resolve(cwd, given)
   if (existsSync(join(folder, RUN_FILES.policySpec))) return folder
   if (existsSync(folder))
-    throw new MillraceError('E_RUN', `${given} holds no policy: there is no ${RUN_FILES.policySpec} in it`)
+    throw new MillraceError('E_RUN_FOLDER', `${given} holds no policy: there is no ${RUN_FILES.policySpec} in it`)
   const parent = dirname(folder)
   const near = existsSync(parent) ? nearestName(basename(folder), readdirSync(parent)) : undefined
   throw new MillraceError(
-    'E_RUN',
+    'E_RUN_FOLDER',
     `there is no run folder ${given}${near ? `; did you mean ${join(dirname(given), near)}?` : ''}`,
   )
 }

@@ -1,56 +1,43 @@
-import { randomUUID } from 'node:crypto'
 import { basename, resolve } from 'node:path'
-import type { Experiment } from '../../learner/experiment.ts'
-import { withOverrides } from '../../learner/experiment.ts'
-import type { RunObserver, RunSummary } from '../../learner/observer.ts'
+import { type Experiment, withOverrides } from '../../learner/experiment.ts'
+import type { RunObserver } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
-import { asDefinition } from '../../shared/env/index.ts'
-import type { PolicySpec } from '../../shared/policy/spec.ts'
+import type { TrainResult } from '../../learner/service.ts'
+import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
+import { type LoadedExperiment } from '../../library/load/loadExperiment.ts'
+import { newestUnfinished } from '../../library/run/autoResume.ts'
+import { readResult, type Versions } from '../../library/run/records.ts'
+import { configOf, type RunConfig, type TakenUp, takeUp } from '../../library/run/resume.ts'
+import { createFreshRunFolder, createRunFolder, runName } from '../../library/run/runFolder.ts'
+import { observers } from '../../library/run/observers.ts'
+import { type Train, trainInto } from '../../library/run/trainInto.ts'
+import { usage } from '../arguments.ts'
 import { chooseDisplay } from '../display/chooseDisplay.ts'
-import { observers, thinned, type Display } from '../display/display.ts'
+import { type Display, thinned } from '../display/display.ts'
 import { fromHere, printSummary } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
-import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
-import { noUpdate } from '../noUpdate.ts'
 import { report } from '../report.ts'
-import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
-import { openMetricsLog } from '../../library/run/metricsLog.ts'
-import { openRunLogs } from '../../library/run/runLogs.ts'
-import { configRecord, writeResult, type Versions } from '../../library/run/records.ts'
-import {
-  RUN_FILES,
-  createFreshRunFolder,
-  createRunFolder,
-  runName,
-  type RunFolder,
-} from '../../library/run/runFolder.ts'
 import { fit } from '../display/wrap.ts'
+import { RUN_FILES } from '../../library/run/runFolder.ts'
+import { goOnCommand } from './goOn.ts'
 
 export interface TrainOptions {
-  /** As the user typed it. */
-  readonly file: string
+  /** As the user typed it; with `resume` it may be left out. */
+  readonly file?: string
   readonly seed?: number
   readonly out?: string
   /** Overrides by dotted path. */
   readonly set: Readonly<Record<string, string>>
   readonly serial: boolean
   readonly quiet: boolean
+  /** The run folder to go on from, as the user typed it; or `auto`, the newest that fits. */
+  readonly resume?: string
+  readonly checkpointSeconds?: number
 }
 
-export interface TrainResult {
-  readonly summary: RunSummary
-  /** The final policy as an ONNX model. */
-  readonly policy: Uint8Array
-  readonly spec: PolicySpec
-}
-
-/** The learner service (learner/service.ts). An abort ends the run cleanly and still gives its result. */
-export type Train = (
-  experiment: Experiment,
-  options: { run: string; cloud: RunCloud; observer: RunObserver; signal: AbortSignal; envCode?: Uint8Array },
-) => Promise<TrainResult>
+export type { Train } from '../../library/run/trainInto.ts'
 
 /** What the command needs beside the host. */
 export interface TrainParts {
@@ -64,7 +51,7 @@ export interface TrainParts {
 }
 
 /**
- * `millrace train`: loads an experiment, trains it, shows how it goes and leaves a run folder.
+ * `millrace train`: loads an experiment, trains it, shows how it goes and leaves a run folder; or goes on with a run that left one.
  *
  * @returns the exit status, see exitCodes.ts
  * @throws MillraceError of whatever went wrong; a run that never came to its first update leaves no folder behind
@@ -74,34 +61,15 @@ export async function trainCommand(options: TrainOptions, host: Host, parts: Tra
   try {
     const service = parts.train()
     service.catch(() => {}) // reported where it is awaited; a broken experiment is reported first
-    const loaded = await parts.load(options.file, { cwd: host.cwd })
-    const overrides = { ...options.set, ...(options.seed === undefined ? {} : { seed: String(options.seed) }) }
-    const experiment =
-      Object.keys(overrides).length > 0 ? withOverrides(loaded.experiment, overrides) : loaded.experiment
-    const env = asDefinition(experiment.env)
+    const context = { options, host, parts }
+    const setting = await settingOf(context)
     const train = await service
     if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted
-    const run = runName(loaded.name, host.now(), experiment.seed)
-    const folder =
-      options.out === undefined
-        ? await createFreshRunFolder(resolve(host.cwd, 'runs'), run, parts.files)
-        : await createRunFolder(resolve(host.cwd, options.out), parts.files)
-    const name = options.out === undefined ? basename(folder.path) : run
-    const setting: Setting = { loaded, experiment, env: env.id, run: name, folder, interrupts, train }
-    return await trainInto(setting, { options, host, parts })
+    const taken = await folderOf(setting, context)
+    return await trainShown({ ...setting, ...taken, interrupts, train }, context)
   } finally {
     interrupts.close()
   }
-}
-
-interface Setting {
-  readonly loaded: LoadedExperiment
-  readonly experiment: Experiment
-  readonly env: string
-  readonly run: string
-  readonly folder: RunFolder
-  readonly interrupts: Interrupts
-  readonly train: Train
 }
 
 interface Context {
@@ -110,70 +78,144 @@ interface Context {
   readonly parts: TrainParts
 }
 
+interface Setting {
+  readonly loaded: LoadedExperiment
+  /** With every override. */
+  readonly experiment: Experiment
+  readonly set: Readonly<Record<string, string>>
+}
+
+/** The experiment that is asked for: that of the file, or of the run that is to go on, with its overrides and those given now. */
+async function settingOf({ options, host, parts }: Context): Promise<Setting> {
+  const { file, resume, seed, out } = options
+  const resumes = resume !== undefined && resume !== 'auto'
+  if (resumes && out !== undefined) throw usage('--resume goes on in the folder it names; leave out --out')
+  const config = resumes ? await configOf(resolve(host.cwd, resume)) : undefined
+  const loaded = await parts.load(file ?? fileOf(config, resume), { cwd: host.cwd })
+  const set = { ...config?.set, ...options.set, ...(seed === undefined ? {} : { seed: String(seed) }) }
+  const experiment = Object.keys(set).length > 0 ? withOverrides(loaded.experiment, set) : loaded.experiment
+  return { loaded, experiment, set }
+}
+
+function fileOf(config: RunConfig | undefined, folder = ''): string {
+  if (config?.file !== undefined) return config.file
+  throw usage(
+    `the run in ${folder} was begun by a program: go on with it there, by train(experiment, { runFolder, resume: true })`,
+  )
+}
+
+interface Taken extends TakenUp {
+  /** The run's name. */
+  readonly run: string
+}
+
+/** Where the run's files go, claimed. */
+async function folderOf({ loaded, experiment }: Setting, { options, host, parts }: Context): Promise<Taken> {
+  const { resume, out } = options
+  const { files = nodeFiles, versions } = parts
+  const run = runName(loaded.name, host.now(), experiment.seed)
+  const runs = resolve(host.cwd, 'runs')
+  const say = (text: string) => (options.quiet ? undefined : host.out.write(`${text}\n`))
+  const tell = (text: string) => host.err.write(`warning: ${text}\n`)
+  let path = resume === undefined || resume === 'auto' ? undefined : resolve(host.cwd, resume)
+  if (resume === 'auto') {
+    const wanted = { experiment, file: loaded.file, version: versions.millrace }
+    path = out === undefined ? await newestUnfinished(runs, wanted) : resolve(host.cwd, out)
+  }
+  if (path !== undefined) {
+    const orBegin = resume === 'auto'
+    const taken = await takeUp(path, experiment, { version: versions.millrace, tell, orBegin, files })
+    const { resumed, folder } = taken
+    if (resumed && !resumed.finished) say(goesOn(fromHere(folder.path, host.cwd), resumed))
+    return { ...taken, run: resumed?.config.run ?? run }
+  }
+  if (resume === 'auto') say('no run of this experiment is unfinished: it begins')
+  if (out !== undefined)
+    return { folder: await createRunFolder(resolve(host.cwd, out), files), resumed: undefined, run }
+  const folder = await createFreshRunFolder(runs, run, files)
+  return { folder, resumed: undefined, run: basename(folder.path) }
+}
+
+function goesOn(folder: string, { from, attempt }: NonNullable<TakenUp['resumed']>): string {
+  const where = from
+    ? `from update ${from.checkpoint.state.clocks.updates}`
+    : 'from the start: there is no checkpoint yet'
+  return `going on with ${folder}, attempt ${attempt}, ${where}`
+}
+
+interface Ready extends Setting, Taken {
+  readonly interrupts: Interrupts
+  readonly train: Train
+}
+
 const STOPPING = 'stopping the functions and writing the run folder; Ctrl-C again to stop at once'
 
-async function trainInto(setting: Setting, context: Context): Promise<number> {
-  const { experiment, folder, interrupts, loaded, env } = setting
-  const { options, host, parts } = context
+async function trainShown(ready: Ready, context: Context): Promise<number> {
+  const { experiment, folder, interrupts, resumed } = ready
+  const { options, host } = context
+  const goal = experiment.stop.meanReturn
+  const shown = { goal, folder: folder.path }
+  if (resumed?.finished) {
+    await folder.release()
+    const result = readResult(folder.path, resumed.finished)
+    if (!options.quiet) {
+      host.out.write(
+        'this run is over: there is nothing to go on with, unless a limit is raised (--set stop.envSteps=…)\n',
+      )
+      printSummary(result.summary, shown, host)
+    }
+    return runExitCode(result.summary, goal)
+  }
   const where = fromHere(folder.file(RUN_FILES.output), host.cwd)
   const display = thinned(chooseDisplay(host, options), { where, now: () => host.now() })
   interrupts.onInterrupt(() => display.stopping(STOPPING))
   interrupts.onSecond(() => display.close())
-  const seen = { updates: 0, outputLines: 0 }
+  const goOn = goOnCommand(fromHere(folder.path, host.cwd), options)
+  const trained = { updates: 0 }
+  let result: TrainResult
   try {
-    const envCode = loaded.ownEnv ? await parts.bundleEnvCode(loaded.file) : undefined
-    const start = { ...setting, file: loaded.file, startedAt: host.now(), versions: parts.versions }
-    await folder.writeJson(RUN_FILES.config, configRecord(start))
-    if (envCode) await folder.write(RUN_FILES.envCode, envCode)
-    const result = await trainLogged(setting, context, { display, seen, envCode })
-    const nothing = noUpdate(result.summary)
-    if (nothing) throw nothing
-    await writeResult(folder, result, { env, experiment, ownEnv: envCode !== undefined })
-    if (!options.quiet) printSummary(result.summary, { goal: experiment.stop.meanReturn, folder: folder.path }, host)
-    return interrupts.exitCode() ?? runExitCode(result.summary, experiment.stop.meanReturn)
+    result = await trainBeside(display, { ready, context, trained })
   } catch (error) {
-    // What envs wrote may be all that says why.
-    if (seen.updates === 0 && seen.outputLines === 0) await folder.discard()
+    if (trained.updates > 0 && !options.quiet) host.out.write(`to go on from its last checkpoint: ${goOn}\n`)
     throw interrupts.failure() ?? error
   }
+  const { summary } = result
+  const interrupted = summary.reason === 'interrupted' ? { goOn } : {}
+  if (!options.quiet) printSummary(summary, { ...shown, ...interrupted }, host)
+  return interrupts.exitCode() ?? runExitCode(summary, goal)
 }
 
 interface Beside {
-  readonly display: Display
-  readonly seen: { updates: number; outputLines: number }
-  readonly envCode: Uint8Array | undefined
+  readonly ready: Ready
+  readonly context: Context
+  readonly trained: { updates: number }
 }
 
-/** Trains with the metrics log and the display beside it; cloud, display and log are closed however it ends. */
-async function trainLogged(setting: Setting, context: Context, beside: Beside): Promise<TrainResult> {
-  const { experiment, folder, interrupts, run } = setting
+async function trainBeside(display: Display, { ready, context, trained }: Beside): Promise<TrainResult> {
+  const { loaded, experiment, set, run, folder, resumed, interrupts, train } = ready
   const { options, host, parts } = context
-  const { display, seen, envCode } = beside
-  const { fail: onError, signal } = interrupts
-  const files = parts.files ?? nodeFiles
-  const log = await openMetricsLog(folder.file(RUN_FILES.metrics), { every: host.every, onError, files })
-  const logs = openRunLogs(folder, { every: host.every, now: () => host.now(), onError, files })
-  const logging: RunObserver = {
-    onUpdate(line) {
-      seen.updates++
-      log.add(line)
-    },
-  }
+  const counting: RunObserver = { onUpdate: () => void trained.updates++ }
   try {
-    const cloud = await parts.openCloud({ serial: options.serial })
-    try {
-      const observer = observers([logging, logs.observer, display])
-      // Two runs of one second have one name; in a bucket that they share, one would find the other's word to stop.
-      const id = `${run}-${randomUUID().slice(0, 8)}`
-      return await setting.train(experiment, { run: id, cloud, observer, signal, ...(envCode ? { envCode } : {}) })
-    } finally {
-      // A result must not be lost, nor an error hidden, because something did not close.
-      await cloud.close().catch((error: unknown) => host.err.write(fit(`warning: ${report(error).text}`, host.err)))
-    }
+    return await trainInto({
+      experiment,
+      run,
+      folder,
+      resumed,
+      file: loaded.file,
+      set,
+      envCode: async () => (loaded.ownEnv ? await parts.bundleEnvCode(loaded.file) : undefined),
+      openCloud: async () => await parts.openCloud({ serial: options.serial }),
+      train,
+      versions: parts.versions,
+      observer: observers([counting, display]),
+      signal: interrupts.signal,
+      onError: interrupts.fail,
+      onCloseError: (error) => host.err.write(fit(`warning: ${report(error).text}`, host.err)),
+      now: () => host.now(),
+      every: host.every,
+      checkpointSeconds: options.checkpointSeconds,
+    })
   } finally {
     display.close()
-    seen.outputLines = logs.outputLines
-    await logs.close()
-    await log.close()
   }
 }

@@ -8,19 +8,6 @@ export interface Display extends RunObserver {
   close(): void
 }
 
-/** Several observers as one, called in order. */
-export function observers(list: readonly RunObserver[]): Required<RunObserver> {
-  return {
-    onStart: (info) => list.forEach((o) => o.onStart?.(info)),
-    onUpdate: (line) => list.forEach((o) => o.onUpdate?.(line)),
-    onProgress: (progress) => list.forEach((o) => o.onProgress?.(progress)),
-    onEvent: (event) => list.forEach((o) => o.onEvent?.(event)),
-    onEveryEvent: (event) => list.forEach((o) => o.onEveryEvent?.(event)),
-    onOutput: (output) => list.forEach((o) => o.onOutput?.(output)),
-    onEnd: (summary) => list.forEach((o) => o.onEnd?.(summary)),
-  }
-}
-
 /** A display that shows a few lines a second of what envs write, and says where all of it is. */
 export function thinned(display: Display, { where, now }: Pick<ThinnerOptions, 'where' | 'now'>): Display {
   if (!('onOutput' in display)) return display

@@ -14,6 +14,8 @@ export interface SummaryOptions {
   readonly goal?: number | undefined
   /** The run folder as the user would type it. */
   readonly folder: string
+  /** The command that goes on with the run, where it was interrupted. */
+  readonly goOn?: string
   readonly colors?: Colors
   readonly glyphs?: Glyphs
 }
@@ -23,7 +25,7 @@ const INDENT = 15
 
 /** What a run came to: reason of the stop, figures, cost by part, the learning curve, and the command to type next. */
 export function summaryLines(summary: RunSummary, options: SummaryOptions): string[] {
-  const { goal, folder, colors = noColors, glyphs = unicodeGlyphs } = options
+  const { goal, folder, goOn, colors = noColors, glyphs = unicodeGlyphs } = options
   const width = Math.max(20, options.width)
   const { progress } = summary
   const overall = progress.atMs > 0 ? progress.envSteps / (progress.atMs / 1000) : 0
@@ -42,6 +44,7 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
     ...wrap(stopSentence(summary, { goal, colors }), width, 2),
     ...figures.flatMap(([name, value]) => wrap(row(name, oneLine(value)), width, INDENT)),
     ...pathRow(row('run folder', ''), oneLine(folder), width),
+    ...(goOn === undefined ? [] : commandRow(row('to go on', ''), goOn, width)),
     ...commandRow(row('next', ''), `npx millrace evaluate ${quoted(folder)}`, width),
   ]
 }
@@ -55,18 +58,19 @@ function pathRow(label: string, path: string, width: number): string[] {
 /** Prints the summary of a run whose folder has this absolute path. */
 export function printSummary(
   summary: RunSummary,
-  { goal, folder }: Pick<SummaryOptions, 'goal' | 'folder'>,
+  { goal, folder, goOn }: Pick<SummaryOptions, 'goal' | 'folder' | 'goOn'>,
   { cwd, out }: Pick<Host, 'cwd' | 'out'>,
 ): void {
   const { colors, glyphs } = out
-  const lines = summaryLines(summary, { width: lineWidth(out), goal, folder: fromHere(folder, cwd), colors, glyphs })
+  const shown = { goal, folder: fromHere(folder, cwd), ...(goOn !== undefined && { goOn }) }
+  const lines = summaryLines(summary, { width: lineWidth(out), ...shown, colors, glyphs })
   out.write(lines.map((line) => `${line}\n`).join(''))
 }
 
 /** A path as the user would type it. */
 export function fromHere(path: string, cwd: string): string {
   const below = relative(cwd, path)
-  return /^\.\.([\\/]|$)/.test(below) ? path : below
+  return /^\.\.([\\/]|$)/.test(below) ? path : below || '.'
 }
 
 function cutEpisodes(cut = 0): [string, string][] {

@@ -47,7 +47,10 @@ export async function bringRun(status: RunStatus, bringing: Bringing): Promise<B
       ? await createFreshRunFolder(resolve(cwd, 'runs'), status.run, files)
       : await createRunFolder(wanted, files)
   try {
-    if (await fill(folder, status, { ...bringing, files })) return found(folder.path)
+    if (await fill(folder, status, { ...bringing, files })) {
+      await folder.release()
+      return found(folder.path)
+    }
   } catch (error) {
     await folder.discard()
     throw error
@@ -58,7 +61,7 @@ export async function bringRun(status: RunStatus, bringing: Bringing): Promise<B
 
 const found = (path: string): Brought => ({ path, policy: existsSync(join(path, RUN_FILES.policySpec)) })
 
-/** @throws MillraceError E_USAGE when the folder that a run is to go to is not free, E_DISK when it cannot be made; better now than when the run is over */
+/** @throws MillraceError E_RUN_FOLDER when the folder that a run is to go to is not free, E_DISK when it cannot be made; better now than when the run is over */
 export async function checkOut(out: string | undefined, cwd: string): Promise<void> {
   if (out === undefined) return
   const path = resolve(cwd, out)
@@ -68,7 +71,7 @@ export async function checkOut(out: string | undefined, cwd: string): Promise<vo
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw diskError(error, 'make', path)
     return await tryToMake(path)
   }
-  throw new MillraceError('E_USAGE', `the run folder ${path} is not empty; name another one with --out`)
+  throw new MillraceError('E_RUN_FOLDER', `the run folder ${path} is not empty; name another one with --out`)
 }
 
 /** Rights alone do not tell whether a folder can be made: it is made, and taken away again. @throws MillraceError E_USAGE, E_DISK */

@@ -1,5 +1,6 @@
 import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
-import { CreateQueueCommand } from '@aws-sdk/client-sqs'
+import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs'
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import {
@@ -20,6 +21,7 @@ import { packageRoot } from '../local/packageRoot.ts'
 import { FunctionLines } from './functionLines.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
+import { createQueues } from './queues.ts'
 
 /** On loopback time is what is dear: a small body in the message saves two round trips, a large one costs more as base64 than they do. */
 const SPILL_ABOVE_BYTES = 64 * 1024
@@ -34,14 +36,16 @@ const MANIFEST_POLL_MS = 1
  *   E_PERMISSION where a service that is named cannot be used
  */
 export async function emulatedRunCloud(): Promise<RunCloud> {
-  let onFailed: Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0] = () => undefined
+  const failed = new Set<OnFailed>() // a run knows its own invocations by their ids
   const onInvocation = ({ requestId, status, errorType, errorMessage }: InvocationReport): void => {
     if (status === 'ok') return
     const said = errorMessage === undefined ? '' : `: ${errorMessage.replace(`RequestId: ${requestId} `, '')}`
-    onFailed(requestId, `the function ended with ${errorType ?? 'an error'}${said}`)
+    for (const tell of failed) tell(requestId, `the function ended with ${errorType ?? 'an error'}${said}`)
   }
-  let onOutput: Parameters<NonNullable<RunCloud['onFunctionOutput']>>[0] = () => undefined
-  const lines = new FunctionLines((output) => onOutput(output))
+  const outputs = new Set<OnOutput>()
+  const lines = new FunctionLines((output) => {
+    for (const tell of outputs) tell(output)
+  })
   refuseUnreachable()
   const local = await provisionedCloud({
     etags: 'opaque',
@@ -49,8 +53,8 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
   })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint })
-    const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local.endpoint)
-    return {
+    const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local)
+    const shared: RunCloud = {
       where: whereOf(),
       store: s3ObjectStore(clients.s3, names.bucket),
       queue: sqsQueue(clients.sqs, { queueUrl, deadLetterQueueUrl }),
@@ -64,28 +68,72 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
       heartbeatMs: HEARTBEAT_MS,
       memoryMb: ROLLOUT_MEMORY_MB,
       trainWorker: join(packageRoot(), 'dist/learner/train-worker.mjs'),
-      onInvocationFailed: (listener) => {
-        onFailed = listener
-      },
-      onFunctionOutput: (listener) => {
-        onOutput = listener
-      },
+      onInvocationFailed: (listener) => void failed.add(listener),
+      onFunctionOutput: (listener) => void outputs.add(listener),
       async close() {
         clients.destroy()
         await local.close()
         lines.close()
       },
     }
+    return { ...shared, forRun: async () => await ownQueue(shared, { sqs: clients.sqs, local, failed, outputs }) }
   } catch (error) {
     await local.close()
     throw error
   }
 }
 
+type OnFailed = Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0]
+type OnOutput = Parameters<NonNullable<RunCloud['onFunctionOutput']>>[0]
+
+interface Sharing {
+  readonly sqs: AwsClients['sqs']
+  readonly local: LocalCloud
+  readonly failed: Set<OnFailed>
+  readonly outputs: Set<OnOutput>
+}
+
+/** The cloud for one run of several: a run takes every message of its queue, so each has a queue of its own. */
+async function ownQueue(shared: RunCloud, { sqs, local, failed, outputs }: Sharing): Promise<RunCloud> {
+  const queue = `${names.queue}-${randomUUID().slice(0, 8)}`
+  const deadLetterQueueUrl = (await foreignQueue(sqs, names.deadLetterQueue)) ?? urlHere(local, names.deadLetterQueue)
+  const queueUrl = (await foreignQueue(sqs, queue)) ?? urlHere(local, queue)
+  if (!isForeign('SQS')) createQueues(local, { queue, deadLetterQueue: names.deadLetterQueue })
+  let own: OnFailed | undefined
+  let output: OnOutput | undefined
+  return {
+    ...shared,
+    queue: sqsQueue(sqs, { queueUrl, deadLetterQueueUrl }),
+    queueUrl,
+    onInvocationFailed(listener) {
+      own = listener
+      failed.add(listener)
+    },
+    onFunctionOutput(listener) {
+      output = listener
+      outputs.add(listener)
+    },
+    async close() {
+      if (own) failed.delete(own)
+      if (output) outputs.delete(output)
+      await sqs.send(new DeleteQueueCommand({ QueueUrl: queueUrl }))
+    },
+  }
+}
+
+const urlHere = ({ endpoint }: LocalCloud, queue: string): string => `${endpoint}/000000000000/${queue}`
+
+/** Where a queue of a service elsewhere is, made there if it is missing. */
+async function foreignQueue(sqs: AwsClients['sqs'], QueueName: string): Promise<string | undefined> {
+  if (!isForeign('SQS')) return undefined
+  const made = sqs.send(new CreateQueueCommand({ QueueName }))
+  return (await asking(`cannot make the queue ${QueueName} at ${configuredEndpoint('SQS')}`, made)).QueueUrl
+}
+
 /** Bucket and queues of services that lie elsewhere are made there if they are missing; those of this process exist. */
 async function foreignResources(
   clients: AwsClients,
-  endpoint: string,
+  local: LocalCloud,
 ): Promise<{ queueUrl: string; deadLetterQueueUrl: string }> {
   if (isForeign('S3')) {
     const bucket = { Bucket: names.bucket }
@@ -94,17 +142,8 @@ async function foreignResources(
       .catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
     await asking(`cannot make the bucket ${names.bucket} at ${configuredEndpoint('S3')}`, made)
   }
-  if (!isForeign('SQS')) {
-    return {
-      queueUrl: `${endpoint}/000000000000/${names.queue}`,
-      deadLetterQueueUrl: `${endpoint}/000000000000/${names.deadLetterQueue}`,
-    }
-  }
-  const create = async (QueueName: string): Promise<string> => {
-    const made = clients.sqs.send(new CreateQueueCommand({ QueueName }))
-    return (await asking(`cannot make the queue ${QueueName} at ${configuredEndpoint('SQS')}`, made)).QueueUrl ?? ''
-  }
-  return { queueUrl: await create(names.queue), deadLetterQueueUrl: await create(names.deadLetterQueue) }
+  const at = async (queue: string) => (await foreignQueue(clients.sqs, queue)) ?? urlHere(local, queue)
+  return { queueUrl: await at(names.queue), deadLetterQueueUrl: await at(names.deadLetterQueue) }
 }
 
 const isForeign = (service: 'S3' | 'SQS' | 'LAMBDA'): boolean => configuredEndpoint(service) !== undefined

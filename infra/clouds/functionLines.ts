@@ -1,4 +1,5 @@
 import { StringDecoder } from 'node:string_decoder'
+import { z } from 'zod'
 import type { FunctionOutput } from '../../learner/runCloud.ts'
 import type { OutputEvent } from '../local/lambda.ts'
 
@@ -16,7 +17,7 @@ interface Pending {
   readonly stream: OutputEvent['stream']
   readonly decoder: StringDecoder
   payload: Buffer
-  shard: number | undefined
+  lease: LeaseNames
   text: string
 }
 
@@ -38,13 +39,13 @@ export class FunctionLines {
     const key = `${environmentId} ${stream}`
     let pending = this.pending.get(key)
     if (!pending) {
-      pending = { stream, decoder: new StringDecoder(), payload, shard: shardOf(payload), text: '' }
+      pending = { stream, decoder: new StringDecoder(), payload, lease: leaseOf(payload), text: '' }
       this.pending.set(key, pending)
     }
     if (pending.payload !== payload) {
       this.flush(pending)
       pending.payload = payload
-      pending.shard = shardOf(payload)
+      pending.lease = leaseOf(payload)
     }
     const lines = (pending.text + pending.decoder.write(chunk)).split('\n')
     pending.text = lines.pop() ?? ''
@@ -64,23 +65,25 @@ export class FunctionLines {
     if (text !== '') this.give(pending, text)
   }
 
-  private give({ stream, shard }: Pending, line: string): void {
+  private give({ stream, lease }: Pending, line: string): void {
     const level = CONSOLE.exec(line)
     const text = line.slice(level?.[0].length ?? 0).replace(/\r$/, '')
     if ((level?.[1] === 'ERROR' && RUNTIME.test(text)) || ONNXRUNTIME.test(text)) return
     // The runtime writes all of `console` to one stream.
     const written = level && /WARN|ERROR|TRACE/.test(level[1] ?? '') ? 'stderr' : stream
-    this.listener({ shard, stream: written, text })
+    this.listener({ ...lease, stream: written, text })
   }
 }
 
+type LeaseNames = Pick<FunctionOutput, 'run' | 'shard'>
+
+const Names = z.object({ run: z.string().optional(), shard: z.number() })
+
 /** Of the lease that a function was given. */
-function shardOf(payload: Buffer): number | undefined {
+function leaseOf(payload: Buffer): LeaseNames {
   try {
-    const lease: unknown = JSON.parse(payload.toString())
-    const shard = typeof lease === 'object' && lease !== null && 'shard' in lease ? lease.shard : undefined
-    return typeof shard === 'number' ? shard : undefined
+    return Names.parse(JSON.parse(payload.toString()))
   } catch {
-    return undefined
+    return { shard: undefined } // an evaluation, or a payload that the function refuses
   }
 }

@@ -60,6 +60,7 @@ export function serialCloud(): RunCloud {
       output?.close()
       output = new OwnOutput(listener)
     },
+    forRun: async () => serialCloud(),
     async close() {
       stop.abort()
       await Promise.all(running)
@@ -97,20 +98,21 @@ function memoryStore(): ObjectStore {
 function memoryQueue(): BatchQueue {
   const waiting: QueueMessage[] = []
   let sent = 0
-  let wake = () => {}
+  const wakes = new Set<() => void>() // several may wait at once
   return {
     async send(body) {
       const id = String(++sent)
       waiting.push({ id, receipt: id, body, receiveCount: 1 })
-      wake()
+      for (const wake of wakes) wake()
     },
     async receive({ max, waitMs, signal }) {
       if (waiting.length === 0 && waitMs > 0 && !signal?.aborted) {
         const woken = new AbortController()
         const end = () => woken.abort()
-        wake = end
+        wakes.add(end)
         signal?.addEventListener('abort', end, { once: true })
         await systemClock.sleep(waitMs, woken.signal)
+        wakes.delete(end)
         signal?.removeEventListener('abort', end)
       }
       return signal?.aborted ? [] : waiting.splice(0, max)

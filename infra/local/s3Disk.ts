@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { diskReason } from '../../shared/diskReason.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
 import type { Mirror, S3 } from './s3.ts'
@@ -164,6 +165,10 @@ function guard(path: string, action: () => void): void {
 }
 
 function diskError(path: string, cause: unknown): MillraceError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new MillraceError('E_DISK', `cannot keep the emulated S3 in ${path}: ${why}`, { path }, { cause })
+  return new MillraceError(
+    'E_DISK',
+    `cannot keep the emulated S3 in ${path}: ${diskReason(cause)}`,
+    { path },
+    { cause },
+  )
 }

@@ -33,7 +33,7 @@ export const trainOneStep = operator({
         throw withRewards(error, fragments, ctx.use(learner).rewardScale)
       })
     run.trained(fragments)
-    return {
+    const update: UpdateResult = {
       ...run.clocks,
       policyVersion: run.policyVersion,
       meanReturn: run.episodes.mean(),
@@ -43,6 +43,8 @@ export const trainOneStep = operator({
       provenances: fragments.map((fragment) => fragment.provenance),
       policy,
     }
+    run.onUpdate(update)
+    return update
   },
 })
 

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { dirname, isAbsolute, join, relative, sep } from 'node:path'
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
@@ -45,12 +45,35 @@ export async function bundleForHere(file: string, options: BundleOptions): Promi
  * @throws MillraceError E_EXPERIMENT with file, line and column
  */
 export async function bundleEnvCode(file: string, entries: LibraryEntries = libraryEntries()): Promise<Uint8Array> {
-  const { build } = await import('esbuild')
   const contents = [
     `import experiment from '${USER_FILE}'`,
-    `import { asDefinition } from 'millrace/env'`,
+    "import { asDefinition } from 'millrace/env'",
     `export default { ...experiment, env: asDefinition(experiment.env) }`,
   ].join('\n')
+  return await bundleForFunctions(file, contents, entries)
+}
+
+/**
+ * The same for a program that trains its own experiment: the module that has its env, by the env's id.
+ *
+ * @throws MillraceError E_EXPERIMENT with file, line and column
+ */
+export async function bundleEnvModule(
+  file: string,
+  id: string,
+  entries: LibraryEntries = libraryEntries(),
+): Promise<Uint8Array> {
+  const name = JSON.stringify(basename(file))
+  const contents = [
+    `import * as module from '${USER_FILE}'`,
+    "import { envOfModule } from 'millrace/env'",
+    `export default { env: envOfModule(module, ${JSON.stringify(id)}, ${name}) }`,
+  ].join('\n')
+  return await bundleForFunctions(file, contents, entries)
+}
+
+async function bundleForFunctions(file: string, contents: string, entries: LibraryEntries): Promise<Uint8Array> {
+  const { build } = await import('esbuild')
   const outfile = join(dirname(file), 'millrace-env.mjs')
   const stdin = 'millrace-env.js'
   const { code, map } = await run(file, () =>
@@ -63,6 +86,8 @@ export async function bundleEnvCode(file: string, entries: LibraryEntries = libr
       minifySyntax: true,
       minifyWhitespace: true,
       external: NATIVE,
+      // train() of such a copy of the library refuses, and is not carried along (see library/train.ts).
+      define: { 'globalThis.millraceInFunction': 'true' },
       banner: {
         js: "import{createRequire as __envRequire}from'node:module';const require=__envRequire(import.meta.url);",
       },

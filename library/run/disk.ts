@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, readdir, rename, rm } from 'node:fs/promises'
+import { link, mkdir, open, readFile, readdir, rename, rm, rmdir, stat, utimes } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { diskReason, errorCode } from '../../shared/diskReason.ts'
 import { MillraceError } from '../../shared/errors.ts'
 
 /** The calls of node:fs/promises a run folder is written with; a test passes some that fail. */
@@ -10,35 +11,38 @@ export interface FileSystem {
   readonly readdir: typeof readdir
   readonly rename: typeof rename
   readonly rm: typeof rm
+  readonly rmdir: typeof rmdir
+  readonly link: typeof link
+  readonly stat: typeof stat
+  readonly utimes: typeof utimes
 }
 
-export const nodeFiles: FileSystem = { mkdir, open, readFile, readdir, rename, rm }
+export const nodeFiles: FileSystem = { mkdir, open, readFile, readdir, rename, rm, rmdir, link, stat, utimes }
 
-const REASONS: Readonly<Record<string, string>> = {
-  ENOSPC: 'the disk is full',
-  EDQUOT: 'the disk quota is used up',
-  EACCES: 'permission denied',
-  EPERM: 'permission denied',
-  EROFS: 'the file system is read-only',
-  ENOTDIR: 'a part of the path is a file, not a folder',
-  EISDIR: 'it is a folder',
-  EEXIST: 'it is there already',
-  ENOENT: 'there is no such file or folder',
-  EMFILE: 'too many files are open',
-  ENAMETOOLONG: 'the name is too long',
-  ELOOP: 'its links lead in a circle',
-  EIO: 'the disk reports an error',
-}
+export { errorCode }
 
 /** Not the disk's fault: a path that was named cannot be a folder. */
 const WRONG_PATH = ['ENOTDIR', 'EEXIST', 'ENAMETOOLONG', 'ELOOP', 'EINVAL']
 
 /** What a failed file operation means, in one sentence: E_DISK, or E_USAGE when something cannot be made where a path leads. */
 export function diskError(error: unknown, verb: 'write' | 'read' | 'make', path: string): MillraceError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  const reason = REASONS[code] ?? (error instanceof Error ? error.message : String(error))
-  const wrong = verb === 'make' && WRONG_PATH.includes(code)
-  return new MillraceError(wrong ? 'E_USAGE' : 'E_DISK', `cannot ${verb} ${path}: ${reason}`, {}, { cause: error })
+  const wrong = verb === 'make' && WRONG_PATH.includes(errorCode(error))
+  const code = wrong ? 'E_USAGE' : 'E_DISK'
+  return new MillraceError(code, `cannot ${verb} ${path}: ${diskReason(error)}`, {}, { cause: error })
+}
+
+/** Writes a file in its place: as `wx` only where there is none. @throws the system's own error */
+export async function writePlain(
+  path: string,
+  body: string,
+  { flag, files }: { readonly flag: 'w' | 'wx'; readonly files: FileSystem },
+): Promise<void> {
+  const handle = await files.open(path, flag)
+  try {
+    await handle.writeFile(body)
+  } finally {
+    await handle.close()
+  }
 }
 
 /**

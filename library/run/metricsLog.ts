@@ -9,6 +9,8 @@ const FLUSH_CHARACTERS = 64 * 1024
 export interface MetricsLog {
   /** Takes a line; it is on disk within a quarter of a second. */
   add(line: UpdateLine): void
+  /** Every line taken so far is on the disk itself when it returns. @throws MillraceError E_DISK */
+  sync(): Promise<void>
   /** @throws MillraceError E_DISK when any line could not be written */
   close(): Promise<void>
 }
@@ -19,21 +21,23 @@ export interface MetricsLogOptions {
   /** Called once, with E_DISK, when a write failed; nothing is written after that. */
   readonly onError: (error: MillraceError) => void
   readonly files?: FileSystem
+  /** Go on with the log that is there, as `cutMetrics` left it. */
+  readonly goOn?: boolean
 }
 
 /**
  * The metrics log: one JSON line an update, written behind the caller's back in batches. The file holds whole lines at any
  * moment but in the middle of a write; a write that fails half-way (a full disk) is cut back to the last whole batch.
  *
- * @throws MillraceError E_DISK when the file cannot be made, or is there already
+ * @throws MillraceError E_DISK when the file cannot be made or, unless told to go on with it, is there already
  */
 export async function openMetricsLog(path: string, options: MetricsLogOptions): Promise<MetricsLog> {
-  const handle = await (options.files ?? nodeFiles).open(path, 'wx').catch((error: unknown) => {
+  const handle = await (options.files ?? nodeFiles).open(path, options.goOn ? 'a' : 'wx').catch((error: unknown) => {
     throw diskError(error, 'write', path)
   })
   let held: string[] = []
   let heldCharacters = 0
-  let bytes = 0
+  let bytes = options.goOn ? (await handle.stat()).size : 0
   let failure: MillraceError | undefined
   let writing = Promise.resolve()
 
@@ -65,6 +69,14 @@ export async function openMetricsLog(path: string, options: MetricsLogOptions): 
       held.push(text)
       heldCharacters += text.length
       if (heldCharacters >= FLUSH_CHARACTERS) flush()
+    },
+    async sync() {
+      flush()
+      await writing
+      if (failure) throw failure
+      await handle.sync().catch((error: unknown) => {
+        throw diskError(error, 'write', path)
+      })
     },
     async close() {
       stopTimer()

@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { PolicyRecord, RUN_FILES, type ResultSource, resultFiles, type Versions } from '../../learner/runFiles.ts'
+import type { RunSummary } from '../../learner/observer.ts'
+import type { TrainResult } from '../../learner/service.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { packageManifest } from '../load/libraryEntries.ts'
-import { diskError } from './disk.ts'
+import { diskError, errorCode } from './disk.ts'
 import type { RunFolder } from './runFolder.ts'
 
-export { configRecord, PolicyRecord, type Versions } from '../../learner/runFiles.ts'
+export { PolicyRecord, type Versions } from '../../learner/runFiles.ts'
 
 export function installedVersions(): Versions {
   return {
@@ -35,25 +37,48 @@ function dependencyVersion(name: string): string {
 export async function writeResult(
   folder: RunFolder,
   result: Pick<ResultSource, 'summary' | 'policy' | 'spec'>,
-  of: Pick<ResultSource, 'env' | 'experiment' | 'ownEnv'>,
+  of: Pick<ResultSource, 'env' | 'experiment' | 'ownEnv' | 'attempt'>,
 ): Promise<void> {
   for (const [name, body] of resultFiles({ ...result, ...of })) await folder.write(name, body)
 }
 
 /**
+ * What a run that is over came to, from its folder.
+ *
+ * @param summary as its folder has it
+ * @throws MillraceError E_RUN_FOLDER, E_DISK
+ */
+export function readResult(folder: string, summary: Omit<RunSummary, 'curve'>): TrainResult {
+  const { record, model } = readPolicy(folder)
+  let text = ''
+  try {
+    text = readFileSync(join(folder, RUN_FILES.curve), 'utf8')
+  } catch {
+    // a curve is nice to have, and the policy is there
+  }
+  const rows = text.split('\n').slice(1).filter(Boolean)
+  const curve = rows.map((row): [number, number] => {
+    const [steps = 0, mean = 0] = row.split(',').map(Number)
+    return [steps, mean]
+  })
+  return { summary: { ...summary, curve }, policy: new Uint8Array(model), spec: record.spec }
+}
+
+/**
  * The policy of a run folder.
  *
- * @throws MillraceError E_RUN when its files do not belong together, E_DISK when they cannot be read
+ * @throws MillraceError E_RUN_FOLDER when the folder has none, or its files do not belong together; E_DISK
  */
 export function readPolicy(folder: string): { readonly record: PolicyRecord; readonly model: Uint8Array } {
   const read = (name: string) => {
     try {
       return readFileSync(join(folder, name))
     } catch (error) {
+      if (errorCode(error) === 'ENOENT') throw missing(folder, name)
       throw diskError(error, 'read', join(folder, name))
     }
   }
-  const broken = (why: string) => new MillraceError('E_RUN', `${join(folder, RUN_FILES.policySpec)} ${why}`)
+  const broken = (why: string) => new MillraceError('E_RUN_FOLDER', `${join(folder, RUN_FILES.policySpec)} ${why}`)
   const text = read(RUN_FILES.policySpec).toString('utf8')
   let data: unknown
   try {
@@ -67,4 +92,13 @@ export function readPolicy(folder: string): { readonly record: PolicyRecord; rea
   if (createHash('sha256').update(model).digest('hex') !== parsed.data.sha256)
     throw broken(`is not about the ${RUN_FILES.policy} beside it`)
   return { record: parsed.data, model }
+}
+
+function missing(folder: string, name: string): MillraceError {
+  const why = !existsSync(folder)
+    ? `there is no run folder ${folder}`
+    : existsSync(join(folder, RUN_FILES.config))
+      ? `the run in ${folder} has no ${name} yet: it came to no checkpoint`
+      : `${folder} is no run folder: it has no ${name}`
+  return new MillraceError('E_RUN_FOLDER', why)
 }

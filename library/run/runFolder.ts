@@ -1,46 +1,78 @@
 import { dirname, join } from 'node:path'
-import { jsonFile } from '../../learner/runFiles.ts'
+import { RUN_FILES, jsonFile } from '../../learner/runFiles.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import { diskError, nodeFiles, writeWhole, type FileSystem } from './disk.ts'
+import { type Claim, claimFolder, isClaimFile } from './claim.ts'
+import { diskError, errorCode, nodeFiles, writeWhole, type FileSystem } from './disk.ts'
 
 export { RUN_FILES } from '../../learner/runFiles.ts'
 
-/** The folder a run leaves behind. */
+/** The folder a run leaves behind. It belongs to this run alone until it is released or discarded. */
 export interface RunFolder {
   readonly path: string
+  readonly claim: Pick<Claim, 'renew'>
+  readonly files: FileSystem
+  /** The path of a file that this run makes. */
   file(name: string): string
   /** @throws MillraceError E_DISK; the file is whole or not there */
   write(name: string, body: Uint8Array | string): Promise<void>
   writeJson(name: string, value: unknown): Promise<void>
-  /** Removes the folder and the folders made for it, for a run that never began. */
+  /** Lets other runs have it. */
+  release(): Promise<void>
+  /** Removes what was written, and the folders made for it, for a run that never began. What others put there stays. */
   discard(): Promise<void>
 }
 
 /**
- * Makes the run folder that a user named; an empty one may be there.
+ * Makes the run folder that a user named, and claims it; an empty one may be there.
  *
- * @throws MillraceError E_USAGE when it holds files already or cannot be a folder, E_DISK when the disk does not let it be made
+ * @throws MillraceError E_DISK when it cannot be made, E_RUN_FOLDER when it holds files already or another run has it
  */
 export async function createRunFolder(path: string, files: FileSystem = nodeFiles): Promise<RunFolder> {
   let firstMade: string | undefined
-  let names: readonly string[]
   try {
     firstMade = await files.mkdir(path, { recursive: true })
-    names = await files.readdir(path)
   } catch (error) {
-    // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
-    if (!isThere(error)) throw diskError(error, 'make', path)
-    throw new MillraceError(
-      'E_USAGE',
-      `cannot make the run folder ${path}: there is a file of that name`,
-      {},
-      { cause: error },
-    )
+    throw notMade(error, path)
   }
-  if (names.length > 0) {
-    throw new MillraceError('E_USAGE', `the run folder ${path} is not empty; name another one with --out`)
+  const made = { firstMade, files }
+  try {
+    await refuseFull(path, files) // before the claim: a folder with other things in it is not written to
+  } catch (error) {
+    await removeMade(path, made)
+    throw error
   }
-  return runFolder(path, { firstMade, files })
+  const folder = await claimed(path, { takeOver: false, ...made })
+  try {
+    await refuseFull(path, files)
+  } catch (error) {
+    await folder.discard()
+    throw error
+  }
+  return folder
+}
+
+/** A path that leads through a file is the user's to mend, and not the disk's. */
+function notMade(error: unknown, path: string): MillraceError {
+  // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
+  if (errorCode(error) === 'EEXIST')
+    return new MillraceError('E_RUN_FOLDER', `cannot make the folder ${path}: there is a file of that name`)
+  const failure = diskError(error, 'make', path)
+  return errorCode(error) === 'ENOTDIR' ? new MillraceError('E_RUN_FOLDER', failure.message) : failure
+}
+
+async function refuseFull(path: string, files: FileSystem): Promise<void> {
+  const names = await files.readdir(path).catch((error: unknown) => {
+    throw diskError(error, 'read', path)
+  })
+  // A run that has claimed it is spoken of by the claim.
+  if (names.some(isClaimFile) || names.length === 0) return
+  const run = names.includes(RUN_FILES.config)
+  throw new MillraceError(
+    'E_RUN_FOLDER',
+    run
+      ? `the run folder ${path} holds a run; go on with it (--resume), or name another folder with --out`
+      : `the run folder ${path} is not empty; name another one with --out`,
+  )
 }
 
 /**
@@ -55,51 +87,81 @@ export async function createFreshRunFolder(
 ): Promise<RunFolder> {
   const wanted = join(parent, name)
   try {
-    const madeParent = await files.mkdir(parent, { recursive: true })
+    const madeParent = await files.mkdir(parent, { recursive: true }).catch((error: unknown) => {
+      throw notMade(error, parent)
+    })
     for (let n = 1; ; n++) {
       const path = n === 1 ? wanted : `${wanted}-${n}`
       try {
         await files.mkdir(path)
-        return runFolder(path, { firstMade: madeParent ?? path, files })
       } catch (error) {
-        if (!isThere(error)) throw error
+        if (errorCode(error) !== 'EEXIST') throw error
+        continue
       }
+      return await claimed(path, { takeOver: false, firstMade: madeParent ?? path, files })
     }
   } catch (error) {
-    throw diskError(error, 'make', wanted)
+    throw error instanceof MillraceError ? error : notMade(error, wanted)
   }
 }
 
-function isThere(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
+/**
+ * Claims the folder of a run to go on with it. A claim whose process is gone is taken over.
+ *
+ * @throws MillraceError E_RUN_FOLDER when there is none, or another run is at work in it; E_DISK
+ */
+export async function openRunFolder(path: string, files: FileSystem = nodeFiles): Promise<RunFolder> {
+  const there = await files.stat(path).catch((error: unknown) => {
+    if (errorCode(error) !== 'ENOENT') throw diskError(error, 'read', path)
+    throw new MillraceError('E_RUN_FOLDER', `there is no run folder ${path}`)
+  })
+  if (!there.isDirectory()) throw new MillraceError('E_RUN_FOLDER', `${path} is a file, not a run folder`)
+  return await claimed(path, { takeOver: true, firstMade: undefined, files })
 }
 
-function runFolder(
-  path: string,
-  { firstMade, files }: { firstMade: string | undefined; files: FileSystem },
-): RunFolder {
-  const file = (name: string) => join(path, name)
+interface Made {
+  readonly firstMade: string | undefined
+  readonly files: FileSystem
+}
+
+async function claimed(path: string, made: Made & { readonly takeOver: boolean }): Promise<RunFolder> {
+  const { files, takeOver } = made
+  const claim = await claimFolder(path, { takeOver, files }).catch(async (error: unknown) => {
+    await removeMade(path, made)
+    throw error
+  })
+  const own = new Set<string>()
+  const file = (name: string) => {
+    own.add(name)
+    return join(path, name)
+  }
   const write = (name: string, body: Uint8Array | string) => writeWhole(file(name), body, files)
   return {
     path,
+    claim,
+    files,
     file,
     write,
     writeJson: (name, value) => write(name, jsonFile(value)),
+    release: () => claim.release(),
     async discard() {
-      for (const name of await files.readdir(path).catch(() => [])) {
-        await files.rm(join(path, name), { recursive: true, force: true })
-      }
-      if (firstMade !== undefined) await removeEmpty(path, dirname(firstMade), files)
+      for (const name of own) await files.rm(join(path, name), { recursive: true, force: true })
+      await claim.release()
+      await removeMade(path, made)
     },
   }
 }
 
-/** Removes a folder and those above it up to, not including, `stop`, as long as they are empty. */
-async function removeEmpty(path: string, stop: string, files: FileSystem): Promise<void> {
+/** Removes the folder and those above it that were made for it, as long as they are empty. */
+async function removeMade(path: string, { firstMade, files }: Made): Promise<void> {
+  if (firstMade === undefined) return
+  const stop = dirname(firstMade)
   for (let folder = path; folder !== stop && folder !== dirname(folder); folder = dirname(folder)) {
-    const names = await files.readdir(folder).catch(() => ['unreadable'])
-    if (names.length > 0) return
-    await files.rm(folder, { recursive: true, force: true })
+    try {
+      await files.rmdir(folder)
+    } catch {
+      return // not empty: somebody else's
+    }
   }
 }
 

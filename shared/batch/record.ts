@@ -1,5 +1,6 @@
 import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
+import { diskReason } from '../diskReason.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
 import { decodeBatch, encodeBatch } from './safetensors.ts'
 import type { Provenance, SampleBatch } from './sampleBatch.ts'
@@ -27,7 +28,12 @@ export async function recordFragment(folder: string, batch: SampleBatch): Promis
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {}) // the first failure is the one to report
     if (isMillraceError(cause)) throw cause
-    throw new MillraceError('E_DISK', `could not record a fragment as ${path}: ${reason(cause)}`, { path }, { cause })
+    throw new MillraceError(
+      'E_DISK',
+      `could not record a fragment as ${path}: ${diskReason(cause)}`,
+      { path },
+      { cause },
+    )
   }
   return path
 }
@@ -38,7 +44,7 @@ export async function readRecorded(path: string): Promise<SampleBatch> {
   try {
     bytes = await readFile(path)
   } catch (cause) {
-    throw new MillraceError('E_DISK', `could not read ${path}: ${reason(cause)}`, { path }, { cause })
+    throw new MillraceError('E_DISK', `could not read ${path}: ${diskReason(cause)}`, { path }, { cause })
   }
   return decodeBatch(bytes)
 }
@@ -57,7 +63,7 @@ export async function listRecorded(folder: string): Promise<string[]> {
       .sort(byNumbers)
       .map((name) => join(folder, name))
   } catch (cause) {
-    throw new MillraceError('E_DISK', `could not list ${folder}: ${reason(cause)}`, { path: folder }, { cause })
+    throw new MillraceError('E_DISK', `could not list ${folder}: ${diskReason(cause)}`, { path: folder }, { cause })
   }
 }
 
@@ -72,5 +78,3 @@ function byNumbers(a: string, b: string): number {
   }
   return as.length - bs.length || (a < b ? -1 : 1)
 }
-
-const reason = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

@@ -18,6 +18,7 @@ export type EnvClass = (new (config: never) => Env) & { readonly id?: string; re
 export type EnvSource = string | EnvDefinition | EnvClass
 
 const builtIn = [acrobot, cartPole, identity, mountainCar]
+const builtInIds: ReadonlySet<string> = new Set(builtIn.map(({ id }) => id))
 const definitions = new Map<string, EnvDefinition>(builtIn.map((definition) => [definition.id, definition]))
 
 /**
@@ -36,6 +37,9 @@ export function registerEnv(source: EnvDefinition | EnvClass): EnvDefinition {
   definitions.set(definition.id, definition)
   return definition
 }
+
+/** Is this env part of Millrace, so that functions have it without the code of a user? */
+export const isBuiltIn = (source: EnvSource): boolean => typeof source === 'string' && builtInIds.has(source)
 
 /** Ids of all known envs, in alphabetical order. */
 export function envIds(): readonly string[] {

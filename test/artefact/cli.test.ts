@@ -150,15 +150,15 @@ describe('the built command', () => {
       ],
       [
         ['train', 'cartpole', '--out', 'full'],
-        64,
-        /^error E_USAGE: the run folder .*full is not empty; name another one with --out\n$/,
+        1,
+        /^error E_RUN_FOLDER: the run folder .*full is not empty; name another one with --out\n$/,
       ],
       [
         ['train', 'cartpole', '--out', 'full/file/run'],
-        64,
-        /^error E_USAGE: cannot make .*: a part of the path is a file, not a folder\n$/,
+        1,
+        /^error E_RUN_FOLDER: cannot make .*: a part of the path is a file, not a folder\n$/,
       ],
-      [['evaluate', 'full'], 1, /^error E_RUN: full holds no policy: there is no policy\.json in it\n$/],
+      [['evaluate', 'full'], 1, /^error E_RUN_FOLDER: full holds no policy: there is no policy\.json in it\n$/],
     ]
     for (const [args, code, sentence] of cases) {
       const ended = await millrace(args)

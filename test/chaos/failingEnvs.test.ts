@@ -93,10 +93,14 @@ test('an env that fails for good after 100 steps ends the run, and what was lear
   expect(lines.pop()).toBe('')
   expect(lines.map((line) => (JSON.parse(line) as { updates: number }).updates)).toEqual(lines.map((__, n) => n + 1))
   expect(readdirSync(join(folder(), 'run')).toSorted()).toEqual([
+    'checkpoints',
     'config.json',
     'events.log',
     'experiment.mjs',
     'metrics.jsonl',
+    'policy.json',
+    'policy.onnx',
+    'progress.json',
   ])
 })
 

@@ -62,7 +62,7 @@ describe('millrace evaluate', () => {
   test("a user's own env comes from the run folder", async () => {
     const folder = await trained('Short-v0', true)
     await expect(evaluate()).rejects.toMatchObject({
-      code: 'E_RUN',
+      code: 'E_RUN_FOLDER',
       message: expect.stringContaining("the code of env 'Short-v0' is not there"),
     })
     writeFileSync(
@@ -83,7 +83,7 @@ describe('millrace evaluate', () => {
   test('a folder without a policy, or with files that do not belong together, is refused in a sentence', async () => {
     const folder = await trained()
     await expect(evaluate({ folder: 'rum' })).rejects.toMatchObject({
-      code: 'E_RUN',
+      code: 'E_RUN_FOLDER',
       message: 'there is no run folder rum; did you mean run?',
     })
     await expect(evaluate({ folder: '.' })).rejects.toMatchObject({
@@ -98,10 +98,13 @@ describe('millrace evaluate', () => {
       message: expect.stringMatching(/is not the description of a policy$/),
     })
     writeFileSync(join(folder, 'policy.json'), '{')
-    await expect(evaluate()).rejects.toMatchObject({ code: 'E_RUN', message: expect.stringMatching(/is not JSON$/) })
+    await expect(evaluate()).rejects.toMatchObject({
+      code: 'E_RUN_FOLDER',
+      message: expect.stringMatching(/is not JSON$/),
+    })
     rmSync(join(folder, 'policy.onnx'))
     cpSync(fileURLToPath(import.meta.url), join(folder, 'policy.json'))
-    await expect(evaluate()).rejects.toMatchObject({ code: 'E_RUN' })
+    await expect(evaluate()).rejects.toMatchObject({ code: 'E_RUN_FOLDER' })
   })
 })
 

@@ -53,7 +53,14 @@ export function failingFiles(failAt = Infinity, code = 'ENOSPC'): FileSystem & {
     },
     readFile: nodeFiles.readFile,
     readdir: nodeFiles.readdir,
+    async link(...args: Parameters<FileSystem['link']>) {
+      attempt('link')
+      return await nodeFiles.link(...args)
+    },
     rm: nodeFiles.rm,
+    rmdir: nodeFiles.rmdir,
+    stat: nodeFiles.stat,
+    utimes: nodeFiles.utimes,
   }
   return files as FileSystem & { readonly calls: string[] }
 }

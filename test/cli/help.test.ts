@@ -30,7 +30,7 @@ describe('help is where hands go', () => {
       const { exitCode, out, err } = await typed(args)
       expect({ exitCode, err }).toEqual({ exitCode: 0, err: '' })
       expect(out).toBe(await helpOf(''))
-      for (const line of ['On this machine:', 'On AWS, on a stage:', '  train <experiment>', 'Exit status:'])
+      for (const line of ['On this machine:', 'On AWS, on a stage:', '  train [experiment]', 'Exit status:'])
         expect(out).toContain(line)
     },
   )

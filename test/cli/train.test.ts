@@ -297,8 +297,8 @@ describe('when something fails', () => {
   test('a folder that is not empty, or a path under a file, is refused before anything runs', async () => {
     writeFileSync(join(cwd, 'file'), 'mine')
     const train: Train = async () => expect.unreachable('it must not run')
-    expect((await trial({ train, options: { out: '.' } })).error).toMatchObject({ code: 'E_USAGE' })
-    expect((await trial({ train, options: { out: 'file/run' } })).error).toMatchObject({ code: 'E_USAGE' })
+    expect((await trial({ train, options: { out: '.' } })).error).toMatchObject({ code: 'E_RUN_FOLDER' })
+    expect((await trial({ train, options: { out: 'file/run' } })).error).toMatchObject({ code: 'E_RUN_FOLDER' })
     expect(readdirSync(cwd)).toEqual(['file'])
   })
 
@@ -322,7 +322,8 @@ describe('when something fails', () => {
   })
 
   test('a log that can no longer be written stops the run instead of training unseen', async () => {
-    const beforeTheLog = ['mkdir', 'mkdir', 'open', 'writeFile', 'sync', 'rename', 'open']
+    const claim = ['open', 'writeFile', 'link']
+    const beforeTheLog = ['mkdir', 'mkdir', ...claim, 'open', 'writeFile', 'sync', 'rename', 'open']
     const files = failingFiles(beforeTheLog.length)
     const host = new FakeHost(cwd)
     const untilAborted: Train = async (_given, { observer, signal, run }) => {

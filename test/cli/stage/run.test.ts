@@ -399,7 +399,7 @@ describe('what is wrong is seen before anything is uploaded', () => {
   test('a run folder that is not free', async () => {
     mkdirSync(join(cwd, 'here'))
     writeFileSync(join(cwd, 'here', 'file'), '')
-    expect((await refused({ options: { out: 'here' } }))?.code).toBe('E_USAGE')
+    expect((await refused({ options: { out: 'here' } }))?.code).toBe('E_RUN_FOLDER')
     // Nobody makes folders there, root neither.
     expect((await refused({ options: { out: '/sys/millrace/run' } }))?.code).toBe('E_DISK')
   })

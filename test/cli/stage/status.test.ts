@@ -157,7 +157,7 @@ describe('millrace status', () => {
     expect((await status(stage, { run: 'good-run', follow: true })).exitCode).toBe(0)
     expect(readdirSync(join(cwd, 'runs'))).toEqual(['good-run'])
     const other = await status(stage, { run: 'good-run', follow: true, out: 'runs/good-run' })
-    expect(other.error?.code).toBe('E_USAGE')
+    expect(other.error?.code).toBe('E_RUN_FOLDER')
   })
 
   test('a folder of another run is not taken for this one, however alike the names', async () => {
@@ -171,7 +171,7 @@ describe('millrace status', () => {
   test('results that the bucket no longer has, or that do not belong together, leave no folder', async () => {
     const stage = await busyStage()
     await stage.store.put(keys.result('good-run', 'policy.onnx'), new Uint8Array([1, 2]))
-    expect((await status(stage, { run: 'good-run', follow: true })).error?.code).toBe('E_RUN')
+    expect((await status(stage, { run: 'good-run', follow: true })).error?.code).toBe('E_RUN_FOLDER')
     await stage.store.delete([keys.result('good-run', 'policy.json')])
     const { error } = await status(stage, { run: 'good-run', follow: true })
     expect(error?.message).toBe("the policy of run 'good-run' is no longer in the bucket")

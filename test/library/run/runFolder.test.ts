@@ -40,7 +40,7 @@ describe('the run folder', () => {
     mkdirSync(join(base, 'full'))
     writeFileSync(join(base, 'full', 'mine.txt'), 'mine')
     await expect(createRunFolder(join(base, 'full'))).rejects.toMatchObject({
-      code: 'E_USAGE',
+      code: 'E_RUN_FOLDER',
       message: `the run folder ${join(base, 'full')} is not empty; name another one with --out`,
     })
     expect(readdirSync(join(base, 'full'))).toEqual(['mine.txt'])
@@ -49,12 +49,12 @@ describe('the run folder', () => {
   test('a path under a regular file, or of one, fails in one sentence', async () => {
     writeFileSync(join(base, 'file'), '')
     await expect(createRunFolder(join(base, 'file', 'a'))).rejects.toMatchObject({
-      code: 'E_USAGE',
+      code: 'E_RUN_FOLDER',
       message: `cannot make ${join(base, 'file', 'a')}: a part of the path is a file, not a folder`,
     })
     await expect(createRunFolder(join(base, 'file'))).rejects.toMatchObject({
-      code: 'E_USAGE',
-      message: `cannot make the run folder ${join(base, 'file')}: there is a file of that name`,
+      code: 'E_RUN_FOLDER',
+      message: `cannot make the folder ${join(base, 'file')}: there is a file of that name`,
     })
   })
 
@@ -65,7 +65,7 @@ describe('the run folder', () => {
     for (const folder of folders) await folder.discard()
     rmSync(runs, { recursive: true, force: true }) // left behind when its maker went while others were there
     writeFileSync(runs, '')
-    await expect(createFreshRunFolder(runs, 'a')).rejects.toMatchObject({ code: 'E_USAGE' })
+    await expect(createFreshRunFolder(runs, 'a')).rejects.toMatchObject({ code: 'E_RUN_FOLDER' })
   })
 
   test('a run is named by experiment, moment and seed, whatever the file is called', () => {

@@ -1,6 +1,5 @@
-import type { RunSummary, StopReason } from '../learner/observer.ts'
+import type { RunSummary, StopReason } from './observer.ts'
 import { MillraceError } from '../shared/errors.ts'
-import { duration } from './display/format.ts'
 
 const LIMITS: Partial<Record<StopReason, string>> = {
   seconds: 'its limit on time (stop.seconds)',
@@ -17,6 +16,6 @@ export function noUpdate({ reason, progress }: Pick<RunSummary, 'reason' | 'prog
       : 'no whole fragment came in that time; smaller rollouts.fragmentLength and rollouts.envsPerShard let fragments come sooner'
   return new MillraceError(
     'E_NO_UPDATE',
-    `the run came to ${LIMITS[reason] ?? 'the end of its plan'} after ${duration(progress.atMs)} without a single update: ${came}`,
+    `the run came to ${LIMITS[reason] ?? 'the end of its plan'} after ${(progress.atMs / 1000).toFixed(1)} s without a single update: ${came}`,
   )
 }

@@ -1,0 +1,22 @@
+import type { RunCloud } from '../learner/runCloud.ts'
+
+export interface EmulatedCloudOptions {
+  /** Everything in this very process and on one thread, for a debugger. */
+  readonly serial?: boolean | undefined
+}
+
+/** An emulated cloud that is open: `await using cloud = await emulatedCloud()` closes it at the end of the block. */
+export interface EmulatedCloud extends RunCloud, AsyncDisposable {}
+
+/**
+ * Opens an emulated cloud for several runs, one after the other or side by side. `train` opens one for itself where it is given none.
+ *
+ * @throws MillraceError E_FUNCTION, E_PORT, E_USAGE
+ */
+export async function emulatedCloud({ serial = false }: EmulatedCloudOptions = {}): Promise<EmulatedCloud> {
+  const { openCloud } = await import('./openCloud.ts')
+  const cloud = await openCloud({ serial })
+  let closing: Promise<void> | undefined
+  const close = () => (closing ??= cloud.close())
+  return { ...cloud, close, [Symbol.asyncDispose]: close }
+}

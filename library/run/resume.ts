@@ -1,0 +1,144 @@
+import { join } from 'node:path'
+import { z } from 'zod'
+import { type Checkpoint, checkpointOf } from '../../learner/checkpoint.ts'
+import type { Experiment } from '../../learner/experiment.ts'
+import { overBy } from '../../learner/goal.ts'
+import { settingsRecord } from '../../learner/runFiles.ts'
+import type { Progress, RunSummary } from '../../learner/observer.ts'
+import { asDefinition } from '../../shared/env/index.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { newestCheckpoint, removeTemporary } from './checkpoints.ts'
+import { nodeFiles, type FileSystem } from './disk.ts'
+import { RUN_FILES, createRunFolder, openRunFolder, type RunFolder } from './runFolder.ts'
+import { differences, listed } from './sameSettings.ts'
+import { readJson, readStanding, readSummary } from './standing.ts'
+
+const RunConfig = z.object({
+  format: z.literal(1),
+  run: z.string(),
+  startedAt: z.string(),
+  attempt: z.number().int().min(1).default(1),
+  experiment: z.record(z.string(), z.unknown()),
+  file: z.string().optional(),
+  set: z.record(z.string(), z.string()).default({}),
+  versions: z.object({ millrace: z.string() }),
+})
+/** What `config.json` says of a run. */
+export type RunConfig = z.infer<typeof RunConfig>
+
+/** @returns undefined when the folder has no `config.json` of a run that this Millrace can read */
+export async function readConfig(path: string): Promise<RunConfig | undefined> {
+  return RunConfig.safeParse(await readJson(join(path, RUN_FILES.config))).data
+}
+
+/** @throws MillraceError E_RUN_FOLDER when the folder holds no run */
+export async function configOf(path: string): Promise<RunConfig> {
+  const config = await readConfig(path)
+  if (config) return config
+  throw new MillraceError(
+    'E_RUN_FOLDER',
+    `there is no run to go on with in ${path}: it has no ${RUN_FILES.config} of one`,
+  )
+}
+
+/** Where the next attempt at a run begins. */
+export interface Resumed {
+  readonly config: RunConfig
+  readonly attempt: number
+  /** What it goes on from; undefined when the run came to no checkpoint, and begins anew. */
+  readonly from: { readonly bytes: Uint8Array; readonly checkpoint: Checkpoint } | undefined
+  /** Where all attempts before have come, and what they have taken by then: also what was spent after the checkpoint. */
+  readonly progress: Progress | undefined
+  /** How the run ended, where there is nothing to go on with: its goal or a limit is reached. */
+  readonly finished: Omit<RunSummary, 'curve'> | undefined
+}
+
+export interface ResumeOptions {
+  /** This Millrace's own. */
+  readonly version: string
+  readonly tell: (text: string) => void
+}
+
+/**
+ * Looks what there is in a run's folder to go on from, and that it is of this experiment: only `stop` and `budget` may have changed.
+ *
+ * @throws MillraceError E_RUN_FOLDER when it is of another experiment or version of Millrace, E_CHECKPOINT when none can be read, E_DISK
+ */
+export async function resumeRun(folder: RunFolder, experiment: Experiment, options: ResumeOptions): Promise<Resumed> {
+  const { version, tell } = options
+  const { path, files } = folder
+  const config = await configOf(path)
+  checkConfig(path, config, { experiment, version })
+  const [summary, progress] = await Promise.all([readSummary(path), readStanding(path)])
+  const attempt = config.attempt + 1
+  const finished = summary && overAlready(summary, experiment)
+  if (finished) return { config, attempt: config.attempt, from: undefined, progress, finished }
+  const checkpoints = join(path, RUN_FILES.checkpoints)
+  await removeTemporary(path, files)
+  await removeTemporary(checkpoints, files)
+  const from = await newestCheckpoint(checkpoints, { read: (bytes) => checkpointOf(experiment, bytes), tell, files })
+  if (!from && summary && summary.progress.updates > 0)
+    throw new MillraceError(
+      'E_RUN_FOLDER',
+      `the run in ${path} has no checkpoint to go on from; start it anew in another folder`,
+    )
+  return { config, attempt, from, progress, finished: undefined }
+}
+
+/** How the run is over with the limits that it has now, if it is. */
+function overAlready(summary: Omit<RunSummary, 'curve'>, experiment: Experiment): Resumed['finished'] {
+  const reason = overBy(experiment, summary.progress) ?? (summary.reason === 'ended' ? 'ended' : undefined)
+  return reason && { ...summary, reason }
+}
+
+function checkConfig(
+  path: string,
+  config: RunConfig,
+  { experiment, version }: { readonly experiment: Experiment; readonly version: string },
+): void {
+  if (config.versions.millrace !== version) {
+    const sentence = `the run in ${path} is of Millrace ${config.versions.millrace}, and this is ${version}; go on with it by that version`
+    throw new MillraceError('E_RUN_FOLDER', sentence)
+  }
+  const changes = settingsChanged(config, experiment)
+  if (changes.length === 0) return
+  throw new MillraceError(
+    'E_RUN_FOLDER',
+    `the run in ${path} is of other settings: ${listed(changes)}; only stop and budget may change when a run goes on`,
+  )
+}
+
+/** What is different from the run's settings, but for `stop` and `budget`. */
+export function settingsChanged(config: RunConfig, experiment: Experiment): string[] {
+  return differences(config.experiment, settingsRecord(experiment, asDefinition(experiment.env).id))
+}
+
+export interface TakenUp {
+  readonly folder: RunFolder
+  /** undefined where the folder was empty: the run begins in it. */
+  readonly resumed: Resumed | undefined
+}
+
+/**
+ * Claims a run folder to go on with its run. With `orBegin` there need not be one yet.
+ *
+ * @throws MillraceError as `openRunFolder` and `resumeRun`; the folder is left as it was
+ */
+export async function takeUp(
+  path: string,
+  experiment: Experiment,
+  options: ResumeOptions & { readonly orBegin?: boolean; readonly files?: FileSystem },
+): Promise<TakenUp> {
+  const { orBegin = false, files = nodeFiles } = options
+  const names = orBegin ? await files.readdir(path).catch(() => undefined) : []
+  if (names === undefined) return { folder: await createRunFolder(path, files), resumed: undefined }
+  const folder = await openRunFolder(path, files)
+  try {
+    if (orBegin && (await files.readdir(path)).every((name) => name.startsWith('.')))
+      return { folder, resumed: undefined }
+    return { folder, resumed: await resumeRun(folder, experiment, options) }
+  } catch (error) {
+    await folder.release()
+    throw error
+  }
+}
