@@ -75,11 +75,10 @@ function firstOutside(values: Float32Array, from: number, to: number, low: numbe
 
 /** What is wrong with a row that `reset` wrote `written` of `size` elements of. */
 export function unwrittenFault(written: number, size: number, first: number): Fault {
-  const missing = written === 0 ? '' : `, element ${first} was not written`
   const what =
     size === 1
       ? 'did not write its observation in reset'
-      : `wrote ${written === 0 ? 'none' : written} of the ${size} elements of its observation in reset${missing}`
+      : `wrote ${written} of the ${size} elements of its observation in reset, element ${first} was not written`
   return {
     what,
     todo: 'reset writes every element into its first parameter (observation[0] = …; zeros where there is nothing to see)',

@@ -30,6 +30,8 @@ export class EnvVector extends VectorBase {
   private readonly rows: readonly Float32Array[]
   readonly oneHot: boolean
   private readonly check: ObservationCheck
+  private toldOfNothing = false
+  private everWritten = false
   private readonly maxEpisodeSteps: number
   /** For box actions: a copy of them, its rows (what the envs get), and the bounds of the space. */
   private readonly box:
@@ -126,6 +128,7 @@ export class EnvVector extends VectorBase {
       throw this.fault(index, what, { todo, episodeStep: 0, code: methodOf(env, 'reset') })
     }
     if (this.writtenBits[from] === UNWRITTEN) this.nothingWritten(index)
+    else this.everWritten = true
     if (this.oneHot) this.encode(index)
   }
 
@@ -166,12 +169,16 @@ export class EnvVector extends VectorBase {
     return this.fault(index, what, { todo, code: methodOf(this.envs[index]!, 'step') })
   }
 
-  /** An env that does not even take the observation has nothing to see: zeros. Any other forgot to write it. */
+  /** An env that never writes anything has nothing to see: zeros. Where it takes the observation it may have forgotten, and is told once. */
   private nothingWritten(index: number): void {
     const env = this.envs[index]!
     const blind = methodOf(env, 'reset').length === 0 && methodOf(env, 'step').length < 2
-    if (blind && this.bitsOf(index).every((word) => word === UNWRITTEN)) this.rows[index]!.fill(0)
-    else throw this.unwritten(index)
+    const nothing = this.bitsOf(index).every((word) => word === UNWRITTEN)
+    if (!nothing || this.everWritten || (this.oneHot && !blind)) throw this.unwritten(index)
+    this.rows[index]!.fill(0)
+    if (blind || this.toldOfNothing) return
+    this.toldOfNothing = true
+    console.warn(`warning: ${this.id} writes nothing into the observation in reset; it is taken for zeros`)
   }
 
   private unwritten(index: number): Error {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { makeVectorEnv, type Env, type Space } from '../../../shared/env/index.ts'
 
 const BOX: Space = { kind: 'box', shape: [3], low: -1, high: [1, 2, Infinity] }
@@ -109,8 +109,9 @@ test('every element that reset leaves out is seen, in the first episode and in a
         },
         step: () => ({ ...good, terminated: true }),
       }
-      if (written.length === 3) return play(ways, 5)
-      const what = written.length === 0 ? 'wrote none of the 3' : `wrote ${written.length} of the 3`
+      // One that never writes anything has nothing to see.
+      if (written.length === 3 || (written.length === 0 && from === 1)) return play(ways, 5)
+      const what = `wrote ${written.length} of the 3`
       expect(() => play(ways, 5)).toThrow(refusal(new RegExp(`^Odd ${what} elements of its observation in reset`), 0))
     }),
     { numRuns: 40 },
@@ -125,6 +126,22 @@ test('NaN that an env writes is told from an element that it does not write', ()
 
 test('a step may leave elements as they are', () => {
   play({ step: () => good }, 3)
+})
+
+test('an env that takes the observation and never writes to it sees zeros, and its user is told once', () => {
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
+  const ways = { reset: (_: Float32Array) => undefined, step: () => ({ ...good, terminated: true }) }
+  const env = makeVectorEnv(
+    { id: 'Blank', make: () => ({ ...ways, observationSpace: BOX, actionSpace: { kind: 'discrete', n: 2 } }) as never },
+    { numEnvs: 4 },
+  )
+  env.reset(1)
+  env.step(new Int32Array(4))
+  expect(Array.from(env.observations)).toEqual(Array.from({ length: 12 }, () => 0))
+  expect(warn.mock.calls).toEqual([
+    ['warning: Blank writes nothing into the observation in reset; it is taken for zeros'],
+  ])
+  warn.mockRestore()
 })
 
 test('an env that does not take the observation has nothing to see: zeros', () => {
