@@ -19,3 +19,15 @@ test('every file that the README links to is there, and the commands it starts w
   const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
   for (const [, name] of readme.matchAll(/npm run ([a-z:]+)/g)) expect(Object.keys(scripts)).toContain(name)
 })
+
+test('it is short, and fits a terminal of 120 columns', () => {
+  const lines = readme.trimEnd().split('\n')
+  expect(lines.length).toBeLessThanOrEqual(120)
+  expect(lines.filter((line) => line.length > 120)).toEqual([])
+})
+
+test('it explains the words that the command prints', () => {
+  const words = readme.slice(readme.indexOf('## Words'))
+  for (const word of ['Rollout', 'Shard', 'Lease', 'Fragment', 'Policy lag', 'Plan', 'Learner', 'Deterministic'])
+    expect(words).toContain(`**${word}**`)
+})
