@@ -42,7 +42,7 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
   refuseUnreachable()
   const local = await provisionedCloud({ etags: 'opaque', lambda: { onInvocation } })
   try {
-    const clients = awsClients({ localEndpoint: local.endpoint })
+    const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
     const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local.endpoint)
     return {
       where: whereOf(),

@@ -1,23 +1,38 @@
 import { join } from 'node:path'
+import { emulatedCredentials, environmentCredentials } from '../../shared/cloud/credentials.ts'
 import { configuredEndpoint } from '../../shared/cloud/endpoints.ts'
 import { type LocalCloud, type LocalCloudOptions, localCloud } from '../local/cloud.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { createQueues } from './queues.ts'
+import { ENDPOINTS_FROM_LEASE } from '../../shared/protocol/endpointsFromLease.ts'
 import type { ProvisionedStage, StageOptions } from './stage.ts'
 
 /** Lambda's own limit. */
 const FUNCTION_TIMEOUT_MS = 900_000
 
+export interface ProvisionOptions {
+  /** May leases say where S3 and SQS are, on this machine? For a cloud that serves the runs of other processes. */
+  readonly endpointsFromLease?: boolean
+}
+
 /**
  * An emulated cloud with all that a run needs in it: bucket, queue with its dead-letter queue, and the rollout function, which
  * sees S3 and SQS at the endpoints of AWS's variables where they are set and else here.
  *
- * @throws MillraceError E_USAGE when one of those is no address, and as `localCloud`
+ * Its credentials are those in AWS's variables where they are an emulated cloud's, so that what lies in two such clouds is opened by one
+ * pair; else a new pair. A user's own keys reach functions only where S3 or SQS is elsewhere, and are taken here as well then.
+ *
+ * @throws MillraceError E_USAGE when one of those is no address or no whole pair, and as `localCloud`
  */
-export async function provisionedCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
-  const [s3, sqs] = [configuredEndpoint('S3'), configuredEndpoint('SQS')]
-  const cloud = await localCloud(options)
+export async function provisionedCloud({
+  endpointsFromLease = false,
+  ...options
+}: LocalCloudOptions & ProvisionOptions = {}): Promise<LocalCloud> {
+  const [s3, sqs, lambda] = [configuredEndpoint('S3'), configuredEndpoint('SQS'), configuredEndpoint('LAMBDA')]
+  const own = options.credentials ?? emulatedCredentials()
+  const users = own === undefined && (s3 ?? sqs ?? lambda) !== undefined ? environmentCredentials() : undefined
+  const cloud = await localCloud({ ...options, ...(own && { credentials: own }), alsoAccepts: users })
   if (!cloud.s3.hasBucket(names.bucket)) cloud.s3.createBucket(names.bucket)
   createQueues(cloud, names)
   cloud.lambda.create({
@@ -27,7 +42,8 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
     timeoutMs: FUNCTION_TIMEOUT_MS,
     retries: 0,
     environment: {
-      ...awsVariables(),
+      ...(users !== undefined && (s3 ?? sqs) !== undefined && awsVariables()),
+      ...(endpointsFromLease && { [ENDPOINTS_FROM_LEASE]: 'loopback' }),
       AWS_ENDPOINT_URL_S3: s3 ?? cloud.endpoint,
       AWS_ENDPOINT_URL_SQS: sqs ?? cloud.endpoint,
     },
@@ -39,7 +55,7 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
 export async function stageCloud(
   options: StageOptions & Omit<LocalCloudOptions, 'control'> = {},
 ): Promise<LocalCloud & { readonly provisioned: ProvisionedStage }> {
-  const cloud = await provisionedCloud({ ...options, control: true })
+  const cloud = await provisionedCloud({ ...options, control: true, endpointsFromLease: true })
   try {
     const { provisionStage } = await import('./stage.ts')
     return Object.assign(cloud, { provisioned: provisionStage(cloud, options) })
@@ -49,7 +65,7 @@ export async function stageCloud(
   }
 }
 
-/** Credentials and region go on to the functions, for a service that lies elsewhere. */
+/** The user's own, for functions that have to reach a service elsewhere. */
 function awsVariables(): Record<string, string> {
   const entries = Object.entries(process.env).filter(([name]) =>
     /^AWS_(ACCESS_KEY_ID|SECRET_ACCESS_KEY|SESSION_TOKEN|REGION)$/.test(name),

@@ -11,6 +11,7 @@ import { parseMessage } from '../../shared/protocol/message.ts'
 import { elsewhereCloud } from './elsewhereCloud.ts'
 import { freshFolder } from './folders.ts'
 import { functionsOf, startCommand, startNode, stillRunning, until } from './processes.ts'
+import { accessTo } from '../fakes/cloudAccess.ts'
 
 const folder = freshFolder()
 const ENDLESS = ['--set', 'stop.meanReturn=1000', '--set', 'stop.envSteps=100000000']
@@ -27,7 +28,7 @@ test('no function survives a learner that was killed on its own emulated cloud',
 
 test('functions elsewhere stop by themselves within the heartbeat of a learner that was killed', async () => {
   const cloud = await elsewhereCloud(folder())
-  const sqs = sqsClient({ localEndpoint: cloud.endpoint })
+  const sqs = sqsClient(accessTo(cloud))
   try {
     const run = startNode([await bundledLearner()], { cwd: folder(), variables: cloud.variables() })
     await until('the run is under way', () => /update 20\n/.test(run.out()))

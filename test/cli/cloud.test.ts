@@ -19,6 +19,7 @@ const PARTS: CloudParts = {
   startStage: (options) => stageCloud({ ...options, lambda: { bootstrap: bootstrap.file } }),
   settings: async () => undefined,
   defaults: (app) => settings({ app, region: 'us-east-1' }),
+  ownCommand: async () => 'npx millrace',
 }
 
 /** A host that tells when something was printed. */
