@@ -1,5 +1,4 @@
 import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
-import { CreateQueueCommand } from '@aws-sdk/client-sqs'
 import { join } from 'node:path'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import {
@@ -12,13 +11,15 @@ import {
   sqsQueue,
   systemClock,
 } from '../../shared/cloud/index.ts'
+import { backgroundClock } from '../../shared/cloud/clock.ts'
 import { asking } from '../../shared/cloud/control/problem.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
-import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
+import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, isQueueNamed, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
+import { type RunQueue, openRunQueue } from './runQueue.ts'
 
 /** On loopback time is what is dear: a small body in the message saves two round trips, a large one costs more as base64 than they do. */
 const SPILL_ABOVE_BYTES = 64 * 1024
@@ -43,7 +44,8 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
   const local = await provisionedCloud({ etags: 'opaque', lambda: { onInvocation } })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
-    const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local.endpoint)
+    await foreignBucket(clients)
+    const { queueUrl, deadLetterQueueUrl, close: closeQueue } = await runQueue(clients, local.endpoint)
     return {
       where: whereOf(),
       store: s3ObjectStore(clients.s3, names.bucket),
@@ -62,6 +64,7 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
         onFailed = listener
       },
       async close() {
+        await closeQueue()
         clients.destroy()
         await local.close()
       },
@@ -72,29 +75,24 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
   }
 }
 
-/** Bucket and queues of services that lie elsewhere are made there if they are missing; those of this process exist. */
-async function foreignResources(
-  clients: AwsClients,
-  endpoint: string,
-): Promise<{ queueUrl: string; deadLetterQueueUrl: string }> {
-  if (isForeign('S3')) {
-    const bucket = { Bucket: names.bucket }
-    const made = clients.s3
-      .send(new HeadBucketCommand(bucket))
-      .catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
-    await asking(`cannot make the bucket ${names.bucket} at ${configuredEndpoint('S3')}`, made)
+/** A bucket that lies elsewhere is made there if it is missing; that of this process exists. */
+async function foreignBucket({ s3 }: AwsClients): Promise<void> {
+  if (!isForeign('S3')) return
+  const bucket = { Bucket: names.bucket }
+  const made = s3.send(new HeadBucketCommand(bucket)).catch(() => s3.send(new CreateBucketCommand(bucket)))
+  await asking(`cannot make the bucket ${names.bucket} at ${configuredEndpoint('S3')}`, made)
+}
+
+/** The queue of this process is this run's alone; in an SQS elsewhere, which other runs may use, it gets one of its own. */
+async function runQueue({ sqs }: AwsClients, endpoint: string): Promise<RunQueue> {
+  const where = configuredEndpoint('SQS')
+  if (where !== undefined)
+    return await openRunQueue(sqs, { ...names, shared: isQueueNamed, clock: backgroundClock, where })
+  return {
+    queueUrl: `${endpoint}/000000000000/${names.queue}`,
+    deadLetterQueueUrl: `${endpoint}/000000000000/${names.deadLetterQueue}`,
+    close: async () => {},
   }
-  if (!isForeign('SQS')) {
-    return {
-      queueUrl: `${endpoint}/000000000000/${names.queue}`,
-      deadLetterQueueUrl: `${endpoint}/000000000000/${names.deadLetterQueue}`,
-    }
-  }
-  const create = async (QueueName: string): Promise<string> => {
-    const made = clients.sqs.send(new CreateQueueCommand({ QueueName }))
-    return (await asking(`cannot make the queue ${QueueName} at ${configuredEndpoint('SQS')}`, made)).QueueUrl ?? ''
-  }
-  return { queueUrl: await create(names.queue), deadLetterQueueUrl: await create(names.deadLetterQueue) }
 }
 
 const isForeign = (service: 'S3' | 'SQS' | 'LAMBDA'): boolean => configuredEndpoint(service) !== undefined

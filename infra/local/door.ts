@@ -36,7 +36,7 @@ export function turnAway(why: string, request: IncomingMessage, response: Server
 }
 
 /** A caller that still sends gets this long to read its answer. */
-const DRAIN_MS = 1_000
+const DRAIN_MS = 400
 
 /** Throws away what a refused caller still sends, for a moment, so that it finds its answer; then the connection is cut. */
 export function drain(request: IncomingMessage): void {

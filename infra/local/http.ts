@@ -66,6 +66,11 @@ const EMPTY = Promise.resolve(NOTHING)
 const tooLarge = (maxBytes: number) =>
   new AwsError(413, 'EntityTooLarge', `The request is larger than the ${maxBytes} bytes that are allowed here.`)
 
+/** @throws AwsError EntityTooLarge (413) where more is announced */
+export function checkLength({ headers }: IncomingMessage, maxBytes: number): void {
+  if (Number(headers['content-length'] ?? 0) > maxBytes) throw tooLarge(maxBytes)
+}
+
 /** Will all of this request's body be read, or thrown away, with no harm done? Not of one without a length, or with too great a one. */
 export function isBounded({ headers }: IncomingMessage, maxBytes: number): boolean {
   const length = headers['content-length']

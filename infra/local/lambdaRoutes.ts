@@ -157,8 +157,9 @@ function contextOf(base64: string): string {
 const ids = (requestId: string) => ({ 'x-amzn-requestid': requestId })
 
 async function json(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const body = await readBody(request)
   try {
-    const content: unknown = JSON.parse((await readBody(request)).toString())
+    const content: unknown = JSON.parse(body.toString())
     if (typeof content === 'object' && content !== null) return content as Record<string, unknown>
   } catch {
     // answered below, like JSON that is no object

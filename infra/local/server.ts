@@ -7,7 +7,7 @@ import { drain, strangerAt, turnAway } from './door.ts'
 import type { Faults } from './faults.ts'
 import type { AnyFront } from './front.ts'
 import type { Guard } from './guard.ts'
-import { HungUp, isBounded } from './http.ts'
+import { HungUp, checkLength, isBounded } from './http.ts'
 
 /** Clients keep their connections for as long as a run has a pause in it. */
 const KEEP_ALIVE_MS = 600_000
@@ -78,9 +78,12 @@ interface Exchange {
 
 /** Every request of every service passes here, and a fault strikes here or nowhere. It never rejects. */
 async function answer(front: AnyFront, { request, response, options, closing }: Exchange): Promise<void> {
+  // What still comes in once such a request is answered might never end.
+  if (!isBounded(request, front.maxBodyBytes)) response.once('finish', () => drain(request))
   try {
     const checked = options.guard(request, front)
     if (checked !== undefined) await checked
+    checkLength(request, front.maxBodyBytes)
     const routed = front.route(request)
     const call = routed instanceof Promise ? await routed : routed
     const fault = options.faults?.({
@@ -97,11 +100,7 @@ async function answer(front: AnyFront, { request, response, options, closing }: 
   } catch (error) {
     if (error instanceof HungUp || response.headersSent) response.destroy()
     else {
-      if (isBounded(request, front.maxBodyBytes)) request.resume()
-      else {
-        response.setHeader('connection', 'close')
-        drain(request)
-      }
+      request.resume()
       front.refuse(error instanceof AwsError ? error : internalError(error), request, response)
     }
   }
