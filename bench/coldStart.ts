@@ -27,7 +27,7 @@ export async function coldStartRow(): Promise<Row> {
   writeFileSync(empty, 'export const handler = async () => ({})')
   const reports: InvocationReport[] = []
   await using cloud = await localCloud({ lambda: { onInvocation: (report) => reports.push(report) } })
-  const clients = awsClients({ endpoint: cloud.endpoint })
+  const clients = awsClients({ endpoint: cloud.endpoint, credentials: cloud.credentials })
   const environment = { AWS_ENDPOINT_URL: cloud.endpoint }
   const invoke = async (FunctionName: string, event: unknown) =>
     await clients.lambda.send(new InvokeCommand({ FunctionName, Payload: Buffer.from(JSON.stringify(event)) }))

@@ -54,13 +54,19 @@ export const commands: Commands = {
   },
 
   async cloud(options, host) {
-    const [{ cloudCommand }, { provisionedCloud, stageCloud }, { findProject, loadSettings }, { settings }] =
-      await Promise.all([
-        import('./commands/cloud.ts'),
-        import('../infra/clouds/provision.ts'),
-        import('./loadSettings.ts'),
-        import('../infra/aws/settings.ts'),
-      ])
+    const [
+      { cloudCommand },
+      { ownCommand },
+      { provisionedCloud, stageCloud },
+      { findProject, loadSettings },
+      { settings },
+    ] = await Promise.all([
+      import('./commands/cloud.ts'),
+      import('./project/ownCommand.ts'),
+      import('../infra/clouds/provision.ts'),
+      import('./loadSettings.ts'),
+      import('../infra/aws/settings.ts'),
+    ])
     const hasProject = (cwd: string): boolean => {
       try {
         return findProject(cwd) !== ''
@@ -69,21 +75,22 @@ export const commands: Commands = {
       }
     }
     return await cloudCommand(options, host, {
-      start: (where) => provisionedCloud({ ...where, control: true }),
+      start: (where) => provisionedCloud({ ...where, control: true, endpointsFromLease: true }),
       startStage: stageCloud,
       settings: async (cwd) => (hasProject(cwd) ? await loadSettings(cwd) : undefined),
       defaults: (app) => settings({ app, region: 'us-east-1' }),
+      ownCommand,
     })
   },
 
   async learner(options, host) {
-    const [{ learnerCommand }, { loadSettings }, { findStage, stageByParameter }, { serveFromHere }] =
-      await Promise.all([
-        import('./commands/learner.ts'),
-        import('./loadSettings.ts'),
-        import('../shared/cloud/control/index.ts'),
-        import('./serveStage.ts'),
-      ])
+    const [{ learnerCommand }, { stageApp }, { findStage, stageByParameter }, { serveFromHere }] = await Promise.all([
+      import('./commands/learner.ts'),
+      import('./stage/stageApp.ts'),
+      import('../shared/cloud/control/index.ts'),
+      import('./serveStage.ts'),
+    ])
+    const loadSettings = async (cwd: string) => await stageApp(cwd, host.env)
     return await learnerCommand(options, host, { loadSettings, findStage, stageByParameter, serve: serveFromHere })
   },
 }

@@ -1,6 +1,7 @@
 // The policy is run by it. Loaded with the handler, what is wrong with it shows when the function starts, before there is a lease.
 import 'onnxruntime-node'
 import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
+import { allowedEndpoints } from '../shared/protocol/endpointsFromLease.ts'
 import { parseLease } from '../shared/protocol/lease.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
 import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
@@ -24,7 +25,7 @@ const loadMs = performance.now()
  * The rollout function: steps envs with the newest policy and sends fragments until its lease is over. A thin adapter: the
  * rollout core in shared/rollout knows no Lambda.
  *
- * @throws MillraceError E_LEASE for a payload that is no lease; any later error is in the report
+ * @throws MillraceError E_LEASE for a payload that is no lease, or one that names services it may not; any later error is in the report
  */
 export async function handler(event: unknown, context: LambdaContext): Promise<LeaseReport> {
   const lease = parseLease(event)
@@ -47,8 +48,9 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
   })
 }
 
-/** A lease may say where S3 and SQS are; those of a run that is over are not kept. */
-function clientsFor({ endpoints }: Lease): typeof clients {
+/** Where it is allowed to, a lease says where S3 and SQS are; those of a run that is over are not kept. */
+function clientsFor(lease: Lease): typeof clients {
+  const endpoints = allowedEndpoints(lease, process.env)
   if (!endpoints) return clients
   const place = `${endpoints.s3} ${endpoints.sqs}`
   const known = elsewhere.get(place)

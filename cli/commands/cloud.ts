@@ -1,10 +1,12 @@
 import { resolve } from 'node:path'
 import type { StageSettings } from '../../infra/aws/settings.ts'
+import type { Credentials } from '../../shared/cloud/credentials.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { watchSignals } from '../interrupts.ts'
 import { print } from '../display/wrap.ts'
+import { APP_VARIABLE } from '../stage/stageApp.ts'
 
 export const CLOUD_LEARNERS = ['group', 'none'] as const
 
@@ -21,6 +23,7 @@ export interface CloudOptions {
 
 interface Started {
   readonly endpoint: string
+  readonly credentials: Credentials
   close(): Promise<void>
 }
 
@@ -39,6 +42,8 @@ export interface CloudParts {
   settings(cwd: string): Promise<StageSettings | undefined>
   /** Settings with every default, of an app without a project. @throws MillraceError E_SETTINGS */
   defaults(app: string): StageSettings
+  /** How to type this command in the folder. */
+  ownCommand(host: Host): Promise<string>
 }
 
 /** `millrace cloud`: the emulated cloud by itself, until Ctrl-C, for any AWS client. @returns 0: a signal is how it is to end */
@@ -66,8 +71,8 @@ async function startCloud(options: CloudOptions, host: Host, parts: CloudParts) 
     if (app !== undefined || learner !== undefined)
       throw new MillraceError('E_USAGE', `--${app === undefined ? 'learner' : 'app'} needs --stage, whose part it is`)
     const cloud = await parts.start(where)
-    const more = ['With these set, millrace train runs its functions, bucket and queue there.']
-    return { cloud, lines: [...cloudLines(cloud.endpoint, { folder, region: 'us-east-1' }), ...more] }
+    const more = ['', 'With these set, millrace train runs its functions, bucket and queue there.']
+    return { cloud, lines: [...cloudLines(cloud, { folder, region: 'us-east-1' }), ...more] }
   }
   const project = await parts.settings(host.cwd)
   const defaults = parts.defaults(app ?? 'millrace')
@@ -75,28 +80,43 @@ async function startCloud(options: CloudOptions, host: Host, parts: CloudParts) 
   const byHand = learner === 'none'
   const cloud = await parts.startStage({ ...where, stage, settings, ...(byHand && { learner: 'anywhere' as const }) })
   const { app: name, region } = settings
-  return { cloud, lines: [...cloudLines(cloud.endpoint, { folder, region }), ...stageLines(name, stage, byHand)] }
+  // The commands look for the app of the project they are typed in: any other is named to them.
+  const named = project?.app === name ? [] : [`  export ${APP_VARIABLE}=${name}`]
+  const command = await parts.ownCommand(host)
+  return {
+    cloud,
+    lines: [
+      ...cloudLines(cloud, { folder, region }),
+      ...named,
+      '',
+      ...stageLines({ app: name, stage, byHand, command }),
+    ],
+  }
 }
 
-function cloudLines(endpoint: string, { folder, region }: { folder: string | undefined; region: string }): string[] {
+function cloudLines(
+  { endpoint, credentials }: Started,
+  { folder, region }: { folder: string | undefined; region: string },
+): string[] {
   return [
     `emulated cloud at ${endpoint}: S3, SQS and Lambda, ${folder === undefined ? 'in memory' : `objects in ${folder}`}; Ctrl-C ends it`,
     '',
     'For any AWS client:',
     `  export AWS_ENDPOINT_URL=${endpoint}`,
     `  export AWS_REGION=${region}`,
-    '  export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local',
-    '',
+    `  export AWS_ACCESS_KEY_ID=${credentials.accessKeyId}`,
+    `  export AWS_SECRET_ACCESS_KEY=${credentials.secretAccessKey}`,
   ]
 }
 
-function stageLines(app: string, stage: string, byHand: boolean): string[] {
+function stageLines(options: { app: string; stage: string; byHand: boolean; command: string }): string[] {
+  const { app, stage, byHand, command } = options
   const learner = byHand ? 'its learner is started by hand' : 'its learner starts when a run asks for it'
   return [
     `Stage ${stage} of ${app} is there as if it were deployed; ${learner}. With these set, in another terminal:`,
-    ...(byHand ? [`  npx millrace learner --stage ${stage}`] : []),
-    `  npx millrace run cartpole --stage ${stage}`,
-    `  npx millrace status --stage ${stage}`,
-    `  npx millrace stop --stage ${stage}`,
+    ...(byHand ? [`  ${command} learner --stage ${stage}`] : []),
+    `  ${command} run cartpole --stage ${stage}`,
+    `  ${command} status --stage ${stage}`,
+    `  ${command} stop --stage ${stage}`,
   ]
 }

@@ -36,6 +36,7 @@ export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' |
       { bundleForLearner },
       { findExperimentFile },
       { packageManifest },
+      { openStage },
       world,
     ] = await Promise.all([
       import('../commands/doctor.ts'),
@@ -43,10 +44,12 @@ export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' |
       import('../../library/load/bundle.ts'),
       import('../../library/load/findFile.ts'),
       import('../../library/load/libraryEntries.ts'),
+      import('../stage/openStage.ts'),
       projectWorld(),
     ])
     return await doctorCommand(options, host, {
       ...world,
+      openStage,
       aws: awsPatient,
       millrace: packageManifest().version,
       learnerModule: () => bundleForLearner(findExperimentFile('cartpole', host.cwd)),
@@ -62,5 +65,7 @@ async function projectWorld() {
     import('./sst.ts'),
     import('../../shared/cloud/clock.ts'),
   ])
-  return { findProject, loadSettings, openStage, runSst, clock: systemClock }
+  // What is deployed and removed is the project's, whatever MILLRACE_APP says.
+  const ofProject: typeof openStage = async (name, at) => await openStage(name, at, {})
+  return { findProject, loadSettings, openStage: ofProject, runSst, clock: systemClock }
 }

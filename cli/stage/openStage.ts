@@ -1,16 +1,21 @@
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs'
 import { s3Client, s3ObjectStore, sqsClient, type AwsOptions } from '../../shared/cloud/index.ts'
 import { concurrencyLimit, deadManSchedules, findStage, learnerGroup } from '../../shared/cloud/control/index.ts'
-import { loadSettings } from '../loadSettings.ts'
 import { explainedStore } from './explainedStore.ts'
+import type { Variables } from '../terminal.ts'
 import type { Stage } from './stage.ts'
+import { stageApp } from './stageApp.ts'
 
 /**
- * A stage of the project around a folder, on AWS or wherever AWS's endpoint variables point.
+ * A stage of the project around a folder, or of the app that MILLRACE_APP names, on AWS or wherever AWS's endpoint variables point.
  * @throws MillraceError E_SETTINGS, E_STAGE, E_CREDENTIALS, E_PERMISSION, E_REGION, E_AWS
  */
-export async function openStage(name: string, { cwd }: { readonly cwd: string }): Promise<Stage> {
-  const { app, region } = await loadSettings(cwd)
+export async function openStage(
+  name: string,
+  { cwd }: { readonly cwd: string },
+  env: Variables = process.env,
+): Promise<Stage> {
+  const { app, region } = await stageApp(cwd, env)
   const options: AwsOptions = { region }
   const description = await findStage(app, name, options)
   return {

@@ -1,5 +1,5 @@
 import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
-import { CreateQueueCommand, DeleteQueueCommand } from '@aws-sdk/client-sqs'
+import { DeleteQueueCommand } from '@aws-sdk/client-sqs'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { RunCloud } from '../../learner/runCloud.ts'
@@ -13,15 +13,17 @@ import {
   sqsQueue,
   systemClock,
 } from '../../shared/cloud/index.ts'
+import { backgroundClock } from '../../shared/cloud/clock.ts'
 import { asking } from '../../shared/cloud/control/problem.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { FunctionLines } from './functionLines.ts'
-import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, names } from './names.ts'
+import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, isQueueNamed, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
 import { createQueues } from './queues.ts'
+import { type RunQueue, openRunQueue } from './runQueue.ts'
 
 /** On loopback time is what is dear: a small body in the message saves two round trips, a large one costs more as base64 than they do. */
 const SPILL_ABOVE_BYTES = 64 * 1024
@@ -52,8 +54,9 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
     lambda: { onInvocation, onOutput: (event) => lines.add(event) },
   })
   try {
-    const clients = awsClients({ localEndpoint: local.endpoint })
-    const { queueUrl, deadLetterQueueUrl } = await foreignResources(clients, local)
+    const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
+    await foreignBucket(clients)
+    const { queueUrl, deadLetterQueueUrl, close: closeQueue } = await runQueue(clients, local.endpoint)
     const shared: RunCloud = {
       where: whereOf(),
       store: s3ObjectStore(clients.s3, names.bucket),
@@ -71,6 +74,7 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
       onInvocationFailed: (listener) => void failed.add(listener),
       onFunctionOutput: (listener) => void outputs.add(listener),
       async close() {
+        await closeQueue()
         clients.destroy()
         await local.close()
         lines.close()
@@ -95,10 +99,7 @@ interface Sharing {
 
 /** The cloud for one run of several: a run takes every message of its queue, so each has a queue of its own. */
 async function ownQueue(shared: RunCloud, { sqs, local, failed, outputs }: Sharing): Promise<RunCloud> {
-  const queue = `${names.queue}-${randomUUID().slice(0, 8)}`
-  const deadLetterQueueUrl = (await foreignQueue(sqs, names.deadLetterQueue)) ?? urlHere(local, names.deadLetterQueue)
-  const queueUrl = (await foreignQueue(sqs, queue)) ?? urlHere(local, queue)
-  if (!isForeign('SQS')) createQueues(local, { queue, deadLetterQueue: names.deadLetterQueue })
+  const { queueUrl, deadLetterQueueUrl, close } = (await foreignQueue(sqs)) ?? newQueueHere(sqs, local)
   let own: OnFailed | undefined
   let output: OnOutput | undefined
   return {
@@ -116,34 +117,47 @@ async function ownQueue(shared: RunCloud, { sqs, local, failed, outputs }: Shari
     async close() {
       if (own) failed.delete(own)
       if (output) outputs.delete(output)
-      await sqs.send(new DeleteQueueCommand({ QueueUrl: queueUrl }))
+      await close()
     },
   }
 }
 
-const urlHere = ({ endpoint }: LocalCloud, queue: string): string => `${endpoint}/000000000000/${queue}`
-
-/** Where a queue of a service elsewhere is, made there if it is missing. */
-async function foreignQueue(sqs: AwsClients['sqs'], QueueName: string): Promise<string | undefined> {
-  if (!isForeign('SQS')) return undefined
-  const made = sqs.send(new CreateQueueCommand({ QueueName }))
-  return (await asking(`cannot make the queue ${QueueName} at ${configuredEndpoint('SQS')}`, made)).QueueUrl
+function newQueueHere(sqs: AwsClients['sqs'], local: LocalCloud): RunQueue {
+  const queue = `${names.queue}-${randomUUID().slice(0, 8)}`
+  createQueues(local, { queue, deadLetterQueue: names.deadLetterQueue })
+  const queueUrl = urlHere(local.endpoint, queue)
+  return {
+    queueUrl,
+    deadLetterQueueUrl: urlHere(local.endpoint, names.deadLetterQueue),
+    close: async () => void (await sqs.send(new DeleteQueueCommand({ QueueUrl: queueUrl }))),
+  }
 }
 
-/** Bucket and queues of services that lie elsewhere are made there if they are missing; those of this process exist. */
-async function foreignResources(
-  clients: AwsClients,
-  local: LocalCloud,
-): Promise<{ queueUrl: string; deadLetterQueueUrl: string }> {
-  if (isForeign('S3')) {
-    const bucket = { Bucket: names.bucket }
-    const made = clients.s3
-      .send(new HeadBucketCommand(bucket))
-      .catch(() => clients.s3.send(new CreateBucketCommand(bucket)))
-    await asking(`cannot make the bucket ${names.bucket} at ${configuredEndpoint('S3')}`, made)
+const urlHere = (endpoint: string, queue: string): string => `${endpoint}/000000000000/${queue}`
+
+/** In an SQS elsewhere, which other runs may use, a run gets a queue of its own. */
+async function foreignQueue(sqs: AwsClients['sqs']): Promise<RunQueue | undefined> {
+  const where = configuredEndpoint('SQS')
+  if (where === undefined) return undefined
+  return await openRunQueue(sqs, { ...names, shared: isQueueNamed, clock: backgroundClock, where })
+}
+
+/** A bucket that lies elsewhere is made there if it is missing; that of this process exists. */
+async function foreignBucket({ s3 }: AwsClients): Promise<void> {
+  if (!isForeign('S3')) return
+  const bucket = { Bucket: names.bucket }
+  const made = s3.send(new HeadBucketCommand(bucket)).catch(() => s3.send(new CreateBucketCommand(bucket)))
+  await asking(`cannot make the bucket ${names.bucket} at ${configuredEndpoint('S3')}`, made)
+}
+
+/** The queue of this process is this run's alone. */
+async function runQueue({ sqs }: AwsClients, endpoint: string): Promise<RunQueue> {
+  const here = {
+    queueUrl: urlHere(endpoint, names.queue),
+    deadLetterQueueUrl: urlHere(endpoint, names.deadLetterQueue),
+    close: async () => {},
   }
-  const at = async (queue: string) => (await foreignQueue(clients.sqs, queue)) ?? urlHere(local, queue)
-  return { queueUrl: await at(names.queue), deadLetterQueueUrl: await at(names.deadLetterQueue) }
+  return (await foreignQueue(sqs)) ?? here
 }
 
 const isForeign = (service: 'S3' | 'SQS' | 'LAMBDA'): boolean => configuredEndpoint(service) !== undefined

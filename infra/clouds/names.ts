@@ -6,6 +6,9 @@ export const names = {
   rolloutFunction: process.env['MILLRACE_ROLLOUT_FUNCTION'] ?? 'millrace-rollout',
 } as const
 
+/** Did the user name the queue? Then it is used as it is, and by one run at a time. */
+export const isQueueNamed = process.env['MILLRACE_QUEUE'] !== undefined
+
 /** Of the rollout function: about one vCPU on Lambda. */
 export const ROLLOUT_MEMORY_MB = 1769
 

@@ -1,23 +1,39 @@
 import { join } from 'node:path'
+import { emulatedCredentials, environmentCredentials } from '../../shared/cloud/credentials.ts'
 import { configuredEndpoint } from '../../shared/cloud/endpoints.ts'
 import { type LocalCloud, type LocalCloudOptions, localCloud } from '../local/cloud.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { createQueues } from './queues.ts'
+import { ENDPOINTS_FROM_LEASE } from '../../shared/protocol/endpointsFromLease.ts'
 import type { ProvisionedStage, StageOptions } from './stage.ts'
 
 /** Lambda's own limit. */
 const FUNCTION_TIMEOUT_MS = 900_000
 
+export interface ProvisionOptions {
+  /** May leases say where S3 and SQS are, on this machine? For a cloud that serves the runs of other processes. */
+  readonly endpointsFromLease?: boolean
+}
+
 /**
  * An emulated cloud with all that a run needs in it: bucket, queue with its dead-letter queue, and the rollout function, which
  * sees S3 and SQS at the endpoints of AWS's variables where they are set and else here.
  *
- * @throws MillraceError E_USAGE when one of those is no address, and as `localCloud`
+ * Its credentials are those in AWS's variables where they are an emulated cloud's, so that what lies in two such clouds is opened by one
+ * pair; else a new pair. A user's own keys reach functions only where S3 or SQS is elsewhere, and are taken here as well then.
+ *
+ * @throws MillraceError E_USAGE when one of those is no address or no whole pair, and as `localCloud`
  */
-export async function provisionedCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
+export async function provisionedCloud({
+  endpointsFromLease = false,
+  ...options
+}: LocalCloudOptions & ProvisionOptions = {}): Promise<LocalCloud> {
   rolloutVariables('') // what is wrong with the variables is said before anything starts
-  const cloud = await localCloud(options)
+  const [s3, sqs, lambda] = [configuredEndpoint('S3'), configuredEndpoint('SQS'), configuredEndpoint('LAMBDA')]
+  const own = options.credentials ?? emulatedCredentials()
+  const users = own === undefined && (s3 ?? sqs ?? lambda) !== undefined ? environmentCredentials() : undefined
+  const cloud = await localCloud({ ...options, ...(own && { credentials: own }), alsoAccepts: users })
   if (!cloud.s3.hasBucket(names.bucket)) cloud.s3.createBucket(names.bucket)
   createQueues(cloud, names)
   cloud.lambda.create({
@@ -26,7 +42,10 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
     memoryMb: ROLLOUT_MEMORY_MB,
     timeoutMs: FUNCTION_TIMEOUT_MS,
     retries: 0,
-    environment: rolloutVariables(cloud.endpoint),
+    environment: {
+      ...rolloutVariables(cloud.endpoint),
+      ...(endpointsFromLease && { [ENDPOINTS_FROM_LEASE]: 'loopback' }),
+    },
   })
   return cloud
 }
@@ -35,7 +54,7 @@ export async function provisionedCloud(options: LocalCloudOptions = {}): Promise
 export async function stageCloud(
   options: StageOptions & Omit<LocalCloudOptions, 'control'> = {},
 ): Promise<LocalCloud & { readonly provisioned: ProvisionedStage }> {
-  const cloud = await provisionedCloud({ ...options, control: true })
+  const cloud = await provisionedCloud({ ...options, control: true, endpointsFromLease: true })
   try {
     const { provisionStage } = await import('./stage.ts')
     return Object.assign(cloud, { provisioned: provisionStage(cloud, options) })

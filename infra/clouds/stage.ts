@@ -98,18 +98,20 @@ interface Parts {
   readonly settings: StageSettings
 }
 
-/** What a process in this cloud has to know of it, and the credentials that nobody checks. */
-const cloudVariables = (cloud: LocalCloud, region: string) => ({
-  AWS_ENDPOINT_URL: cloud.endpoint,
-  AWS_REGION: region,
-  AWS_ACCESS_KEY_ID: 'local',
-  AWS_SECRET_ACCESS_KEY: 'local',
+/** Where a function finds this cloud; the credentials Lambda gives it. */
+const placeVariables = (cloud: LocalCloud, region: string) => ({ AWS_ENDPOINT_URL: cloud.endpoint, AWS_REGION: region })
+
+/** The same for any process, with the credentials. */
+export const cloudVariables = (cloud: LocalCloud, region: string) => ({
+  ...placeVariables(cloud, region),
+  AWS_ACCESS_KEY_ID: cloud.credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: cloud.credentials.secretAccessKey,
 })
 
 function createFunctions(cloud: LocalCloud, { names, settings: { functions, region } }: Parts): void {
   const { memoryMb, timeoutSeconds, concurrency } = functions
   const file = (name: string) => join(packageRoot(), `dist/functions/${name}.mjs`)
-  const environment = cloudVariables(cloud, region)
+  const environment = placeVariables(cloud, region)
   const events = { retries: EVENTS.retries, maximumEventAgeMs: EVENTS.maxAgeSeconds * 1000 }
   cloud.lambda.create({
     name: names.rolloutFunction,

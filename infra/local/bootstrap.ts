@@ -1,15 +1,18 @@
 // A Lambda runtime: asks the Runtime API for work, calls the handler, posts what it gave, and so on until it is killed.
-// It is every cold start's first cost, so it imports nothing beyond node:*. AWS's own runtime interface client takes its
+// It is every cold start's first cost, so it imports nothing beyond node:* and two names. AWS's own runtime interface client takes its
 // place without a change on the other side.
 import { existsSync } from 'node:fs'
 import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { format } from 'node:util'
+import { TOKEN_HEADER, TOKEN_VARIABLE } from './runtimeToken.ts'
 
 const bootMs = performance.now()
 const variable = (name: string): string => process.env[name] ?? ''
 const [hostname, port] = variable('AWS_LAMBDA_RUNTIME_API').split(':')
+const token = variable(TOKEN_VARIABLE)
+delete process.env[TOKEN_VARIABLE] // the handler has no use for it
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 let currentRequest: string | undefined
 
@@ -34,8 +37,8 @@ async function call(
 ): Promise<Reply> {
   await flushed()
   const body = content === undefined ? undefined : Buffer.from(content.json)
-  const headers =
-    body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length, ...content?.headers }
+  const ofBody = body && { 'content-type': 'application/json', 'content-length': body.length, ...content?.headers }
+  const headers = { [TOKEN_HEADER]: token, ...ofBody }
   return await new Promise((resolve) => {
     const gone = () => process.exit(1)
     const options = { hostname, port, agent, method, path: `/2018-06-01/runtime/${path}`, headers }

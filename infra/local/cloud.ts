@@ -1,11 +1,13 @@
 import { join } from 'node:path'
 import { steadyClock, systemClock } from '../../shared/cloud/clock.ts'
+import type { Credentials } from '../../shared/cloud/credentials.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { lambdaFront } from './cloudLambda.ts'
 import type { ControlPlane } from './control/index.ts'
 import { logGroupOf } from './environmentProcess.ts'
 import type { Faults } from './faults.ts'
 import type { AnyFront } from './front.ts'
+import { credentialGuard, newCredentials } from './guard.ts'
 import { isLambdaPath, type LambdaOptions, lambdaService, type LambdaService } from './lambda.ts'
 import { S3 } from './s3.ts'
 import { DiskMirror } from './s3Disk.ts'
@@ -28,6 +30,10 @@ export interface LocalCloudOptions {
   /** 'md5' as plain S3 has them; 'opaque' is cheaper, and still one of its own for every write. */
   readonly etags?: 'md5' | 'opaque'
   readonly lambda?: LambdaOptions
+  /** What opens this cloud; a random pair unless told. Functions have it in their environment. */
+  readonly credentials?: Credentials
+  /** Opens it as well: a pair of the user's, for functions that need it for a service elsewhere. */
+  readonly alsoAccepts?: Credentials | undefined
   /** With the control plane around them (parameters, groups, schedules, logs, quotas), and the logs of functions kept. */
   readonly control?: boolean
 }
@@ -35,6 +41,8 @@ export interface LocalCloudOptions {
 export interface LocalCloud extends AsyncDisposable {
   /** `http://host:port`, for the `endpoint` of any AWS client. */
   readonly endpoint: string
+  /** What a client needs beside the endpoint. */
+  readonly credentials: Credentials
   readonly s3: S3
   readonly sqs: Sqs
   /** Made at its first use, so that a cloud of S3 and SQS needs no runtime on disk. @throws MillraceError E_FUNCTION */
@@ -46,12 +54,13 @@ export interface LocalCloud extends AsyncDisposable {
 }
 
 /**
- * S3, SQS and Lambda on loopback, in this process, for unmodified AWS clients; with `control`, also what manages them. Any credentials do.
+ * S3, SQS and Lambda on loopback, in this process, for unmodified AWS clients that have its credentials; with `control`, also what manages
+ * them. Requests of web pages are refused, and so are those without the credentials or with a wrong signature.
  *
  * @throws MillraceError E_PORT when the port is taken, E_DISK when the folder cannot be used
  */
 export async function localCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
-  const { host = '127.0.0.1', port = 0, clock = systemClock, faults } = options
+  const { host = '127.0.0.1', port = 0, clock = systemClock, faults, credentials = newCredentials() } = options
   const mirror = options.folder === undefined ? undefined : new DiskMirror(join(options.folder, 's3'))
   const s3 = new S3({ clock, ...(mirror && { mirror }), ...(options.etags && { etags: options.etags }) })
   mirror?.restore(s3)
@@ -66,6 +75,7 @@ export async function localCloud(options: LocalCloudOptions = {}): Promise<Local
     (started ??= lambdaService({
       ...(options.clock && { clock }),
       deliver,
+      credentials,
       ...options.lambda,
       ...(control && keepLogs(control, options.lambda)),
     }))
@@ -77,7 +87,13 @@ export async function localCloud(options: LocalCloudOptions = {}): Promise<Local
       if (isLambdaPath(request.url ?? '')) return fronts.lambda
       return control?.front(request) ?? fronts.s3
     },
-    { host, port, clock, faults: control ? (request) => control.refusal(request) ?? faults?.(request) : faults },
+    {
+      host,
+      port,
+      clock,
+      guard: credentialGuard(options.alsoAccepts ? [credentials, options.alsoAccepts] : [credentials]),
+      faults: control ? (request) => control.refusal(request) ?? faults?.(request) : faults,
+    },
   )
   let closed: Promise<void> | undefined
   const close = () =>
@@ -90,6 +106,7 @@ export async function localCloud(options: LocalCloudOptions = {}): Promise<Local
     })())
   return {
     endpoint: server.endpoint,
+    credentials,
     s3,
     sqs,
     get lambda() {

@@ -1,15 +1,19 @@
 import { AwsError } from './awsError.ts'
 import type { Front } from './front.ts'
+import { MAX_REQUEST_BYTES } from './http.ts'
+import { decoded } from './lambdaRoutes.ts'
 import type { LambdaService } from './lambda.ts'
 
 /** Lambda behind the common server: it routes and answers by itself, what is left is to say what is asked, for faults. */
 export function lambdaFront(lambda: () => LambdaService): Front<{ operation: string; name: string }> {
   return {
+    protocol: 'rest',
+    maxBodyBytes: MAX_REQUEST_BYTES,
     service: () => 'lambda',
     route(request) {
       if (request.url?.includes('/account-settings')) return { operation: 'GetAccountSettings', name: '' }
       const [name = '', action] =
-        decodeURIComponent(request.url ?? '')
+        decoded(request.url ?? '')
           .split('/functions/')[1]
           ?.split(/[/?]/) ?? []
       const operation = action === 'invocations' ? 'Invoke' : `${request.method} ${action ?? ''}`.trim()

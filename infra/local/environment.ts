@@ -1,25 +1,34 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
+import type { Credentials } from '../../shared/cloud/credentials.ts'
 import { type MemoryWatch, peakMemoryMb } from './environmentMemory.ts'
 import { environmentVariables, heapFlags, logStreamOf } from './environmentProcess.ts'
 import type { Reaper } from './environmentReaper.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 import { LogTail, startLine } from './lambdaLog.ts'
 import { type Outcome, exited, outOfMemory, responseOutcome, timedOut } from './lambdaOutcome.ts'
-import { type RuntimeInvocation, serveRuntimeApi } from './runtimeApi.ts'
+import { type RuntimeInvocation, type StartParts, serveRuntimeApi } from './runtimeApi.ts'
 
-export interface EnvironmentOptions {
-  readonly fn: LambdaFunction
+/** What every environment has in common. */
+export interface RuntimeOptions {
   /** The runtime: a file run by `node` that speaks the Runtime API. */
   readonly bootstrap: string
+  /** It is not Millrace's own, and cannot say the token of its environment. */
+  readonly foreignRuntime: boolean
   readonly node: string
   readonly initTimeoutMs: number
-  readonly memory: MemoryWatch
-  readonly reaper: Reaper
+  /** What functions have in their environment. */
+  readonly credentials: Credentials
   readonly onLog: ((chunk: Buffer, environment: Environment) => void) | undefined
   /** What the process itself wrote, without the platform's own lines. */
   readonly onOutput: ((chunk: Buffer, stream: OutputStream, environment: Environment) => void) | undefined
+}
+
+export interface EnvironmentOptions extends RuntimeOptions {
+  readonly fn: LambdaFunction
+  readonly memory: MemoryWatch
+  readonly reaper: Reaper
 }
 
 export type OutputStream = 'stdout' | 'stderr'
@@ -65,24 +74,32 @@ export class Environment {
   static async start(options: EnvironmentOptions): Promise<Environment> {
     const startedAt = performance.now()
     let environment: Environment // set before the process exists that makes the first of these calls
-    const api = await serveRuntimeApi({
-      onNext: (deliver, parts) => environment.#onNext(deliver, parts),
-      onResponse: (id, body) => environment.#onOutcome(id, responseOutcome(body)),
-      onError: (id, body) => environment.#onOutcome(id, { status: 'error', errorType: undefined, body }),
-      onInitError: (body) => environment.#onInitError(body),
-    })
-    environment = new Environment(options, api.address, startedAt)
+    const token = options.foreignRuntime ? undefined : randomBytes(30).toString('base64url')
+    const host = {
+      onNext: (deliver: (invocation: RuntimeInvocation) => void, parts: StartParts) =>
+        environment.#onNext(deliver, parts),
+      onResponse: (id: string, body: Buffer) => environment.#onOutcome(id, responseOutcome(body)),
+      onError: (id: string, body: Buffer) =>
+        environment.#onOutcome(id, { status: 'error', errorType: undefined, body }),
+      onInitError: (body: Buffer) => environment.#onInitError(body),
+    }
+    const api = await serveRuntimeApi(host, token)
+    environment = new Environment(options, { address: api.address, token }, startedAt)
     void environment.gone.then(api.close)
     return environment
   }
 
-  private constructor(options: EnvironmentOptions, address: string, startedAt: number) {
+  private constructor(
+    options: EnvironmentOptions,
+    api: { readonly address: string; readonly token: string | undefined },
+    startedAt: number,
+  ) {
     this.#options = options
     this.fn = options.fn
     this.#startedAt = startedAt
     this.#child = spawn(options.node, [...heapFlags(options.fn.memoryMb), options.bootstrap], {
       cwd: options.fn.taskRoot,
-      env: environmentVariables(options.fn, address, this.logStream),
+      env: environmentVariables(options.fn, { api, logStream: this.logStream, credentials: options.credentials }),
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true, // a group of its own: a Ctrl-C at the terminal is for the learner, and what it starts dies with it
     })
@@ -155,10 +172,7 @@ export class Environment {
     if (this.maxMemoryMb > this.fn.memoryMb) this.kill(outOfMemory)
   }
 
-  #onNext(
-    deliver: (invocation: RuntimeInvocation) => void,
-    parts: { bootMs: number; loadMs: number } | undefined,
-  ): void {
+  #onNext(deliver: (invocation: RuntimeInvocation) => void, parts: StartParts): void {
     this.checkMemory() // a peak that came and went since the last look counts
     if (this.#doom !== undefined) return
     if (this.#settleInit === undefined && this.#outcome === undefined) return // asks again without an answer: its time runs out

@@ -1,3 +1,5 @@
+import type { Credentials } from '../../shared/cloud/credentials.ts'
+import { TOKEN_VARIABLE } from './runtimeToken.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 
 /**
@@ -13,12 +15,23 @@ export const logGroupOf = (functionName: string): string => `/aws/lambda/${funct
 export const logStreamOf = (environmentId: string): string =>
   `${new Date().toISOString().slice(0, 10).replaceAll('-', '/')}/[$LATEST]${environmentId}`
 
+export interface Surroundings {
+  /** The environment's own Runtime API: `host:port`, and what opens it. */
+  readonly api: { readonly address: string; readonly token: string | undefined }
+  readonly logStream: string
+  /** Of the emulated cloud. */
+  readonly credentials: Credentials
+}
+
 /**
  * Everything an environment sees: what Lambda sets, then the function's own variables. Nothing else comes from this process:
  * a function that only works because of the developer's shell would fail on Lambda. NODE_OPTIONS is passed when the
  * function declares it.
  */
-export function environmentVariables(fn: LambdaFunction, runtimeApi: string, logStream: string): NodeJS.ProcessEnv {
+export function environmentVariables(
+  fn: LambdaFunction,
+  { api, logStream, credentials }: Surroundings,
+): NodeJS.ProcessEnv {
   const inherited: NodeJS.ProcessEnv = {}
   for (const name of ['PATH', 'TMPDIR', 'LD_LIBRARY_PATH']) {
     const value = process.env[name]
@@ -30,12 +43,13 @@ export function environmentVariables(fn: LambdaFunction, runtimeApi: string, log
     TZ: ':UTC',
     AWS_REGION: fn.region,
     AWS_DEFAULT_REGION: fn.region,
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     ...fn.environment,
     _HANDLER: fn.handler,
     LAMBDA_TASK_ROOT: fn.taskRoot,
-    AWS_LAMBDA_RUNTIME_API: runtimeApi,
+    AWS_LAMBDA_RUNTIME_API: api.address,
+    ...(api.token !== undefined && { [TOKEN_VARIABLE]: api.token }),
     AWS_LAMBDA_FUNCTION_NAME: fn.name,
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(fn.memoryMb),

@@ -1,9 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Protocol } from './authErrors.ts'
 import type { AwsError } from './awsError.ts'
 import type { ServiceName } from './faults.ts'
 
 /** A service's wire protocol: names what is asked, answers it, and says no in the service's own words. */
 export interface Front<Call extends { readonly operation: string }> {
+  readonly protocol: Protocol
+  /** The largest request that is read. */
+  readonly maxBodyBytes: number
   /** One, or, behind a protocol that several services share, that of the call. */
   service(call: Call): ServiceName
   /** From the request line and headers; only where they do not tell, from the body, which the call then carries. May throw an AwsError. */

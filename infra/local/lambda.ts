@@ -2,9 +2,11 @@ import { setMaxListeners } from 'node:events'
 import { existsSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import type { Credentials } from '../../shared/cloud/credentials.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
+import { newCredentials } from './guard.ts'
 import { HungUp } from './http.ts'
 import { backgroundClock, steadyClock } from '../../shared/cloud/clock.ts'
 import type { OutputStream } from './environment.ts'
@@ -40,8 +42,12 @@ export interface OutputEvent {
 
 export interface LambdaOptions {
   readonly region?: string
+  /** What functions have in their environment, as on AWS; a pair that opens nothing unless told. */
+  readonly credentials?: Credentials
   /** The runtime run in every environment, a file for `node`; Millrace's own unless told. AWS's runtime interface client works too. */
   readonly bootstrap?: string
+  /** The bootstrap is not Millrace's own, so no token is asked of it. */
+  readonly foreignRuntime?: boolean
   /** The `node` that runs it: of another version than this process, where a function's own runtime matters. */
   readonly node?: string
   /** Concurrent invocations of the account, 1,000 on AWS. */
@@ -115,8 +121,10 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
   )
   const pool = new EnvironmentPool({
     bootstrap,
+    foreignRuntime: options.foreignRuntime ?? false,
     node: options.node ?? process.execPath,
     initTimeoutMs: options.initTimeoutMs ?? 10_000,
+    credentials: options.credentials ?? newCredentials(),
     maxProcesses: options.maxProcesses ?? 128,
     idleMs: options.idleMs ?? 300_000,
     clock,

@@ -1,13 +1,10 @@
-import { Environment, type EnvironmentOptions } from './environment.ts'
+import { Environment, type RuntimeOptions } from './environment.ts'
 import { MemoryWatch } from './environmentMemory.ts'
 import { Reaper } from './environmentReaper.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 
-export interface PoolOptions {
-  readonly bootstrap: string
-  readonly node: string
-  readonly initTimeoutMs: number
+export interface PoolOptions extends RuntimeOptions {
   /** The most processes at once, working and idle. */
   readonly maxProcesses: number
   /** An idle environment ends after this long. */
@@ -15,8 +12,6 @@ export interface PoolOptions {
   readonly clock: Clock
   /** Aborted when the emulation closes. */
   readonly closing: AbortSignal
-  readonly onLog: EnvironmentOptions['onLog']
-  readonly onOutput: EnvironmentOptions['onOutput']
 }
 
 /** Between SIGTERM and SIGKILL for an environment that is no longer needed. */
@@ -71,9 +66,8 @@ export class EnvironmentPool {
   async start(fn: LambdaFunction): Promise<Environment> {
     this.#starting++
     try {
-      const { bootstrap, node, initTimeoutMs, onLog, onOutput } = this.#options
       const shared = { memory: this.#memory, reaper: this.#reaper }
-      const environment = await Environment.start({ fn, bootstrap, node, initTimeoutMs, onLog, onOutput, ...shared })
+      const environment = await Environment.start({ ...this.#options, fn, ...shared })
       this.#live.add(environment)
       void environment.gone.then(() => this.#drop(environment))
       if (this.#options.closing.aborted) environment.kill()

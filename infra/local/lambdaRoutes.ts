@@ -32,7 +32,7 @@ export async function route(context: RouteContext, request: IncomingMessage, url
   const [, reference, what = ''] =
     /^\/\d{4}-\d\d-\d\d\/functions(?:\/([^/]+)(?:\/([\w-]+))?)?\/?$/.exec(url.pathname) ?? []
   if (reference === undefined) return { status: 200, body: listView([...context.functions.values()], url.searchParams) }
-  const fn = findFunction(context.functions, decodeURIComponent(reference), url.searchParams.get('Qualifier'))
+  const fn = findFunction(context.functions, decoded(reference), url.searchParams.get('Qualifier'))
   switch (`${request.method} ${what}`) {
     case 'POST invocations':
       return await invoke(context, fn, request)
@@ -68,6 +68,15 @@ export async function route(context: RouteContext, request: IncomingMessage, url
   }
 }
 
+/** @throws AwsError */
+export function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new AwsError(400, 'InvalidRequestContentException', `The path is not URL-encoded: ${text.slice(0, 100)}`)
+  }
+}
+
 const ACCOUNT_SETTINGS = /^\/\d{4}-\d\d-\d\d\/account-settings\/?$/
 
 /** What GetAccountSettings answers; sizes in bytes are AWS's own. */
@@ -100,7 +109,7 @@ async function invoke(context: RouteContext, fn: LambdaFunction, request: Incomi
     invocationType: type,
     attempt: 0,
     payload: body.length === 0 ? Buffer.from('{}') : body,
-    clientContext: clientContext === undefined ? undefined : Buffer.from(clientContext, 'base64').toString(),
+    clientContext: clientContext === undefined ? undefined : contextOf(clientContext),
   }
   const fault = context.invoker.fault(attempt)
   if (type === 'Event') {
@@ -135,11 +144,22 @@ function checkPayload(body: Buffer, type: 'RequestResponse' | 'Event'): void {
   }
 }
 
+/** A caller's context on its way to a header of the Runtime API: JSON whose every character may be in one. @throws AwsError */
+function contextOf(base64: string): string {
+  try {
+    const text = JSON.stringify(JSON.parse(Buffer.from(base64, 'base64').toString()))
+    return text.replace(/[^\x20-\x7e]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`)
+  } catch {
+    throw new AwsError(400, 'InvalidRequestContentException', 'The client context is not JSON in base64')
+  }
+}
+
 const ids = (requestId: string) => ({ 'x-amzn-requestid': requestId })
 
 async function json(request: IncomingMessage): Promise<Record<string, unknown>> {
+  const body = await readBody(request)
   try {
-    const content: unknown = JSON.parse((await readBody(request)).toString())
+    const content: unknown = JSON.parse(body.toString())
     if (typeof content === 'object' && content !== null) return content as Record<string, unknown>
   } catch {
     // answered below, like JSON that is no object

@@ -1,9 +1,19 @@
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { timingSafeEqual } from 'node:crypto'
+import { AwsError } from './awsError.ts'
+import { drain, strangerAt, turnAway } from './door.ts'
 import { header, readBody } from './http.ts'
+import { TOKEN_HEADER } from './runtimeToken.ts'
 
 /** Lambda's limit of a response: 6 MB and a little for its envelope. */
 export const MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
+
+/** A response that is too large is read to here, so that the runtime hears of it; past it the connection is cut. */
+const MAX_READ_BYTES = 32 * 1024 * 1024
+
+/** ms that a runtime's start took; undefined where it does not say. */
+export type StartParts = { readonly bootMs: number; readonly loadMs: number } | undefined
 
 /** What a runtime is given to work on. */
 export interface RuntimeInvocation {
@@ -20,7 +30,7 @@ export interface RuntimeInvocation {
 /** The platform's side of one execution environment. */
 export interface RuntimeHost {
   /** The runtime has nothing to do. `parts` are what it says its start was made of (ms); AWS's own client says nothing. */
-  onNext(deliver: (invocation: RuntimeInvocation) => void, parts: { bootMs: number; loadMs: number } | undefined): void
+  onNext(deliver: (invocation: RuntimeInvocation) => void, parts: StartParts): void
   /** @returns false when this is not the request in hand */
   onResponse(requestId: string, body: Buffer): boolean
   /** @returns false when this is not the request in hand */
@@ -30,11 +40,21 @@ export interface RuntimeHost {
 
 /**
  * The Runtime API (2018-06-01) of one execution environment, on a loopback port of its own: AWS_LAMBDA_RUNTIME_API has no
- * room for a path, so the port is what tells environments apart.
+ * room for a path, so the port is what tells environments apart. No web page may ask it, and nobody without the token.
+ *
+ * @param token what requests have to say in a header of Millrace's own; undefined for a runtime that cannot
  */
-export async function serveRuntimeApi(host: RuntimeHost): Promise<{ address: string; close: () => void }> {
+export async function serveRuntimeApi(
+  host: RuntimeHost,
+  token: string | undefined,
+): Promise<{ address: string; close: () => void }> {
   const server = createServer((request, response) => {
-    answer(host, request, response).catch(() => response.destroy())
+    const stranger = strangerAt(request, '127.0.0.1') ?? tokenProblem(request, token)
+    if (stranger !== undefined) return turnAway(stranger, request, response)
+    answer(host, request, response).catch(() => {
+      response.destroy()
+      request.socket.destroy()
+    })
   })
   server.keepAliveTimeout = 0 // a handler may work for minutes between two requests
   await new Promise<void>((resolve, reject) => {
@@ -55,12 +75,12 @@ async function answer(host: RuntimeHost, request: IncomingMessage, response: Ser
   if (request.method === 'GET' && action === 'invocation' && requestId === 'next') {
     return host.onNext((invocation) => deliver(response, invocation), startParts(url))
   }
-  const body = await readBody(request)
+  const id = decoded(requestId)
+  const body = await bodyOrTooLarge(request, response)
   if (action === 'init' && requestId === 'error') {
     host.onInitError(body)
     return reply(response, 202, { status: 'OK' })
   }
-  const id = decodeURIComponent(requestId)
   if (kind === 'response') {
     if (!host.onResponse(id, body)) return refuse(response, 400, 'InvalidRequestID', 'Invalid request ID')
     if (body.length <= MAX_RESPONSE_BYTES) return reply(response, 202, { status: 'OK' })
@@ -74,7 +94,34 @@ async function answer(host: RuntimeHost, request: IncomingMessage, response: Ser
   return refuse(response, 404, 'NotFound', `no such call: ${header(request, 'host')}${url.pathname}`)
 }
 
-function startParts(url: URL): { bootMs: number; loadMs: number } | undefined {
+function tokenProblem(request: IncomingMessage, token: string | undefined): string | undefined {
+  if (token === undefined) return undefined
+  const [given, wanted] = [Buffer.from(header(request, TOKEN_HEADER) ?? ''), Buffer.from(token)]
+  const same = given.length === wanted.length && timingSafeEqual(given, wanted)
+  return same ? undefined : 'it is not from the runtime of this environment'
+}
+
+/** What cannot be read whole counts as a response of one byte too many. */
+async function bodyOrTooLarge(request: IncomingMessage, response: ServerResponse): Promise<Buffer> {
+  try {
+    return await readBody(request, MAX_READ_BYTES)
+  } catch (error) {
+    if (!(error instanceof AwsError)) throw error
+    response.setHeader('connection', 'close')
+    drain(request)
+    return Buffer.alloc(MAX_RESPONSE_BYTES + 1)
+  }
+}
+
+function decoded(requestId: string): string {
+  try {
+    return decodeURIComponent(requestId)
+  } catch {
+    return '' // no request has this id
+  }
+}
+
+function startParts(url: URL): StartParts {
   const bootMs = Number(url.searchParams.get('bootMs') ?? Number.NaN)
   const loadMs = Number(url.searchParams.get('loadMs') ?? Number.NaN)
   return Number.isFinite(bootMs) && Number.isFinite(loadMs) ? { bootMs, loadMs } : undefined

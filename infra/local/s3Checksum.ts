@@ -58,6 +58,8 @@ export function decodeAwsChunked(
   stream: Buffer,
   decodedLength: number,
 ): { body: Buffer; trailer: Record<string, string> } {
+  // What is inside is shorter than what came: a length that says otherwise takes no memory.
+  if (!(Number.isInteger(decodedLength) && decodedLength >= 0 && decodedLength <= stream.length)) throw incomplete()
   const body = Buffer.allocUnsafeSlow(decodedLength)
   let filled = 0
   let at = 0

@@ -3,14 +3,14 @@ import type { Front } from './front.ts'
 import { requestId } from './http.ts'
 import type { S3 } from './s3.ts'
 import { bucketOperations } from './s3HttpBuckets.ts'
-import { objectOperations } from './s3HttpObjects.ts'
+import { MAX_OBJECT_BYTES, objectOperations } from './s3HttpObjects.ts'
 import { Multipart } from './s3Multipart.ts'
 import { publicAccessOperations } from './s3PublicAccess.ts'
 import { routeS3, type S3Call } from './s3Route.ts'
 import type { S3Operation } from './s3Wire.ts'
 import { element, XML_HEAD } from './xml.ts'
 
-/** S3's REST protocol in front of the core. Signatures are not looked at. */
+/** S3's REST protocol in front of the core. */
 export function s3Front(s3: S3): Front<S3Call> {
   const operations = new Map<string, S3Operation>(
     Object.entries({
@@ -20,6 +20,8 @@ export function s3Front(s3: S3): Front<S3Call> {
     }),
   )
   return {
+    protocol: 's3',
+    maxBodyBytes: MAX_OBJECT_BYTES,
     service: () => 's3',
     route: routeS3,
     resource: (call) => (call.key === '' ? call.bucket : `${call.bucket}/${call.key}`),

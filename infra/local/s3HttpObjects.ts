@@ -7,7 +7,7 @@ import { decodeAwsChunked, verifyChecksums, type Checksum } from './s3Checksum.t
 import { preconditionFailed, shouldSend, type Conditions } from './s3Conditions.ts'
 import { sendXml, type S3Operation } from './s3Wire.ts'
 import type { Multipart } from './s3Multipart.ts'
-import type { S3Call } from './s3Route.ts'
+import { decode, type S3Call } from './s3Route.ts'
 import { element, elements, S3_NAMESPACE, textOf } from './xml.ts'
 
 /** Operations on one object. */
@@ -123,9 +123,12 @@ function rangeOf(text: string, size: number): { start: number; end: number } | u
   return start < end ? { start, end } : undefined
 }
 
+/** Of one write: objects are in memory here, and S3's own 5 GB would be all of it. */
+export const MAX_OBJECT_BYTES = 1024 * 1024 * 1024
+
 /** The body of an upload, out of its aws-chunked wrapping if it has one, with its checksums verified. */
 async function readUpload(request: IncomingMessage): Promise<{ body: Buffer; checksum: Checksum | undefined }> {
-  const raw = await readBody(request)
+  const raw = await readBody(request, MAX_OBJECT_BYTES)
   const announced = header(request, 'x-amz-decoded-content-length')
   const chunked = announced !== undefined && header(request, 'x-amz-content-sha256')?.startsWith('STREAMING-')
   if (!chunked) return { body: raw, checksum: verifyChecksums(raw, request.headers) }
@@ -158,7 +161,7 @@ function conditionsOf(headers: IncomingHttpHeaders): Conditions {
 }
 
 function copySource(s3: S3, headers: IncomingHttpHeaders): StoredObject {
-  const [bucket = '', ...key] = decodeURIComponent(String(headers['x-amz-copy-source'])).replace(/^\//, '').split('/')
+  const [bucket = '', ...key] = decode(String(headers['x-amz-copy-source'])).replace(/^\//, '').split('/')
   const source = s3.get(bucket, key.join('/'))
   const ifMatch = headers['x-amz-copy-source-if-match']
   const ifNoneMatch = headers['x-amz-copy-source-if-none-match']

@@ -40,7 +40,8 @@ function bucketOfHost(host: string): string {
   return s3 < 0 ? name : name.slice(0, s3)
 }
 
-function decode(text: string): string {
+/** @throws AwsError InvalidURI */
+export function decode(text: string): string {
   if (!text.includes('%')) return text
   try {
     return decodeURIComponent(text)

@@ -3,14 +3,21 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
+import { drain, strangerAt, turnAway } from './door.ts'
 import type { Faults } from './faults.ts'
 import type { AnyFront } from './front.ts'
-import { HungUp } from './http.ts'
+import type { Guard } from './guard.ts'
+import { HungUp, checkLength, isBounded } from './http.ts'
 
 /** Clients keep their connections for as long as a run has a pause in it. */
 const KEEP_ALIVE_MS = 600_000
 /** A large body leaves in one write instead of waiting for the socket to drain in between. */
 const SOCKET_BUFFER_BYTES = 1024 * 1024
+/** A request that takes longer to come in holds its connection for nothing. What a service takes to answer is not in it. */
+const REQUEST_MS = 120_000
+const HEADERS_MS = 30_000
+/** How often that is looked at. */
+const LOOK_MS = 10_000
 
 export interface ServerOptions {
   readonly host: string
@@ -18,6 +25,10 @@ export interface ServerOptions {
   readonly port: number
   readonly clock: Clock
   readonly faults?: Faults | undefined
+  /** Asked for every request, after it is known to be no web page's and before anything of it is read. */
+  readonly guard: Guard
+  /** For tests: how long a whole request may take to come in. */
+  readonly requestMs?: number
 }
 
 /** Which service a request is for. */
@@ -30,8 +41,19 @@ export async function startServer(
 ): Promise<{ endpoint: string; close(): Promise<void> }> {
   const closing = new AbortController()
   const server = createServer(
-    { noDelay: true, keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, highWaterMark: SOCKET_BUFFER_BYTES },
-    (request, response) => void answer(pick(request), { request, response, options, closing: closing.signal }),
+    {
+      noDelay: true,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      requestTimeout: options.requestMs ?? REQUEST_MS,
+      headersTimeout: Math.min(HEADERS_MS, options.requestMs ?? REQUEST_MS),
+      connectionsCheckingInterval: Math.min(LOOK_MS, options.requestMs ?? LOOK_MS),
+      highWaterMark: SOCKET_BUFFER_BYTES,
+    },
+    (request, response) => {
+      const stranger = strangerAt(request, options.host)
+      if (stranger !== undefined) turnAway(stranger, request, response)
+      else void answer(pick(request), { request, response, options, closing: closing.signal })
+    },
   )
   await listen(server, options)
   const { port } = server.address() as AddressInfo
@@ -56,7 +78,12 @@ interface Exchange {
 
 /** Every request of every service passes here, and a fault strikes here or nowhere. It never rejects. */
 async function answer(front: AnyFront, { request, response, options, closing }: Exchange): Promise<void> {
+  // What still comes in once such a request is answered might never end.
+  if (!isBounded(request, front.maxBodyBytes)) response.once('finish', () => drain(request))
   try {
+    const checked = options.guard(request, front)
+    if (checked !== undefined) await checked
+    checkLength(request, front.maxBodyBytes)
     const routed = front.route(request)
     const call = routed instanceof Promise ? await routed : routed
     const fault = options.faults?.({

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { AwsError } from './awsError.ts'
 import type { Front } from './front.ts'
-import { readBody, requestId } from './http.ts'
+import { MAX_REQUEST_BYTES, readBody, requestId } from './http.ts'
 import type { Sqs } from './sqs.ts'
 import { messageOperations } from './sqsHttpMessages.ts'
 import { queueOperations } from './sqsHttpQueues.ts'
@@ -18,6 +18,8 @@ export function sqsFront(sqs: Sqs): Front<SqsCall> {
     Object.entries({ ...queueOperations(sqs), ...messageOperations(sqs) }),
   )
   return {
+    protocol: 'sqs',
+    maxBodyBytes: MAX_REQUEST_BYTES,
     service: () => 'sqs',
     route: (request) => ({ operation: String(request.headers['x-amz-target']).slice('AmazonSQS.'.length) }),
     resource: () => '',

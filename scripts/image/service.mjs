@@ -68,13 +68,10 @@ export async function tryService({ root, context, image, folder, tell }) {
   }
 
   const cloud = millrace('cloud', '--stage', STAGE, '--learner', 'none', '--port', '0')
-  const [, endpoint] = await cloud.says(/emulated cloud at (\S+):/)
-  variables = {
-    AWS_ENDPOINT_URL: endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
-  }
+  await cloud.says(/AWS_SECRET_ACCESS_KEY=\S+\n/)
+  variables = Object.fromEntries(
+    [...cloud.text.matchAll(/export (\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),
+  )
 
   const run = millrace('run', 'cartpole', '--stage', STAGE, '--out', 'out')
   await run.says(/on stage/)

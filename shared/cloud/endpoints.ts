@@ -1,10 +1,13 @@
 import { MillraceError } from '../errors.ts'
+import type { Credentials } from './credentials.ts'
 
 export interface AwsOptions {
   /** Without it AWS_REGION and the shared config file say. */
   readonly region?: string
   /** The emulated cloud of this process. It serves every service that no AWS_ENDPOINT_URL variable sends elsewhere. */
   readonly localEndpoint?: string
+  /** What opens that cloud, or the one at `endpoint`. Services that are elsewhere are opened by the credentials of the environment. */
+  readonly credentials?: Credentials
   /** Where the service is, whatever the environment says. */
   readonly endpoint?: string | undefined
   /** Connections at once a client; 256 unless told, since a long poll holds one for 20 s. */
@@ -48,10 +51,9 @@ export function placeOf(service: ServiceName, options: AwsOptions) {
 }
 
 /** Does this address name the machine it is used on? */
-export function isLoopback(endpoint: string): boolean {
-  if (!URL.canParse(endpoint)) return false
-  const { hostname } = new URL(endpoint)
-  return (
-    hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]' || hostname.startsWith('127.')
-  )
-}
+export const isLoopback = (endpoint: string): boolean =>
+  URL.canParse(endpoint) && isLoopbackName(new URL(endpoint).hostname)
+
+/** `localhost`, what ends in it, and addresses; not a name like 127.example.com, which anyone may own. IPv6 in brackets. */
+export const isLoopbackName = (hostname: string): boolean =>
+  /^(([\w-]+\.)*localhost|127(\.\d{1,3}){3}|\[::1\])$/i.test(hostname)

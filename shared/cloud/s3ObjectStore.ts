@@ -18,6 +18,8 @@ import type { ObjectStore, ReadResult, WriteCondition } from './ports.ts'
 const CONFLICT_ATTEMPTS = 6
 const CONFLICT_BACKOFF_MS = 20
 const BODY_ATTEMPTS = 3
+/** No object of Millrace's is nearly as large; what another writer put there must not take the reader's memory. */
+const MAX_OBJECT_BYTES = 2 * 1024 ** 3
 
 /** An ObjectStore on S3, or on anything that speaks its protocol. */
 export function s3ObjectStore(client: S3Client, bucket: string): ObjectStore {
@@ -130,6 +132,10 @@ function refused(key: string, condition: WriteCondition, failure: AwsFailure): n
 /** Reads a body into one buffer of the announced length; the SDK's own way copies it twice. */
 function collect(body: GetObjectCommandOutput['Body'], length: number): Promise<Uint8Array> {
   if (!(body instanceof Readable)) return body?.transformToByteArray() ?? Promise.resolve(new Uint8Array())
+  if (length > MAX_OBJECT_BYTES) {
+    body.destroy()
+    return Promise.reject(new Error(`the object has ${length} bytes, and ${MAX_OBJECT_BYTES} are read at most`))
+  }
   return new Promise((resolve, reject) => {
     const whole = new Uint8Array(length)
     let filled = 0

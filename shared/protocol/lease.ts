@@ -2,6 +2,7 @@ import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
 import { Sha256, issues } from './fields.ts'
+import { checkLeaseSize } from './leaseSize.ts'
 
 export { issues }
 
@@ -139,9 +140,10 @@ export const LeaseReport = z.strictObject({
 })
 export type LeaseReport = z.infer<typeof LeaseReport>
 
-/** @throws MillraceError E_LEASE naming every field that is wrong */
+/** @throws MillraceError E_LEASE naming every field that is wrong, or that a fragment would not fit into any function */
 export function parseLease(event: unknown): Lease {
   const result = Lease.safeParse(event)
   if (!result.success) throw new MillraceError('E_LEASE', `not a lease: ${issues(result.error)}`)
+  checkLeaseSize(result.data)
   return result.data
 }

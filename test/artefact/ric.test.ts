@@ -18,6 +18,7 @@ import { type Recording, recordDeploy } from '../deploy/harness.ts'
 import { invoke, lambdaClient } from '../infra/local/lambda/support.ts'
 import { RUN, cartPoleModel, drain, fragmentsOf, leaseOf, opened, publish } from '../shared/rollout/leases.ts'
 import { type ZipEntry, elfMachine, unzip, zipEntries } from './zip.ts'
+import { accessTo } from '../fakes/cloudAccess.ts'
 
 type Runtime = { readonly bootstrap?: string; readonly node?: string } | { readonly missing: string }
 const ensureRic = ensureUntyped as () => Promise<Runtime>
@@ -124,7 +125,10 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the zip
 async function deployed(runtime: { readonly bootstrap?: string; readonly node?: string }) {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-artefact-'))
   const reports: InvocationReport[] = []
-  const cloud = await localCloud({ lambda: { ...runtime, onInvocation: (report) => reports.push(report) } })
+  const foreignRuntime = runtime.bootstrap !== undefined
+  const cloud = await localCloud({
+    lambda: { ...runtime, foreignRuntime, onInvocation: (report) => reports.push(report) },
+  })
   const { recording, zips } = built.x86_64
   for (const name of functions) {
     unzip(zips[name], join(folder, name))
@@ -143,8 +147,8 @@ async function deployed(runtime: { readonly bootstrap?: string; readonly node?: 
   }
   cloud.s3.createBucket('stage')
   cloud.sqs.createQueue('stage')
-  const clients = { s3: s3Client({ endpoint: cloud.endpoint }), sqs: sqsClient({ endpoint: cloud.endpoint }) }
-  const lambda = lambdaClient(cloud.endpoint)
+  const clients = { s3: s3Client(accessTo(cloud)), sqs: sqsClient(accessTo(cloud)) }
+  const lambda = lambdaClient(cloud.endpoint, cloud.credentials)
   const queueUrl = `${cloud.endpoint}/000000000000/stage`
   return {
     reports,

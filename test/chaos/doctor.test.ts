@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { settings } from '../../infra/aws/settings.ts'
 import { stageCloud } from '../../infra/clouds/provision.ts'
 import { startCommand } from './processes.ts'
+import { variablesFor } from '../fakes/cloudAccess.ts'
 
 // The doctor in a process of its own, at a stage of the emulated cloud whose functions and learner are real processes.
 
@@ -29,12 +30,7 @@ interface Report {
 }
 
 async function examine(): Promise<{ code: number | null; report: Report }> {
-  const variables = {
-    AWS_ENDPOINT_URL: cloud.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
-  }
+  const variables = variablesFor(cloud)
   const doctor = startCommand(['doctor', '--stage', 'demo', '--json'], { cwd: folder, variables })
   const code = await doctor.ended
   expect(doctor.err()).toBe('')

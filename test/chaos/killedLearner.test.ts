@@ -1,5 +1,11 @@
 // The learner's process is killed with SIGKILL: it cannot clean up, and yet nothing of it may go on. Needs dist/.
-import { DeleteMessageBatchCommand, type Message, ReceiveMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import {
+  DeleteMessageBatchCommand,
+  ListQueuesCommand,
+  type Message,
+  ReceiveMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs'
 import { build } from 'esbuild'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -11,6 +17,7 @@ import { parseMessage } from '../../shared/protocol/message.ts'
 import { elsewhereCloud } from './elsewhereCloud.ts'
 import { freshFolder } from './folders.ts'
 import { functionsOf, startCommand, startNode, stillRunning, until } from './processes.ts'
+import { accessTo } from '../fakes/cloudAccess.ts'
 
 const folder = freshFolder()
 const ENDLESS = ['--set', 'stop.meanReturn=1000', '--set', 'stop.envSteps=100000000']
@@ -27,18 +34,20 @@ test('no function survives a learner that was killed on its own emulated cloud',
 
 test('functions elsewhere stop by themselves within the heartbeat of a learner that was killed', async () => {
   const cloud = await elsewhereCloud(folder())
-  const sqs = sqsClient({ localEndpoint: cloud.endpoint })
+  const sqs = sqsClient(accessTo(cloud))
   try {
     const run = startNode([await bundledLearner()], { cwd: folder(), variables: cloud.variables() })
     await until('the run is under way', () => /update 20\n/.test(run.out()))
     const functions = functionsOf(cloud.running.pid)
+    const { QueueUrls = [] } = await sqs.send(new ListQueuesCommand({ QueueNamePrefix: `${names.queue}-run-` }))
+    const [queueUrl = ''] = QueueUrls
     expect(functions).toHaveLength(2)
     run.child.kill('SIGKILL')
     const killedAt = Date.now()
     await run.ended
     const reports: LeaseReport[] = []
     await until('both functions say goodbye', async () => {
-      for (const { Body = '' } of await take(sqs, `${cloud.endpoint}/000000000000/${names.queue}`)) {
+      for (const { Body = '' } of await take(sqs, queueUrl)) {
         const message = parseMessage(Body)
         if (message.kind === 'leaseEnd') reports.push(message.report)
       }

@@ -1,9 +1,10 @@
 // A whole run on the emulated cloud, into whose queue a stranger sends what must not be trained on. Needs dist/.
 import { GetQueueUrlCommand, ReceiveMessageCommand, type SQSClient, SendMessageCommand } from '@aws-sdk/client-sqs'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import cartpole from '../../examples/cartpole.ts'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { names } from '../../infra/clouds/names.ts'
+import { newCredentials } from '../../infra/local/guard.ts'
 import { withOverrides } from '../../learner/experiment.ts'
 import type { UpdateLine } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
@@ -101,8 +102,13 @@ test('no duplicate, corrupt or foreign batch reaches training: each is counted a
   const unharmed = await trained(clean)
   await clean.close()
 
+  // A pair of an emulated cloud in AWS's variables is what the next one is opened by.
+  const credentials = newCredentials()
+  vi.stubEnv('AWS_ACCESS_KEY_ID', credentials.accessKeyId)
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', credentials.secretAccessKey)
   const emulated = await emulatedRunCloud()
-  const sqs = sqsClient({ localEndpoint: new URL(emulated.queueUrl).origin })
+  vi.unstubAllEnvs()
+  const sqs = sqsClient({ localEndpoint: new URL(emulated.queueUrl).origin, credentials })
   try {
     const { cloud, sent, deleted } = poisonedCloud(emulated, sqs)
     const { result, lines, warnings } = await trained(cloud)

@@ -4,7 +4,9 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { RunStatus } from '../../learner/stage/records.ts'
+import { concurrencyLimit } from '../../shared/cloud/control/index.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+import { accessTo } from '../fakes/cloudAccess.ts'
 import { freshFolder } from './folders.ts'
 import { until } from './processes.ts'
 import { type StageUnderTest, stageUnderTest } from './stageClouds.ts'
@@ -159,8 +161,7 @@ test('functions stop within the heartbeat of a learner that was killed, and the 
   expect(performance.now() - killedAt).toBeLessThan(heartbeatSeconds * 1000 + 2000)
   const functions = stage.cloud.provisioned.description.rolloutFunction
   await until(`the dead-man of ${functions} has struck`, async () => {
-    const answer = await fetch(`${stage.cloud.endpoint}/2019-09-30/functions/${functions}/concurrency`)
-    return ((await answer.json()) as { ReservedConcurrentExecutions?: number }).ReservedConcurrentExecutions === 0
+    return (await concurrencyLimit(functions, accessTo(stage.cloud)).get()) === 0
   })
 })
 

@@ -6,6 +6,7 @@ import type { StageOptions } from '../../infra/clouds/stage.ts'
 import { type S3Client } from '@aws-sdk/client-s3'
 import { type ObjectStore, s3Client, s3ObjectStore } from '../../shared/cloud/index.ts'
 import { type Running, type StartOptions, startCommand } from './processes.ts'
+import { accessTo, variablesFor } from '../fakes/cloudAccess.ts'
 
 /** The emulated cloud in this process with a stage in it, and a project folder whose commands use it. */
 export interface StageUnderTest extends AsyncDisposable {
@@ -21,12 +22,9 @@ export async function stageUnderTest(folder: string, options: StageOptions = {})
   const app = 'chaos'
   writeFileSync(join(folder, 'millrace.settings.ts'), `export default { app: '${app}', region: 'us-east-1' }\n`)
   const cloud = await stageCloud({ settings: settings({ app, region: 'us-east-1' }), ...options })
-  const client: S3Client = s3Client({ endpoint: cloud.endpoint })
+  const client: S3Client = s3Client(accessTo(cloud))
   const variables = {
-    AWS_ENDPOINT_URL: cloud.endpoint,
-    AWS_REGION: 'us-east-1',
-    AWS_ACCESS_KEY_ID: 'local',
-    AWS_SECRET_ACCESS_KEY: 'local',
+    ...variablesFor(cloud),
     // What a killed command was writing goes with the project.
     TMPDIR: folder,
   }

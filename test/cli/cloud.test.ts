@@ -1,11 +1,11 @@
 import { CreateBucketCommand, ListBucketsCommand, S3Client } from '@aws-sdk/client-s3'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, test, vi } from 'vitest'
 import { GetParameterCommand, SSMClient } from '@aws-sdk/client-ssm'
 import { type CloudParts, cloudCommand } from '../../cli/commands/cloud.ts'
 import { settings } from '../../infra/aws/settings.ts'
-import { stageCloud } from '../../infra/clouds/provision.ts'
+import { provisionedCloud, stageCloud } from '../../infra/clouds/provision.ts'
 import { localCloud } from '../../infra/local/index.ts'
 import { StageDescription } from '../../shared/protocol/stage.ts'
 import { buildBootstrap } from '../infra/local/lambda/support.ts'
@@ -19,6 +19,7 @@ const PARTS: CloudParts = {
   startStage: (options) => stageCloud({ ...options, lambda: { bootstrap: bootstrap.file } }),
   settings: async () => undefined,
   defaults: (app) => settings({ app, region: 'us-east-1' }),
+  ownCommand: async () => 'npx millrace',
 }
 
 /** A host that tells when something was printed. */
@@ -75,7 +76,8 @@ test('with a stage, its description is where a client with the printed variables
   const ended = cloudCommand({ port: 0, stage: 'demo', learner: 'none' }, host, parts)
   const text = await printed
   const variable = (name: string) => new RegExp(`${name}=(\\S+)`).exec(text)?.[1] ?? ''
-  expect(text).toContain('millrace learner --stage demo')
+  expect(text).toContain('npx millrace learner --stage demo')
+  expect(text).not.toContain('MILLRACE_APP') // the project's own: its commands know it
   expect(variable('AWS_REGION')).toBe('eu-west-1')
   const client = new SSMClient({
     endpoint: variable('AWS_ENDPOINT_URL'),
@@ -95,6 +97,51 @@ test('with a stage, its description is where a client with the printed variables
   host.signal('SIGINT')
   expect(await ended).toBe(0)
   expect(host.openHandles).toBe(0)
+})
+
+test.each([
+  ['outside a project', {}, 'millrace'],
+  ['in a project of another app', { app: 'lakes' }, 'lakes'],
+])('%s, the stage’s app is among the variables, for the commands that are printed', async (where, more, app) => {
+  const { host, printed } = listening()
+  const project = where.startsWith('in') ? settings({ app: 'rivers', region: 'eu-west-1' }) : undefined
+  const parts = { ...PARTS, settings: async () => project, ownCommand: async () => 'node /there/main.js' }
+  const ended = cloudCommand({ port: 0, stage: 'demo', ...more }, host, parts)
+  const text = await printed
+  expect(text).toContain(`  export MILLRACE_APP=${app}\n`)
+  expect(text).toContain('  node /there/main.js run cartpole --stage demo\n')
+  host.signal('SIGINT')
+  expect(await ended).toBe(0)
+})
+
+test('the credentials are new each time, unless AWS’s variables hold those of an emulated cloud', async () => {
+  const credentialsOf = async (): Promise<string> => {
+    const { host, printed } = listening()
+    const parts = { ...PARTS, start: () => provisionedCloud({ lambda: { bootstrap: bootstrap.file } }) }
+    const ended = cloudCommand({ port: 0 }, host, parts)
+    const text = await Promise.race([printed, ended.then(() => '')]) // one that cannot start prints nothing
+    host.signal('SIGINT')
+    await ended
+    return [...text.matchAll(/AWS_(?:ACCESS_KEY_ID|SECRET_ACCESS_KEY)=(\S+)/g)].map(([, value]) => value).join(' ')
+  }
+  const set = (id: string, secret: string | undefined) => {
+    vi.stubEnv('AWS_ACCESS_KEY_ID', id)
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', secret)
+  }
+  try {
+    set('AKIAIOSFODNN7EXAMPLE', 'the-users-own-secret-key')
+    const [one, two] = [await credentialsOf(), await credentialsOf()]
+    expect(one).not.toBe(two)
+    expect(one).toMatch(/^MILLRACE[A-Z2-7]{12} [\w-]{40}$/)
+    set('MILLRACESCRIPT', 'a-secret-of-a-script')
+    expect(await credentialsOf()).toBe('MILLRACESCRIPT a-secret-of-a-script')
+    for (const secret of ['short', undefined, 'with blanks and a $sign in it']) {
+      set('MILLRACESCRIPT', secret)
+      await expect(credentialsOf()).rejects.toMatchObject({ code: 'E_USAGE' })
+    }
+  } finally {
+    vi.unstubAllEnvs()
+  }
 })
 
 test('an app has to be named as one can be deployed, and needs a stage', async () => {

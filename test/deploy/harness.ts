@@ -77,7 +77,7 @@ async function record(folder: string, options: DeployOptions): Promise<Omit<Reco
   if (options.project === undefined) await copyRepository(project, options)
   await preparePlatform(project)
   await writeEngine(join(folder, 'home'), options)
-  await using cloud = await localCloud({ control: true })
+  await using cloud = await localCloud({ control: true, credentials: CREDENTIALS })
   await bootstrap(cloud.endpoint)
   cloud.s3.createBucket('sst-state')
   cloud.s3.createBucket('sst-asset')

@@ -89,7 +89,7 @@ function offered(types: readonly string[], parameters: URLSearchParams): readonl
     if (name !== 'instance-type' && name !== 'location')
       throw new AwsError(400, 'InvalidParameterValue', `The filter '${name}' is invalid`)
     const patterns = values.map(
-      (value) => new RegExp(`^${value.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*')}$`),
+      (value) => new RegExp(`^${value.replace(/[.+^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '.*')}$`),
     )
     left = left.filter((type) => patterns.some((pattern) => pattern.test(name === 'location' ? REGION : type)))
   }

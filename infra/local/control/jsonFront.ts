@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { AwsError } from '../awsError.ts'
 import type { ServiceName } from '../faults.ts'
 import type { Front } from '../front.ts'
-import { readBody, requestId } from '../http.ts'
+import { MAX_REQUEST_BYTES, readBody, requestId } from '../http.ts'
 import { parseInput } from '../sqsInput.ts'
 import type { Operation } from './wire.ts'
 
@@ -17,6 +17,8 @@ export interface JsonService {
 export function jsonFront({ service, target, operations }: JsonService): Front<{ operation: string }> {
   const known = new Map(Object.entries(operations))
   return {
+    protocol: 'json',
+    maxBodyBytes: MAX_REQUEST_BYTES,
     service: () => service,
     route: (request) => ({ operation: String(request.headers['x-amz-target']).slice(target.length + 1) }),
     resource: () => '',

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { AwsError } from '../awsError.ts'
 import type { ServiceName } from '../faults.ts'
 import type { Front } from '../front.ts'
-import { readBody, requestId } from '../http.ts'
+import { MAX_REQUEST_BYTES, readBody, requestId } from '../http.ts'
 import { XML_HEAD, element } from '../xml.ts'
 
 export interface QueryService {
@@ -32,6 +32,8 @@ export const isQuery = (request: IncomingMessage): boolean =>
 export function queryFront(services: readonly QueryService[]): Front<QueryCall> {
   const refused = new WeakMap<IncomingMessage, QueryService>()
   return {
+    protocol: 'query',
+    maxBodyBytes: MAX_REQUEST_BYTES,
     service: ({ of }) => of.service,
     async route(request) {
       const parameters = new URLSearchParams((await readBody(request)).toString())
@@ -57,11 +59,14 @@ export function queryFront(services: readonly QueryService[]): Front<QueryCall> 
     },
     refuse({ status, code, message }, request, response) {
       const said = element('Code', code) + element('Message', message)
-      const id = element(refused.get(request)?.dialect === 'ec2' ? 'RequestID' : 'RequestId', requestId())
-      const body =
-        refused.get(request)?.dialect === 'ec2'
-          ? `${XML_HEAD}<Response><Errors><Error>${said}</Error></Errors>${id}</Response>`
-          : `${XML_HEAD}<ErrorResponse><Error>${element('Type', status < 500 ? 'Sender' : 'Receiver')}${said}</Error>${id}</ErrorResponse>`
+      // Before its body is read, only the scope of its signature tells whom a request is for.
+      const isEc2 =
+        (refused.get(request)?.dialect ??
+          (/\/ec2\/aws4_request/.test(request.headers.authorization ?? '') && 'ec2')) === 'ec2'
+      const id = element(isEc2 ? 'RequestID' : 'RequestId', requestId())
+      const body = isEc2
+        ? `${XML_HEAD}<Response><Errors><Error>${said}</Error></Errors>${id}</Response>`
+        : `${XML_HEAD}<ErrorResponse><Error>${element('Type', status < 500 ? 'Sender' : 'Receiver')}${said}</Error>${id}</ErrorResponse>`
       response.writeHead(status, { 'content-type': 'text/xml', 'content-length': Buffer.byteLength(body) }).end(body)
     },
   }

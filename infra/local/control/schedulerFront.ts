@@ -2,7 +2,8 @@ import type { ServerResponse } from 'node:http'
 import { z } from 'zod'
 import { AwsError } from '../awsError.ts'
 import type { Front } from '../front.ts'
-import { readBody, requestId } from '../http.ts'
+import { MAX_REQUEST_BYTES, readBody, requestId } from '../http.ts'
+import { decoded } from '../lambdaRoutes.ts'
 import { parseInput } from '../sqsInput.ts'
 import { Definition, type Schedule, type Schedules, scheduleArn } from './schedules.ts'
 import { operation } from './wire.ts'
@@ -27,10 +28,12 @@ export function schedulerFront(schedules: Schedules): Front<SchedulerCall> {
   const create = operation(Definition, (definition) => ({ ScheduleArn: schedules.create(definition) }))
   const update = operation(Definition, (definition) => ({ ScheduleArn: schedules.update(definition) }))
   return {
+    protocol: 'rest',
+    maxBodyBytes: MAX_REQUEST_BYTES,
     service: () => 'scheduler',
     route(request) {
       const url = new URL(request.url ?? '/', 'http://localhost')
-      const name = decodeURIComponent(url.pathname.slice('/schedules/'.length))
+      const name = decoded(url.pathname.slice('/schedules/'.length))
       const group = z.string().catch('default').parse(url.searchParams.get('groupName'))
       return { operation: OPERATIONS[request.method ?? ''] ?? String(request.method), name, group }
     },

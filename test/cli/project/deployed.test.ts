@@ -5,6 +5,7 @@ import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
 import { s3Client, s3ObjectStore } from '../../../shared/cloud/index.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import { type StageDescription, stageParameter } from '../../../shared/protocol/stage.ts'
+import { accessTo } from '../../fakes/cloudAccess.ts'
 
 // The real SDK clients, on the emulated control plane.
 
@@ -17,12 +18,12 @@ beforeEach(async () => {
 })
 afterEach(() => cloud.close())
 
-const find = (stage = 'demo') => findDeployed('millrace', stage, { region: 'us-east-1', localEndpoint: cloud.endpoint })
+const find = (stage = 'demo') => findDeployed('millrace', stage, { region: 'us-east-1', ...accessTo(cloud) })
 const describeAs = (value: object) =>
   cloud.control.parameters.put(stageParameter('millrace', 'demo'), JSON.stringify(value))
 
 async function ask(run: string): Promise<void> {
-  const client = s3Client({ localEndpoint: cloud.endpoint })
+  const client = s3Client(accessTo(cloud))
   await s3ObjectStore(client, description.bucket).put(keys.request(run), new Uint8Array())
   client.destroy()
 }

@@ -5,6 +5,7 @@ import { preflight } from '../../../cli/preflight/preflight.ts'
 import { StageSettings, type StageSettingsInput } from '../../../infra/aws/settings.ts'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
 import { packageRoot } from '../../../infra/local/packageRoot.ts'
+import { accessTo } from '../../fakes/cloudAccess.ts'
 
 // The real adapters and SDK clients, on the emulated control plane.
 
@@ -17,7 +18,7 @@ afterEach(() => cloud.close())
 /** Without the checks of this machine: what its Docker is says nothing of Millrace. */
 async function look(learner: StageSettingsInput['learner'], concurrency = 50): Promise<readonly Finding[]> {
   const place = { app: 'my-app', stage: 'demo', folder: packageRoot() }
-  const ports = awsPreflightPorts(place, { region: 'us-east-1', localEndpoint: cloud.endpoint })
+  const ports = awsPreflightPorts(place, { region: 'us-east-1', ...accessTo(cloud) })
   const settings = StageSettings.parse({ app: 'my-app', region: 'us-east-1', functions: { concurrency }, learner })
   const versions = { millrace: (await ports.millraceVersion()) ?? '', sst: (await ports.sstVersion()) ?? '' }
   return await preflight(settings, ports, versions)

@@ -12,6 +12,7 @@ import { keys } from '../../../shared/protocol/keys.ts'
 import { parseStage } from '../../../shared/protocol/stage.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 import { buildBootstrap, handlerFile } from '../local/lambda/support.ts'
+import { accessTo } from '../../fakes/cloudAccess.ts'
 
 const bootstrap = buildBootstrap()
 const folder = mkdtempSync(join(tmpdir(), 'millrace-stage-'))
@@ -47,7 +48,7 @@ test('everything that the description names is there, and the description is wha
     deadMan: { afterSeconds: 7 },
     learner: { kind: 'gpu' },
   })
-  const aws = { localEndpoint: cloud.endpoint }
+  const aws = accessTo(cloud)
   expect(cloud.s3.hasBucket(description.bucket)).toBe(true)
   expect(await concurrencyLimit(description.rolloutFunction, aws).get()).toBe(3)
   expect(await learnerGroup(description.learner, aws).size()).toEqual({ desired: 0, running: 0 })
@@ -82,7 +83,7 @@ test.each(['gpu', 'fargate'] as const)(
     const clock = virtualClock()
     await using cloud = await start({ clock, learner: kind })
     const { description, group } = cloud.provisioned
-    const aws = { localEndpoint: cloud.endpoint }
+    const aws = accessTo(cloud)
     const deadMan = deadManSchedules(description.deadMan, aws)
     await learnerGroup(description.learner, aws).set(1)
     await deadMan.arm(clock.now() + 60_000)
@@ -103,7 +104,7 @@ test('the learner’s output and that of functions are in the log groups that th
   await using cloud = await start({ command: command({ WORD: 'hello' }) })
   const { description, names } = cloud.provisioned
   cloud.lambda.create({ name: names.evaluateFunction, file: handlerFile('probe'), memoryMb: 256, timeoutMs: 10_000 })
-  const aws = { localEndpoint: cloud.endpoint }
+  const aws = accessTo(cloud)
   await learnerGroup(description.learner, aws).set(1)
   await lambdaInvoker(lambdaClient(aws), description.evaluateFunction).invoke(Buffer.from('{"do":"log","lines":2}'))
   const stop = new AbortController()
@@ -120,7 +121,7 @@ test('the learner’s output and that of functions are in the log groups that th
 test('an invocation that fails for good is told of in the queue that the learner reads', async () => {
   await using cloud = await start()
   const { description, names } = cloud.provisioned
-  const aws = { localEndpoint: cloud.endpoint }
+  const aws = accessTo(cloud)
   await concurrencyLimit(description.rolloutFunction, aws).set(0)
   await lambdaInvoker(lambdaClient(aws), description.rolloutFunction).invoke(Buffer.from('{"lease":"x"}'))
   const told = () => cloud.sqs.queue(names.queue).describe()['ApproximateNumberOfMessages']

@@ -4,8 +4,10 @@ import { ReceiveMessageCommand, SendMessageBatchCommand, SendMessageCommand, SQS
 import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
+import { bearerOf } from '../../../shared/cloud/credentials.ts'
 import { localCloud, type LocalCloud, type LocalCloudOptions } from '../../../infra/local/cloud.ts'
 import type { FaultRequest } from '../../../infra/local/faults.ts'
+import { sdkSettings } from '../../fakes/cloudAccess.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 
 const closing: (() => Promise<void>)[] = []
@@ -13,17 +15,10 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close()
 })
 
-const settings = (endpoint: string) => ({
-  endpoint,
-  region: 'us-east-1',
-  credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
-  maxAttempts: 1,
-})
-
 async function start(options: LocalCloudOptions = {}): Promise<{ cloud: LocalCloud; s3: S3Client; sqs: SQSClient }> {
   const cloud = await localCloud(options)
-  const s3 = new S3Client(settings(cloud.endpoint))
-  const sqs = new SQSClient(settings(cloud.endpoint))
+  const s3 = new S3Client(sdkSettings(cloud))
+  const sqs = new SQSClient(sdkSettings(cloud))
   closing.push(async () => {
     s3.destroy()
     sqs.destroy()
@@ -37,10 +32,15 @@ interface Answer {
   readonly body: string
 }
 
-function http(endpoint: string, path: string, options: { host?: string; method?: string } = {}): Promise<Answer> {
+function http(
+  { endpoint, credentials }: LocalCloud,
+  path: string,
+  options: { host?: string; method?: string } = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const { host, method = 'GET' } = options
-    const sent = request(endpoint, { path, method, headers: host === undefined ? {} : { host } }, (response) => {
+    const headers = { authorization: bearerOf(credentials), ...(host !== undefined && { host }) }
+    const sent = request(endpoint, { path, method, headers }, (response) => {
       let body = ''
       response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk))
       response.on('end', () => resolve({ status: response.statusCode, body }))
@@ -65,17 +65,17 @@ test('a bucket is also found by its host name', async () => {
   cloud.s3.createBucket('my.bucket')
   cloud.s3.put('my.bucket', 'a/b', Buffer.from('hosted'))
   for (const host of ['my.bucket.localhost:4566', 'my.bucket.s3.us-east-1.localhost']) {
-    expect(await http(cloud.endpoint, '/a/b', { host })).toEqual({ status: 200, body: 'hosted' })
+    expect(await http(cloud, '/a/b', { host })).toEqual({ status: 200, body: 'hosted' })
   }
-  expect((await http(cloud.endpoint, '/my.bucket/a/b', { host: 'localhost:4566' })).body).toBe('hosted')
+  expect((await http(cloud, '/my.bucket/a/b', { host: 'localhost:4566' })).body).toBe('hosted')
 })
 
 test('what S3 does not know is refused by name and not mistaken for something else', async () => {
   const { cloud } = await start()
   cloud.s3.createBucket('bucket')
-  const acl = await http(cloud.endpoint, '/bucket/key?acl', { method: 'PUT' })
+  const acl = await http(cloud, '/bucket/key?acl', { method: 'PUT' })
   expect(acl).toMatchObject({ status: 501, body: expect.stringContaining('<Code>NotImplemented</Code>') })
-  expect(await http(cloud.endpoint, '/bucket/%zz')).toMatchObject({
+  expect(await http(cloud, '/bucket/%zz')).toMatchObject({
     status: 400,
     body: expect.stringContaining('InvalidURI'),
   })
@@ -143,7 +143,7 @@ test('characters past U+FFFF travel, control characters are refused, and one bad
 
 test('Lambda answers at the same endpoint', async () => {
   const { cloud } = await start({ lambda: { bootstrap: import.meta.filename } })
-  const lambda = new LambdaClient(settings(cloud.endpoint))
+  const lambda = new LambdaClient(sdkSettings(cloud))
   closing.push(async () => lambda.destroy())
   const missing = lambda.send(new InvokeCommand({ FunctionName: 'rollout' }))
   await expect(missing).rejects.toMatchObject({ name: 'ResourceNotFoundException' })

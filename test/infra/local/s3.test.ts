@@ -1,4 +1,5 @@
 import { describe } from 'vitest'
+import { elsewhere } from '../../fakes/cloudAccess.ts'
 import { localCloud } from '../../../infra/local/cloud.ts'
 import { s3Conformance } from './conformance/s3.ts'
 
@@ -6,8 +7,9 @@ const external = process.env['CONFORMANCE_ENDPOINT_S3']
 
 describe(external === undefined ? 'the emulated cloud' : external, () => {
   s3Conformance(async () => {
-    if (external !== undefined) return { endpoint: external, stop: async () => {} }
+    if (external !== undefined) return { ...elsewhere(external), stop: async () => {} }
     const cloud = await localCloud()
-    return { endpoint: cloud.endpoint, stop: () => cloud.close() }
+    const { endpoint, credentials } = cloud
+    return { endpoint, credentials, stop: () => cloud.close() }
   })
 })

@@ -6,13 +6,14 @@ import {
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
 import { s3Client } from '../../../shared/cloud/index.ts'
+import { accessTo } from '../../fakes/cloudAccess.ts'
 
 let cloud: LocalCloud
 let client: ReturnType<typeof s3Client>
 beforeAll(async () => {
   cloud = await localCloud()
   cloud.s3.createBucket('one')
-  client = s3Client({ endpoint: cloud.endpoint })
+  client = s3Client(accessTo(cloud))
 })
 afterAll(async () => {
   client.destroy()

@@ -1,5 +1,6 @@
 import { startFauxqs } from 'fauxqs'
 import { describe } from 'vitest'
+import { elsewhere } from '../../fakes/cloudAccess.ts'
 import { localCloud } from '../../../infra/local/cloud.ts'
 import { sqsConformance } from './conformance/sqs.ts'
 
@@ -7,9 +8,10 @@ const external = process.env['CONFORMANCE_ENDPOINT_SQS']
 
 describe(external === undefined ? 'the emulated cloud' : external, () => {
   sqsConformance(async () => {
-    if (external !== undefined) return { endpoint: external, stop: async () => {} }
+    if (external !== undefined) return { ...elsewhere(external), stop: async () => {} }
     const cloud = await localCloud()
-    return { endpoint: cloud.endpoint, stop: () => cloud.close() }
+    const { endpoint, credentials } = cloud
+    return { endpoint, credentials, stop: () => cloud.close() }
   })
 })
 
@@ -17,6 +19,6 @@ describe(external === undefined ? 'the emulated cloud' : external, () => {
 describe('fauxqs', () => {
   sqsConformance(async () => {
     const server = await startFauxqs({ port: 0, logger: false })
-    return { endpoint: server.address, stop: () => server.stop() }
+    return { ...elsewhere(server.address), stop: () => server.stop() }
   })
 })

@@ -2,13 +2,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
 import type { FaultAction, Faults } from '../../../infra/local/faults.ts'
 import { awsClients, s3Client, s3ObjectStore, sqsClient, sqsQueue } from '../../../shared/cloud/index.ts'
+import type { Credentials } from '../../../shared/cloud/credentials.ts'
+import { accessTo } from '../../fakes/cloudAccess.ts'
 
 let cloud: LocalCloud
 let other: LocalCloud
 let faults: Faults | undefined
+/** A user's own pair. */
+const USERS = { accessKeyId: 'key', secretAccessKey: 'secret' }
 beforeAll(async () => {
   cloud = await localCloud({ faults: (point) => faults?.(point) })
-  other = await localCloud()
+  other = await localCloud({ alsoAccepts: USERS })
   for (const { s3, sqs } of [cloud, other]) {
     s3.createBucket('bucket')
     sqs.createQueue('queue')
@@ -22,6 +26,11 @@ afterEach(() => {
   vi.unstubAllEnvs()
 })
 
+function setCredentials(credentials: Credentials | undefined): void {
+  vi.stubEnv('AWS_ACCESS_KEY_ID', credentials?.accessKeyId)
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', credentials?.secretAccessKey)
+}
+
 const text = (body: string) => new TextEncoder().encode(body)
 const refuse = (status: number, code: string): FaultAction => ({ refuse: { status, code } })
 
@@ -32,7 +41,7 @@ function failFirst(operation: string, count: number, action: FaultAction): () =>
   return () => seen
 }
 
-const store = () => s3ObjectStore(s3Client({ localEndpoint: cloud.endpoint }), 'bucket')
+const store = () => s3ObjectStore(s3Client(accessTo(cloud)), 'bucket')
 
 test('a 5xx is tried again by the SDK; a write that cannot be made says what, where and why', async () => {
   const seen = failFirst('PutObject', 1, refuse(503, 'SlowDown'))
@@ -74,7 +83,7 @@ test('a conditional create whose first answer was lost is not taken for a lost r
 })
 
 test('a bucket that is not there is an error, not an absent object', async () => {
-  const lost = s3ObjectStore(s3Client({ localEndpoint: cloud.endpoint }), 'missing')
+  const lost = s3ObjectStore(s3Client(accessTo(cloud)), 'missing')
   await expect(lost.get('k')).rejects.toMatchObject({
     code: 'E_STORE',
     message: expect.stringContaining('NoSuchBucket'),
@@ -91,7 +100,7 @@ test('a read that hangs ends with its signal', async () => {
 })
 
 test('a delete that the queue refuses for some messages is an error', async () => {
-  const queue = sqsQueue(sqsClient({ localEndpoint: cloud.endpoint }), { queueUrl: `${cloud.endpoint}/0/queue` })
+  const queue = sqsQueue(sqsClient(accessTo(cloud)), { queueUrl: `${cloud.endpoint}/0/queue` })
   const messages = ['a', 'b'].map((id) => ({ id, receipt: 'elsewhere', body: '', receiveCount: 1 }))
   await expect(queue.delete(messages)).rejects.toMatchObject({
     code: 'E_QUEUE',
@@ -107,7 +116,8 @@ test('a delete that the queue refuses for some messages is an error', async () =
 
 test('AWS_ENDPOINT_URL_S3 and _SQS each move their own service and leave the other where it was', async () => {
   vi.stubEnv('AWS_ENDPOINT_URL_S3', other.endpoint)
-  const clients = awsClients({ localEndpoint: cloud.endpoint })
+  setCredentials(other.credentials)
+  const clients = awsClients(accessTo(cloud))
   await s3ObjectStore(clients.s3, 'bucket').put('moved', text('x'))
   await sqsQueue(clients.sqs, { queueUrl: `${cloud.endpoint}/000000000000/queue` }).send('stays')
   expect(other.s3.get('bucket', 'moved').body).toHaveLength(1)
@@ -118,26 +128,30 @@ test('AWS_ENDPOINT_URL_S3 and _SQS each move their own service and leave the oth
   expect(other.sqs.queue('queue').receiveNow({ max: 10 })).toHaveLength(1)
 })
 
-test('AWS_ENDPOINT_URL moves every service, and credentials of the environment sign again', async () => {
-  vi.stubEnv('AWS_ENDPOINT_URL', other.endpoint)
-  await s3ObjectStore(s3Client(), 'bucket').put('all', text('x'))
-  expect(other.s3.get('bucket', 'all').body).toHaveLength(1)
-  const signs = async () => {
+test('AWS_ENDPOINT_URL moves every service; its credentials open an emulated cloud as they are, a user’s own sign, and none are none', async () => {
+  const header = async () => {
     const client = s3Client()
-    let signed = false
+    let authorization: string | undefined
     client.middlewareStack.add(
       (next) => async (args) => {
-        signed = JSON.stringify(args.request).toLowerCase().includes('"authorization":')
+        authorization = (args.request as { headers: Record<string, string> }).headers['authorization']
         return next(args)
       },
       { step: 'finalizeRequest', priority: 'low' },
     )
-    await s3ObjectStore(client, 'bucket').list('')
-    return signed
+    await s3ObjectStore(client, 'bucket')
+      .put('all', text('x'))
+      .finally(() => client.destroy())
+    return authorization
   }
-  expect(await signs()).toBe(false)
-  vi.stubEnv('AWS_ACCESS_KEY_ID', 'key')
-  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'secret')
+  vi.stubEnv('AWS_ENDPOINT_URL', other.endpoint)
   vi.stubEnv('AWS_REGION', 'us-east-1')
-  expect(await signs()).toBe(true)
+  setCredentials(undefined)
+  await expect(header()).rejects.toMatchObject({ message: expect.stringContaining('AccessDenied, HTTP 403') })
+  setCredentials(other.credentials)
+  expect(await header()).toBe(`Bearer ${other.credentials.secretAccessKey}`)
+  setCredentials(USERS)
+  expect(await header()).toMatch(/^AWS4-HMAC-SHA256 Credential=key\//)
+  setCredentials(cloud.credentials)
+  await expect(header()).rejects.toMatchObject({ message: expect.stringContaining('InvalidAccessKeyId, HTTP 403') })
 })

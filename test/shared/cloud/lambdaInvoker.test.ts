@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vi
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
 import type { FaultAction, Faults } from '../../../infra/local/faults.ts'
 import { lambdaClient, lambdaInvoker } from '../../../shared/cloud/index.ts'
+import { accessTo } from '../../fakes/cloudAccess.ts'
 
 let cloud: LocalCloud
 let faults: Faults | undefined
@@ -31,7 +32,7 @@ function refusing(status: number, code: string): () => number {
 }
 
 const invoke = (localEndpoint = cloud.endpoint) =>
-  lambdaInvoker(lambdaClient({ localEndpoint }), 'rollout').invoke(PAYLOAD)
+  lambdaInvoker(lambdaClient({ ...accessTo(cloud), localEndpoint }), 'rollout').invoke(PAYLOAD)
 
 /** A server of its own, which does this to every connection. */
 async function withServer<T>(

@@ -5,6 +5,7 @@ import { awsClients, type AwsClients, s3ObjectStore, sqsQueue } from '../../../s
 import type { BatchQueue, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
+import { accessTo } from '../../fakes/cloudAccess.ts'
 
 // Adapters and fakes keep one contract, so that a test with a fake says something about AWS.
 
@@ -12,7 +13,7 @@ let cloud: LocalCloud
 let clients: AwsClients
 beforeAll(async () => {
   cloud = await localCloud()
-  clients = awsClients({ localEndpoint: cloud.endpoint })
+  clients = awsClients(accessTo(cloud))
 })
 afterAll(async () => {
   clients.destroy()

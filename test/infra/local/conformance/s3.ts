@@ -24,11 +24,13 @@ import { createHash, randomUUID } from 'node:crypto'
 import { Readable } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import type { ServiceUnderTest } from './serviceUnderTest.ts'
+
 const MIB = 1024 * 1024
 const status = (httpStatusCode: number) => ({ $metadata: { httpStatusCode } })
 
 /** What any S3 must do, driven by the unmodified SDK with nothing set but the endpoint. */
-export function s3Conformance(start: () => Promise<{ endpoint: string; stop(): Promise<void> }>): void {
+export function s3Conformance(start: () => Promise<ServiceUnderTest>): void {
   const Bucket = `conformance-${randomUUID()}`
   let client: S3Client
   let stop: () => Promise<void>
@@ -39,7 +41,7 @@ export function s3Conformance(start: () => Promise<{ endpoint: string; stop(): P
     client = new S3Client({
       endpoint: service.endpoint,
       region: 'us-east-1',
-      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+      credentials: { ...service.credentials },
     })
     await client.send(new CreateBucketCommand({ Bucket }))
   })

@@ -20,13 +20,15 @@ import {
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
+import type { ServiceUnderTest } from './serviceUnderTest.ts'
+
 const KIB = 1024
 
 /**
  * What any SQS must do, driven by the unmodified SDK. Times that pass for real (visibility, delay) are one second, and waited for by
  * long polling, never by sleeping.
  */
-export function sqsConformance(start: () => Promise<{ endpoint: string; stop(): Promise<void> }>): void {
+export function sqsConformance(start: () => Promise<ServiceUnderTest>): void {
   let client: SQSClient
   let stop: () => Promise<void>
 
@@ -36,7 +38,7 @@ export function sqsConformance(start: () => Promise<{ endpoint: string; stop(): 
     client = new SQSClient({
       endpoint: service.endpoint,
       region: 'us-east-1',
-      credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
+      credentials: { ...service.credentials },
     })
   })
   afterAll(async () => {

@@ -16,6 +16,7 @@ describe('the emulated control plane', () => {
     for (let i = 0; i < 7; i++) cloud.control.logs.write('/conformance', `stream-${i % 2}`, `line ${i}\n`)
     return {
       endpoint: cloud.endpoint,
+      credentials: cloud.credentials,
       group: 'group',
       service: { cluster: 'cluster', name: 'service' },
       logs: { group: '/conformance', count: 7 },

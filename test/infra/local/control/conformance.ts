@@ -31,9 +31,12 @@ import {
 import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { Credentials } from '../../../../shared/cloud/credentials.ts'
+import { sdkSettings } from '../../../fakes/cloudAccess.ts'
 
 export interface ControlUnderTest {
   readonly endpoint: string
+  readonly credentials: Credentials
   /** An auto-scaling group of 0..1, and a service of 0..1 as `cluster` and `name`, whose process prints `ready` and stays. */
   readonly group: string
   readonly service: { readonly cluster: string; readonly name: string }
@@ -49,10 +52,7 @@ export function controlConformance(start: () => Promise<ControlUnderTest>): void
   let under: ControlUnderTest
   const open: { destroy(): void }[] = []
   const settings = () => ({
-    endpoint: under.endpoint,
-    region: 'us-east-1',
-    credentials: { accessKeyId: 'a', secretAccessKey: 'b' },
-    maxAttempts: 1,
+    ...sdkSettings(under),
   })
   const keep = <C extends { destroy(): void }>(client: C): C => {
     open.push(client)

@@ -10,10 +10,13 @@ describe.skipIf(elsewhere !== undefined)('the emulated Lambda', () => {
   const bootstrap = buildBootstrap()
   let lambda: RunningLambda
   beforeAll(async () => {
-    lambda = await startLambda({ bootstrap: foreignRuntime ?? bootstrap.file }, [
-      probe('conformance-probe', { environment: { PROBE: 'yes' } }),
-      probe('conformance-quick', { environment: { PROBE: 'yes' }, memoryMb: 128, timeoutMs: 1000 }),
-    ])
+    lambda = await startLambda(
+      { bootstrap: foreignRuntime ?? bootstrap.file, foreignRuntime: foreignRuntime !== undefined },
+      [
+        probe('conformance-probe', { environment: { PROBE: 'yes' } }),
+        probe('conformance-quick', { environment: { PROBE: 'yes' }, memoryMb: 128, timeoutMs: 1000 }),
+      ],
+    )
   })
   afterAll(async () => {
     await lambda[Symbol.asyncDispose]()

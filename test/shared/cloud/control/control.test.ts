@@ -19,12 +19,13 @@ import {
 } from '../../../../shared/cloud/control/index.ts'
 import type { StageDescription } from '../../../../shared/protocol/stage.ts'
 import { buildBootstrap, probe } from '../../../infra/local/lambda/support.ts'
+import { accessTo } from '../../../fakes/cloudAccess.ts'
 
 const bootstrap = buildBootstrap()
 let cloud: LocalCloud
 let description: StageDescription
 let faults: Faults | undefined
-const options = () => ({ localEndpoint: cloud.endpoint })
+const options = () => accessTo(cloud)
 
 beforeAll(async () => {
   cloud = await localCloud({
