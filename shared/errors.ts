@@ -88,8 +88,12 @@ export function isMillraceError(error: unknown, code?: ErrorCode): error is Mill
   )
 }
 
+/** What is longer is no slip of a finger, and comparing it would take long. */
+const LONGEST_NAME = 200
+
 /** The known name nearest to a mistyped one (Levenshtein distance at most a third of its length), for "did you mean". */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
+  if (name.length > LONGEST_NAME) return undefined
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {

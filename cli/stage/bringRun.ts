@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import type { RunStatus } from '../../learner/stage/records.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+import { checkedName } from '../../shared/protocol/names.ts'
 import { diskError, nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 import { readPolicy } from '../../library/run/records.ts'
 import { RUN_FILES, createFreshRunFolder, createRunFolder, type RunFolder } from '../../library/run/runFolder.ts'
@@ -39,7 +40,7 @@ const FIRST = [RUN_FILES.config, RUN_FILES.policy, RUN_FILES.policySpec, RUN_FIL
  */
 export async function bringRun(status: RunStatus, bringing: Bringing): Promise<Brought | undefined> {
   const { cwd, out, files = nodeFiles } = bringing
-  const usual = resolve(cwd, 'runs', status.run)
+  const usual = resolve(cwd, 'runs', checkedName(status.run))
   const wanted = out === undefined ? usual : resolve(cwd, out)
   if (holds(wanted, status.run)) return found(wanted)
   const folder =

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { PolicyRecord, RUN_FILES, type ResultSource, resultFiles, type Versions } from '../../learner/runFiles.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { parseJson, whyNoJson } from '../../shared/protocol/parseJson.ts'
 import { packageManifest } from '../load/libraryEntries.ts'
 import { diskError } from './disk.ts'
 import type { RunFolder } from './runFolder.ts'
@@ -57,9 +58,9 @@ export function readPolicy(folder: string): { readonly record: PolicyRecord; rea
   const text = read(RUN_FILES.policySpec).toString('utf8')
   let data: unknown
   try {
-    data = JSON.parse(text)
-  } catch {
-    throw broken('is not JSON')
+    data = parseJson(text)
+  } catch (cause) {
+    throw broken(whyNoJson(cause))
   }
   const parsed = PolicyRecord.safeParse(data)
   if (!parsed.success) throw broken('is not the description of a policy')

@@ -1,6 +1,8 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { Sha256, issues } from './fields.ts'
+import { Name, ObjectKey } from './names.ts'
+import { MESSAGE_LIMITS, parseJsonBytes, whyNoJson } from './parseJson.ts'
 
 /**
  * The one small object of a run that every function polls: which policy is newest, how long the learner's word holds, and
@@ -8,10 +10,10 @@ import { Sha256, issues } from './fields.ts'
  */
 export const Manifest = z.strictObject({
   format: z.literal(1),
-  run: z.string().min(1),
+  run: Name,
   policy: z.strictObject({
     version: z.number().int().min(0),
-    key: z.string().min(1),
+    key: ObjectKey,
     sha256: Sha256,
     /** The model itself in base64 where it is small: saves every function a request per version. */
     inline: z.string().optional(),
@@ -28,9 +30,9 @@ export type Manifest = z.infer<typeof Manifest>
 export function parseManifest(body: Uint8Array): Manifest {
   let data: unknown
   try {
-    data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    data = parseJsonBytes(body, MESSAGE_LIMITS)
   } catch (cause) {
-    throw new MillraceError('E_MANIFEST', 'the manifest is not JSON', {}, { cause })
+    throw new MillraceError('E_MANIFEST', `the manifest ${whyNoJson(cause)}`, {}, { cause })
   }
   const result = Manifest.safeParse(data)
   if (!result.success) throw new MillraceError('E_MANIFEST', `not a manifest: ${issues(result.error)}`)

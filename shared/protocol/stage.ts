@@ -1,8 +1,10 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { issues } from './fields.ts'
+import { Label as name } from './names.ts'
+import { parseJson, whyNoJson } from './parseJson.ts'
+import { isStageName } from './stageName.ts'
 
-const name = z.string().min(1)
 const seconds = z.number().positive()
 
 /** The instance type of a group in the emulated cloud: its machines are processes. */
@@ -23,7 +25,7 @@ export type LearnerHost = z.infer<typeof LearnerHost>
 export const StageDescription = z.strictObject({
   format: z.literal(1),
   app: name,
-  stage: name,
+  stage: name.refine(isStageName, { error: 'expected the name of a stage' }),
   region: name,
   /** The version of Millrace that was deployed; a learner and a command line of another one are refused. */
   millrace: name,
@@ -62,11 +64,11 @@ export const stageParameter = (app: string, stage: string): string => `/millrace
 export function parseStage(text: string): StageDescription {
   let data: unknown
   try {
-    data = JSON.parse(text)
+    data = parseJson(text)
   } catch (cause) {
     throw new MillraceError(
       'E_STAGE',
-      'the description of the stage is not JSON; deploy the stage again',
+      `the description of the stage ${whyNoJson(cause)}; deploy the stage again`,
       {},
       { cause },
     )

@@ -168,6 +168,29 @@ describe('millrace status', () => {
     expect(readdirSync(join(cwd, 'runs'))).toEqual(['good-run', 'good-run-2'])
   })
 
+  test.each(['../../escaped', '..', '/tmp/escaped', 'a/../../escaped', 'nul'])(
+    '--follow never leaves runs/: a run that the bucket calls %j is no run',
+    async (name) => {
+      const stage = fakeStage()
+      await stage.asked('good-run')
+      const ended = await endAtLearner(stage, 'good-run')
+      const record = { ...ended, run: name, summary: { ...ended.summary, run: name } }
+      // Under its own key, in the list of runs and of requests; and in the place of a good one.
+      for (const key of [`runs/${name}/status.json`, keys.status('good-run')]) await stage.put(key, record)
+      await stage.put(`stage/runs/${'9'.repeat(15)}-${name}`, {})
+      await stage.put(`stage/requests/${name}.json`, {})
+      const before = readdirSync(join(cwd, '..')).filter((file) => file.includes('escaped'))
+      for (const run of [name, 'good-run', undefined]) {
+        const { error } = await status(stage, { follow: true, ...(run !== undefined && { run }) })
+        expect(error).toMatchObject({ code: 'E_RUN' })
+      }
+      const { lines } = await status(stage)
+      expect(lines.join('\n')).not.toContain(name)
+      expect(readdirSync(cwd)).toEqual([])
+      expect(readdirSync(join(cwd, '..')).filter((file) => file.includes('escaped'))).toEqual(before)
+    },
+  )
+
   test('results that the bucket no longer has, or that do not belong together, leave no folder', async () => {
     const stage = await busyStage()
     await stage.store.put(keys.result('good-run', 'policy.onnx'), new Uint8Array([1, 2]))
