@@ -114,6 +114,8 @@ export const RunStatus = z.strictObject({
   /** Pieces of the metrics log that are in the bucket. */
   metricsPieces: count.max(MAX_PIECES),
   checkpoint: z.strictObject({ key: ObjectKey, updates: count, at: atMs }).optional(),
+  /** SHA-256 of the files under `keys.result`, by their names. */
+  files: z.record(Name, Sha256).optional(),
   summary: RunSummaryRecord.optional(),
   error: z.strictObject({ code: label, message: z.string() }).optional(),
 })

@@ -4,6 +4,12 @@ import { Sha256, issues } from './fields.ts'
 import { Name, ObjectKey } from './names.ts'
 import { MESSAGE_LIMITS, parseJsonBytes, whyNoJson } from './parseJson.ts'
 
+/** 128 bits are enough to tell a damaged model, or one that was put in another's place; and a manifest is written at every version. */
+const HalfSha256 = z.string().regex(/^[0-9a-f]{32}$/, { error: 'expected 32 lower-case hex digits' })
+
+/** The half of a hash that `Manifest.earlier` has. */
+export const halfOf = (sha256: string): string => sha256.slice(0, 32)
+
 /**
  * The one small object of a run that every function polls: which policy is newest, how long the learner's word holds, and
  * whether to stop.
@@ -18,6 +24,14 @@ export const Manifest = z.strictObject({
     /** The model itself in base64 where it is small: saves every function a request per version. */
     inline: z.string().optional(),
   }),
+  /**
+   * Versions before the newest that are in the bucket, with the first half of their models' SHA-256: a function that is to step with
+   * one checks it as it checks the newest. Only where the pace asks for them.
+   */
+  earlier: z
+    .array(z.tuple([z.number().int().min(0), HalfSha256]))
+    .max(1024)
+    .optional(),
   /** By shard: the sequence number after the last fragment that the learner consumed. Opens the window of `newest` pacing. */
   consumed: z.array(z.number().int().min(0)),
   /** ms since the epoch; past it a function stops by itself. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type StatusOptions, statusCommand } from '../../../cli/commands/status.ts'
+import { sha256Hex } from '../../../shared/batch/hash.ts'
 import type { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import { FakeHost } from '../fakeHost.ts'
@@ -166,6 +167,29 @@ describe('millrace status', () => {
     writeFileSync(join(cwd, 'runs/good-run/summary.json'), JSON.stringify({ run: 'good-run.2' }))
     expect((await status(stage, { run: 'good-run', follow: true })).exitCode).toBe(0)
     expect(readdirSync(join(cwd, 'runs'))).toEqual(['good-run', 'good-run-2'])
+  })
+
+  test('a result that is not what its learner wrote is refused by name, and leaves no folder', async () => {
+    const stage = fakeStage()
+    await stage.asked('good-run')
+    const ended = await endAtLearner(stage, 'good-run')
+    const names = ['config.json', 'policy.onnx', 'policy.json', 'curve.csv', 'summary.json']
+    const bodies = names.map((name) => stage.store.objects.get(keys.result('good-run', name))!.body)
+    const files = Object.fromEntries(names.map((name, i) => [name, sha256Hex(bodies[i]!)]))
+    await stage.writeStatus({ ...ended, files })
+    for (const [i, name] of names.entries()) {
+      const altered = Uint8Array.from(bodies[i]!)
+      altered[altered.length >> 1]! ^= 1
+      await stage.store.put(keys.result('good-run', name), altered)
+      const { error } = await status(stage, { follow: true, run: 'good-run' })
+      expect(error).toMatchObject({
+        code: 'E_RUN',
+        message: expect.stringContaining(`${name} of run 'good-run' was damaged`),
+      })
+      expect(readdirSync(cwd).flatMap((folder) => readdirSync(join(cwd, folder)))).toEqual([])
+      await stage.store.put(keys.result('good-run', name), bodies[i]!)
+    }
+    expect((await status(stage, { follow: true, run: 'good-run' })).exitCode).toBe(0)
   })
 
   test.each(['../../escaped', '..', '/tmp/escaped', 'a/../../escaped', 'nul'])(
