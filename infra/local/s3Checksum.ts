@@ -58,6 +58,8 @@ export function decodeAwsChunked(
   stream: Buffer,
   decodedLength: number,
 ): { body: Buffer; trailer: Record<string, string> } {
+  // It is shorter than what it travels in: a length that was made up must not allocate anything.
+  if (!Number.isInteger(decodedLength) || decodedLength < 0 || decodedLength > stream.length) throw incomplete()
   const body = Buffer.allocUnsafeSlow(decodedLength)
   let filled = 0
   let at = 0
