@@ -20,7 +20,8 @@ export const ERROR_CODES = {
   E_BATCH_SHAPE: 'A column of a sample batch has the wrong shape or type.',
   E_BATCH_VALUE:
     'A sample batch holds a NaN, an infinite number, or a value that cannot be (an action that does not exist, a flag that is not 0 or 1).',
-  E_BATCH_HASH: 'The body of a message does not have the length or hash its message promises.',
+  E_BATCH_HASH:
+    'The body of a message, or a recorded batch, does not have the length or hash that is promised: it was damaged.',
   E_MESSAGE:
     'A queue message does not follow its schema, belongs to another run, answers nothing that was asked for, or does not agree with its body.',
   E_LEASE: 'A lease (the payload of an invocation) does not follow its schema.',

@@ -111,10 +111,19 @@ const length: Mutation = (bytes, random) => {
 }
 
 /** Cheap damage is common, what makes inputs large is rare. */
-const MUTATIONS: readonly Mutation[] = [
-  ...[flip, flip, flip, flip, overwrite, overwrite, cut, splice, repeat, token, token, token, number, number, length],
-  ...[flip, overwrite, cut, splice, repeat, token, number, flip, flip, token, number, flip, overwrite, nest, wide],
+const WEIGHTS: readonly (readonly [Mutation, number])[] = [
+  [flip, 8],
+  [token, 5],
+  [overwrite, 4],
+  [number, 3],
+  [cut, 2],
+  [splice, 2],
+  [repeat, 2],
+  [length, 2],
+  [nest, 1],
+  [wide, 1],
 ]
+const MUTATIONS = WEIGHTS.flatMap(([mutation, weight]) => Array.from({ length: weight }, () => mutation))
 
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39
