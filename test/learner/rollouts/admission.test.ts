@@ -137,7 +137,7 @@ describe('goodbyes', () => {
     ['of a lease that was never given out', { lease: '0-7' }],
     ['with a million millions of fragments, which would move the next lease there', { fragments: 1e12, envSteps: 0 }],
     ['with more steps than its fragments have', { fragments: 1, envSteps: STEPS + 1 }],
-    ['that took longer than the lease is old', { totalMs: 1e9 }],
+    ['that took longer than the lease lasts', { totalMs: 1e9 }],
     ['with the bill of a year', { requests: { s3Put: 1e12, s3Get: 0, sqs: 0 } }],
     ['with endless reads', { requests: { s3Put: 0, s3Get: 1e12, sqs: 0 } }],
   ])('%s are refused', (_, changes) => {
