@@ -5,6 +5,7 @@ import type { Column, SampleBatch } from '../shared/batch/sampleBatch.ts'
 import { asDefinition } from '../shared/env/index.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { Sha256, issues } from '../shared/protocol/fields.ts'
+import { recordOf } from '../shared/protocol/lists.ts'
 import { parseJson } from '../shared/protocol/parseJson.ts'
 import type { Experiment } from './experiment.ts'
 import { planOf } from './planOf.ts'
@@ -39,7 +40,7 @@ const Metadata = z.strictObject({
   episodes: count,
   elapsedMs: z.number().min(0),
   curveStride: z.number().int().min(1),
-  costByPart: z.record(z.string(), z.number().min(0)),
+  costByPart: recordOf(z.string(), z.number().min(0), 64),
 })
 
 const SLOT = 'slot_'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { Sha256 } from '../../shared/protocol/fields.ts'
+import { listOf, recordOf } from '../../shared/protocol/lists.ts'
 import { Label as label, Name, ObjectKey } from '../../shared/protocol/names.ts'
 
 const atMs = z.number().positive()
@@ -22,7 +23,7 @@ export const RunRequest = z.strictObject({
   /** The env as a self-contained module for functions, where the experiment brings its own. */
   envCode: z.strictObject({ key: ObjectKey, sha256: Sha256 }).optional(),
   /** Overrides by dotted path, as `--set` gives them. */
-  set: z.record(z.string(), z.string()),
+  set: recordOf(z.string(), z.string(), 1_000),
 })
 export type RunRequest = z.infer<typeof RunRequest>
 
@@ -56,7 +57,7 @@ export const ProgressRecord = z.strictObject({
   lag: spread,
   meanReturn: number.nullable(),
   episodes: count,
-  metrics: z.record(z.string(), number),
+  metrics: recordOf(z.string(), number, 1_000),
   stepsPerSecond: number,
   updatesPerSecond: number,
   learnerIdleShare: number,
@@ -81,8 +82,8 @@ export const RunSummaryRecord = z.strictObject({
   run: Name,
   reason: z.enum(['meanReturn', 'envSteps', 'seconds', 'budget', 'interrupted', 'ended']),
   progress: ProgressRecord,
-  curve: z.array(z.tuple([number, number])),
-  costByPart: z.record(z.string(), number),
+  curve: listOf(z.tuple([number, number]), 10_000),
+  costByPart: recordOf(z.string(), number, 64),
 })
 
 /**
@@ -110,12 +111,12 @@ export const RunStatus = z.strictObject({
   info: RunInfoRecord.optional(),
   progress: ProgressRecord.optional(),
   /** The newest events, numbered from 0 over the whole run, so that a follower shows each once. */
-  events: z.array(z.strictObject({ n: count, at: atMs, level: z.enum(['info', 'warn']), text: z.string() })),
+  events: listOf(z.strictObject({ n: count, at: atMs, level: z.enum(['info', 'warn']), text: z.string() }), 1_000),
   /** Pieces of the metrics log that are in the bucket. */
   metricsPieces: count.max(MAX_PIECES),
   checkpoint: z.strictObject({ key: ObjectKey, updates: count, at: atMs }).optional(),
   /** SHA-256 of the files under `keys.result`, by their names. */
-  files: z.record(Name, Sha256).optional(),
+  files: recordOf(Name, Sha256, 64).optional(),
   summary: RunSummaryRecord.optional(),
   error: z.strictObject({ code: label, message: z.string() }).optional(),
 })

@@ -2,12 +2,16 @@ import * as z from 'zod'
 import { describeSpace } from '../env/space.ts'
 import type { Space } from '../env/space.ts'
 import { MillraceError } from '../errors.ts'
+import { listOf, numbersOf } from '../protocol/lists.ts'
+
+const MAX_RANK = 32
+const Shape = listOf(z.number().int().min(1), MAX_RANK)
 
 const BoxSchema = z.strictObject({
   kind: z.literal('box'),
-  shape: z.array(z.number().int().min(1)),
-  low: z.union([z.number(), z.array(z.number())]),
-  high: z.union([z.number(), z.array(z.number())]),
+  shape: Shape,
+  low: z.union([z.number(), numbersOf('numbers', Number.isFinite)]),
+  high: z.union([z.number(), numbersOf('numbers', Number.isFinite)]),
 })
 
 /**
@@ -17,7 +21,7 @@ const BoxSchema = z.strictObject({
  * `categorical`: `logits` F32 [N, A]. Further outputs (`value` F32 [N]) may be there and are not read by sampling.
  */
 export const PolicySpec = z.strictObject({
-  observation: z.strictObject({ shape: z.array(z.number().int().min(1)) }),
+  observation: z.strictObject({ shape: Shape }),
   action: z.discriminatedUnion('kind', [
     z.strictObject({ kind: z.literal('discrete'), n: z.number().int().min(2) }),
     BoxSchema,

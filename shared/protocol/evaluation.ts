@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
 import { Sha256, issues } from './fields.ts'
 import { JsonObject } from './json.ts'
+import { listOf } from './lists.ts'
 import { Label, ObjectKey } from './names.ts'
 
 /** The payload of the evaluate function: a policy of the bucket, and how many fresh episodes to play with it. */
@@ -26,7 +27,7 @@ export type EvaluationRequest = z.infer<typeof EvaluationRequest>
 /** What it answers. Lengths in env steps. */
 export const EvaluationResult = z.strictObject({
   format: z.literal(1),
-  episodes: z.array(z.strictObject({ return: z.number(), length: z.number().int().min(1) })),
+  episodes: listOf(z.strictObject({ return: z.number(), length: z.number().int().min(1) }), 10_000),
 })
 export type EvaluationResult = z.infer<typeof EvaluationResult>
 

@@ -3,6 +3,7 @@ import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
 import { Sha256, issues } from './fields.ts'
 import { JsonObject } from './json.ts'
+import { listOf, recordOf } from './lists.ts'
 import { Label, Name, ObjectKey } from './names.ts'
 
 export { issues }
@@ -64,7 +65,7 @@ export const Lease = z.strictObject({
   deadline: z.number().positive(),
   pacing: Pacing,
   /** Named stages run at the source, in order, with plain parameters. */
-  stages: z.array(z.strictObject({ name: Label, params: JsonObject })),
+  stages: listOf(z.strictObject({ name: Label, params: JsonObject }), 64),
   exploration: JsonObject,
   seed: z.number().int().min(0),
   bucket: Label,
@@ -105,7 +106,7 @@ export const LeaseError = z.strictObject({
   code: z.string(),
   message: z.string(),
   /** Env, env index, step of the episode, sequence … as `MillraceError.where`. */
-  where: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  where: recordOf(z.string(), z.union([z.string(), z.number(), z.boolean()]), 64).optional(),
   /** The part of the stack that lies in the user's own files. */
   stack: z.string().max(8_192).optional(),
 })

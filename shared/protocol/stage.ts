@@ -1,10 +1,12 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { issues } from './fields.ts'
+import { listOf } from './lists.ts'
 import { Label as name } from './names.ts'
 import { parseJson, whyNoJson } from './parseJson.ts'
 import { isStageName } from './stageName.ts'
 
+const names = listOf(name, 64).refine((list) => list.length > 0, { error: 'expected at least one' })
 const seconds = z.number().positive()
 
 /** The instance type of a group in the emulated cloud: its machines are processes. */
@@ -12,7 +14,7 @@ export const EMULATED_INSTANCE = 'emulated'
 
 /** What a learner runs on. `anywhere`: a machine of the user's own, where `millrace learner` is started by hand. */
 export const LearnerHost = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('gpu'), autoScalingGroup: name, instanceTypes: z.array(name).min(1) }),
+  z.strictObject({ kind: z.literal('gpu'), autoScalingGroup: name, instanceTypes: names }),
   z.strictObject({ kind: z.literal('fargate'), cluster: name, service: name }),
   z.strictObject({ kind: z.literal('anywhere') }),
 ])
@@ -52,7 +54,7 @@ export const StageDescription = z.strictObject({
   idleMinutes: z.number().positive(),
   maxHours: z.number().positive(),
   /** Schedules that set functions and learner to none unless the learner pushes them on in time. */
-  deadMan: z.strictObject({ group: name, schedules: z.array(name).min(1), afterSeconds: seconds }),
+  deadMan: z.strictObject({ group: name, schedules: names, afterSeconds: seconds }),
   logGroups: z.strictObject({ rollout: name, evaluate: name, learner: name.optional() }),
 })
 export type StageDescription = z.infer<typeof StageDescription>

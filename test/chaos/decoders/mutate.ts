@@ -98,8 +98,12 @@ const nest: Mutation = (bytes, random) => {
 }
 
 const wide: Mutation = (bytes, random) => {
-  const text = random.integer(2) === 0 ? '0,'.repeat(30_000) : 'x'.repeat(60_000)
-  return insert(bytes, utf8(text), random.integer(bytes.length + 1))
+  const text =
+    [() => '0,'.repeat(30_000), () => '{},'.repeat(20_000), () => 'x'.repeat(60_000)][random.integer(3)]?.() ?? ''
+  const from = random.integer(bytes.length + 1)
+  // Mostly as the first items of a list that is there.
+  const list = random.integer(4) === 0 ? -1 : bytes.indexOf(0x5b, from)
+  return insert(bytes, utf8(text), list < 0 ? from : list + 1)
 }
 
 /** A binary length at the front. */
