@@ -1,10 +1,12 @@
 import { z } from 'zod'
-import { columnNamed, columnOf, decodeBatch, encodeBatch } from '../shared/batch/index.ts'
+import { columnNamed, columnOf, openSealed, sealBatch } from '../shared/batch/index.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { Column, SampleBatch } from '../shared/batch/sampleBatch.ts'
 import { asDefinition } from '../shared/env/index.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { Sha256, issues } from '../shared/protocol/fields.ts'
+import { recordOf } from '../shared/protocol/lists.ts'
+import { parseJson } from '../shared/protocol/parseJson.ts'
 import type { Experiment } from './experiment.ts'
 import { planOf } from './planOf.ts'
 import type { ReporterSnapshot } from './reporter.ts'
@@ -38,14 +40,14 @@ const Metadata = z.strictObject({
   episodes: count,
   elapsedMs: z.number().min(0),
   curveStride: z.number().int().min(1),
-  costByPart: z.record(z.string(), z.number().min(0)),
+  costByPart: recordOf(z.string(), z.number().min(0), 64),
 })
 
 const SLOT = 'slot_'
 
 /**
  * A checkpoint as one safetensors file: `weights` [P] and `slot_<name>` [P] each, float32; `episode_returns` [E] and `curve` [K, 3]
- * (update, env steps, mean return), float64; the rest as JSON in its metadata.
+ * (update, env steps, mean return), float64; the rest as JSON in its metadata. It carries a digest of all its bytes (`sealBatch`).
  */
 export function encodeCheckpoint({ run, experiment, train, state, report, costByPart }: Checkpoint): Uint8Array {
   const { clocks, stale, episodes, lastReturns } = state
@@ -70,7 +72,7 @@ export function encodeCheckpoint({ run, experiment, train, state, report, costBy
   for (const [name, slot] of Object.entries(train.slots)) columns[SLOT + name] = columnOf(slot, [slot.length])
   const { envSteps, updates: policyVersion } = clocks
   const provenance = { run, shard: 0, lease: 'checkpoint', sequence: 0, policyVersion, envSteps }
-  return encodeBatch({ provenance, columns, notes: { checkpoint: JSON.stringify(metadata) } })
+  return sealBatch({ provenance, columns, notes: { checkpoint: JSON.stringify(metadata) } })
 }
 
 /** @throws MillraceError E_CHECKPOINT saying what is wrong with it */
@@ -78,8 +80,8 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   let batch: SampleBatch
   let data: unknown
   try {
-    batch = decodeBatch(bytes)
-    data = JSON.parse(batch.notes['checkpoint'] ?? '')
+    batch = openSealed(bytes)
+    data = parseJson(batch.notes['checkpoint'] ?? '')
   } catch (cause) {
     throw broken(cause instanceof Error ? cause.message : String(cause), cause)
   }

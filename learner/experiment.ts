@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { MillraceError } from '../shared/errors.ts'
 import type { EnvSource } from '../shared/env/index.ts'
 import type { Algorithm } from './algorithm.ts'
+import { isPrototypeKey, JsonObject } from '../shared/protocol/json.ts'
+import { isTooMuchJson, parseJson, whyNoJson } from '../shared/protocol/parseJson.ts'
 import { parseSettings } from './settings.ts'
 
 const count = z.number().int().min(1)
@@ -37,7 +39,7 @@ const ExperimentSchema = z.strictObject({
       error: 'expected an env id, an env class, or an env definition',
     },
   ),
-  envConfig: z.record(z.string(), z.json()).default({}),
+  envConfig: JsonObject.default({}),
   algorithm: z.custom<Algorithm>(
     (a) => typeof a === 'object' && a !== null && 'plan' in a && typeof a.plan === 'function' && 'config' in a,
     {
@@ -72,8 +74,8 @@ export function withOverrides(base: Experiment, overrides: Readonly<Record<strin
   const plain: Record<string, unknown> = structuredCloneData(base)
   let algorithmConfig: Record<string, unknown> = { ...base.algorithm.config }
   for (const [path, text] of Object.entries(overrides)) {
-    const parts = path.split('.')
-    const value = parseValue(text)
+    const parts = partsOf(path)
+    const value = parseValue(text, path)
     if (parts[0] === 'algorithm') algorithmConfig = setPath(algorithmConfig, parts.slice(1), { value, path })
     else Object.assign(plain, setPath(plain, parts, { value, path }))
   }
@@ -82,6 +84,19 @@ export function withOverrides(base: Experiment, overrides: Readonly<Record<strin
     env: plain['env'] ?? base.env,
     algorithm: base.algorithm.withConfig(algorithmConfig),
   } as ExperimentInput)
+}
+
+const MAX_PARTS = 16
+
+/** @throws MillraceError E_EXPERIMENT */
+function partsOf(path: string): readonly string[] {
+  const parts = path.split('.')
+  if (parts.length > MAX_PARTS)
+    throw new MillraceError('E_EXPERIMENT', `--set: a path has ${parts.length} parts, at most ${MAX_PARTS} are read`)
+  const own = parts.find(isPrototypeKey)
+  if (own !== undefined)
+    throw new MillraceError('E_EXPERIMENT', `--set ${path}: '${own}' cannot be the name of a field`)
+  return parts
 }
 
 function structuredCloneData(base: Experiment): Record<string, unknown> {
@@ -97,15 +112,17 @@ function setPath(
   const [head, ...rest] = parts
   if (!head) throw new MillraceError('E_EXPERIMENT', `--set ${path}: the path is empty or ends in a dot`)
   if (rest.length === 0) return { ...target, [head]: value }
-  const inner = target[head]
+  const inner = Object.hasOwn(target, head) ? target[head] : undefined
   const next = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {}
   return { ...target, [head]: setPath(next, rest, { value, path }) }
 }
 
-function parseValue(text: string): unknown {
+/** @throws MillraceError E_EXPERIMENT for JSON beyond all measure */
+function parseValue(text: string, path: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
-    return text
+    return parseJson(text)
+  } catch (cause) {
+    if (!isTooMuchJson(cause)) return text
+    throw new MillraceError('E_EXPERIMENT', `--set ${path}: its value ${whyNoJson(cause)}`, {}, { cause })
   }
 }

@@ -1,7 +1,7 @@
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { Clock, ObjectStore } from '../shared/cloud/ports.ts'
 import { keys } from '../shared/protocol/keys.ts'
-import { type Manifest, encodeManifest } from '../shared/protocol/manifest.ts'
+import { type Manifest, encodeManifest, halfOf } from '../shared/protocol/manifest.ts'
 
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
@@ -45,7 +45,9 @@ export class Publisher {
   private wallAhead = 0
   private timer: NodeJS.Timeout | undefined
   private failure: unknown
-  private readonly kept: { readonly key: string; readonly bytes: number }[] = []
+  private readonly kept: { readonly version: number; readonly key: string; readonly bytes: number }[] = []
+  /** Of every version that has an object of its own, in the order they were made. Only where old ones are asked for. */
+  private readonly hashes = new Map<number, string>()
 
   constructor(
     store: ObjectStore,
@@ -88,30 +90,34 @@ export class Publisher {
     if (this.failure !== undefined) throw this.failure
     const key = keys.policy(this.run, version)
     const sha256 = sha256Hex(model)
+    if (this.everyVersion) this.hashes.set(version, halfOf(sha256))
     if (model.byteLength > INLINE_BYTES) {
-      await this.keep(key, model)
+      await this.keep(version, model)
       this.offer({ version, key, sha256 })
       await this.write()
     } else {
       // A write costs as much as a fifth of a second of a function, and a small policy has many versions a second.
-      const stored = this.everyVersion ? this.keep(key, model) : undefined
+      const stored = this.everyVersion ? this.keep(version, model) : undefined
       this.offer({ version, key, sha256, inline: Buffer.from(model).toString('base64') })
       await Promise.all([stored, this.write()])
     }
     await this.retire()
   }
 
-  private async keep(key: string, model: Uint8Array): Promise<void> {
+  private async keep(version: number, model: Uint8Array): Promise<void> {
+    const key = keys.policy(this.run, version)
     this.onRequest(1)
     await this.store.put(key, model)
-    this.kept.push({ key, bytes: model.byteLength })
+    this.kept.push({ version, key, bytes: model.byteLength })
   }
 
   /** Nobody asks for an old policy: without this a day's run would leave millions in the bucket. */
   private async retire(): Promise<void> {
     const bytes = this.kept.reduce((sum, policy) => sum + policy.bytes, 0)
     if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && bytes <= KEPT.bytes)) return
-    await this.store.delete(this.kept.splice(0, this.kept.length - KEPT.newest).map(({ key }) => key))
+    const gone = this.kept.splice(0, this.kept.length - KEPT.newest)
+    for (const { version } of gone) this.hashes.delete(version)
+    await this.store.delete(gone.map(({ key }) => key))
   }
 
   /** Tells every function to end. */
@@ -153,6 +159,7 @@ export class Publisher {
         format: 1,
         run: this.run,
         policy,
+        ...(this.everyVersion && { earlier: [...this.hashes].filter(([version]) => version < policy.version) }),
         consumed: [...this.consumed()],
         heartbeatUntil: this.clock.now() + this.heartbeatMs,
         heartbeatMs: this.heartbeatMs,

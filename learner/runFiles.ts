@@ -2,6 +2,9 @@ import { arch, cpus, platform, release, totalmem } from 'node:os'
 import { z } from 'zod'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { PolicySpec } from '../shared/policy/spec.ts'
+import { Sha256 } from '../shared/protocol/fields.ts'
+import { JsonObject } from '../shared/protocol/json.ts'
+import { Label } from '../shared/protocol/names.ts'
 import type { Experiment } from './experiment.ts'
 import type { RunSummary } from './observer.ts'
 
@@ -78,13 +81,13 @@ export function settingsRecord({ algorithm, ...settings }: Experiment, env: stri
 /** `policy.json`: what `policy.onnx` takes and gives, and the env it was trained in. */
 export const PolicyRecord = z.strictObject({
   format: z.literal(1),
-  run: z.string(),
+  run: Label,
   policyVersion: z.number().int().min(0),
-  sha256: z.string().length(64),
+  sha256: Sha256,
   spec: PolicySpec,
   env: z.strictObject({
-    id: z.string(),
-    config: z.record(z.string(), z.json()),
+    id: Label,
+    config: JsonObject,
     /** Defined in the experiment file; its code is in `experiment.mjs`. */
     own: z.boolean(),
   }),

@@ -46,8 +46,19 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   const baseVersion = before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
   const rolloutSeed = attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt)
-  const sampler = new Sampler({ run, cloud, rollouts, env, policy: spec, seed: rolloutSeed, pacing, meter, onEvent })
-  const state = new RunState((fragment) => sampler.consumed(fragment))
+  const sampler = new Sampler({
+    run,
+    cloud,
+    rollouts,
+    env,
+    policy: spec,
+    seed: rolloutSeed,
+    pacing,
+    newestVersion: () => state.policyVersion,
+    meter,
+    onEvent,
+  })
+  const state: RunState = new RunState((fragment) => sampler.consumed(fragment))
   if (before) state.restore(before.state)
   const learner = makeLearner(experiment, {
     setting,

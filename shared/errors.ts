@@ -20,8 +20,10 @@ export const ERROR_CODES = {
   E_BATCH_SHAPE: 'A column of a sample batch has the wrong shape or type.',
   E_BATCH_VALUE:
     'A sample batch holds a NaN, an infinite number, or a value that cannot be (an action that does not exist, a flag that is not 0 or 1).',
-  E_BATCH_HASH: 'The body of a message does not have the length or hash its message promises.',
-  E_MESSAGE: 'A queue message does not follow its schema, belongs to another run, or does not agree with its body.',
+  E_BATCH_HASH:
+    'The body of a message, or a recorded batch, does not have the length or hash that is promised: it was damaged.',
+  E_MESSAGE:
+    'A queue message does not follow its schema, is of another run, answers nothing that was asked for, or disagrees with its body.',
   E_LEASE: 'A lease (the payload of an invocation) does not follow its schema.',
   E_MANIFEST: "A run's manifest does not follow its schema.",
   E_STORE: 'The object store refused or failed a request.',
@@ -91,8 +93,12 @@ export function isMillraceError(error: unknown, code?: ErrorCode): error is Mill
   )
 }
 
+/** What is longer is no slip of a finger, and comparing it would take long. */
+const LONGEST_NAME = 200
+
 /** The known name nearest to a mistyped one, for "did you mean": the distance is at most a third of its length, and two letters that changed places count as one. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
+  if (name.length > LONGEST_NAME) return undefined
   let best: string | undefined
   let bestDistance = Math.max(1, Math.floor(name.length / 3)) + 1
   for (const candidate of known) {

@@ -1,3 +1,4 @@
+import type { RunStatus } from '../../learner/stage/records.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { EvaluationRequest, EvaluationResult } from '../../shared/protocol/evaluation.ts'
@@ -8,7 +9,8 @@ import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { PolicyRecord } from '../../library/run/records.ts'
 import { RUN_FILES } from '../../library/run/runFolder.ts'
-import { isOver, readFound } from '../stage/runRecords.ts'
+import { checkedResult } from '../stage/results.ts'
+import { isOver, parseRecord } from '../stage/runRecords.ts'
 import { findRun } from '../stage/runs.ts'
 import { type OpenStage, type Stage, checkVersion, typed } from '../stage/stage.ts'
 import { printEpisodes, type EvaluateOptions } from './evaluate.ts'
@@ -58,13 +60,15 @@ export async function evaluateStageCommand(
 async function requestFor(options: EvaluateOptions & { readonly stage: string }, { store, description }: Stage) {
   const { value: status } = await findRun(store, options.folder)
   const { run } = status
-  const record = (await readFound(store, keys.result(run, RUN_FILES.policySpec), PolicyRecord))?.value
+  const specKey = keys.result(run, RUN_FILES.policySpec)
+  const read = checkedResult(await store.get(specKey), status, RUN_FILES.policySpec)
+  const record = read.kind === 'found' ? parseRecord(PolicyRecord, read.body, specKey) : undefined
   if (!record) {
     const why = isOver(status) ? 'it left none' : `it has none until it is over; ${typed.follow(description, run)}`
     throw new MillraceError('E_RUN', `run '${run}' has no policy to evaluate: ${why}`)
   }
   const { spec, sha256, env } = record
-  const code = env.own ? await envCode(run, store) : undefined
+  const code = env.own ? await envCode(status, store) : undefined
   const request = {
     format: 1 as const,
     bucket: description.bucket,
@@ -75,9 +79,10 @@ async function requestFor(options: EvaluateOptions & { readonly stage: string },
   return { request, record }
 }
 
-async function envCode(run: string, store: Stage['store']): Promise<{ key: string; sha256: string }> {
+async function envCode(status: RunStatus, store: Stage['store']): Promise<{ key: string; sha256: string }> {
+  const { run } = status
   const key = keys.result(run, RUN_FILES.envCode)
-  const read = await store.get(key)
+  const read = checkedResult(await store.get(key), status, RUN_FILES.envCode)
   if (read.kind === 'found') return { key, sha256: sha256Hex(read.body) }
   throw new MillraceError('E_RUN', `the code of the env of run '${run}' is no longer in the bucket`)
 }

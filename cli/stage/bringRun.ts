@@ -4,10 +4,12 @@ import { join, resolve } from 'node:path'
 import type { RunStatus } from '../../learner/stage/records.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+import { checkedName } from '../../shared/protocol/names.ts'
 import { diskError, nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 import { readPolicy } from '../../library/run/records.ts'
 import { RUN_FILES, createFreshRunFolder, createRunFolder, type RunFolder } from '../../library/run/runFolder.ts'
 import { patiently, type Patience } from './patience.ts'
+import { checkedResult } from './results.ts'
 import type { Stage } from './stage.ts'
 
 export interface Bringing {
@@ -39,7 +41,7 @@ const FIRST = [RUN_FILES.config, RUN_FILES.policy, RUN_FILES.policySpec, RUN_FIL
  */
 export async function bringRun(status: RunStatus, bringing: Bringing): Promise<Brought | undefined> {
   const { cwd, out, files = nodeFiles } = bringing
-  const usual = resolve(cwd, 'runs', status.run)
+  const usual = resolve(cwd, 'runs', checkedName(status.run))
   const wanted = out === undefined ? usual : resolve(cwd, out)
   if (holds(wanted, status.run)) return found(wanted)
   const folder =
@@ -93,11 +95,16 @@ async function fill(
   const get = (key: string) => patiently(() => stage.store.get(key), patience)
   const copy = async (name: string): Promise<boolean> => {
     const read = await get(keys.result(run, name))
-    if (read?.kind !== 'found') return false
-    await folder.write(name, read.body)
+    if (read === undefined) return false
+    const whole = checkedResult(read, status, name)
+    if (whole.kind !== 'found') return false
+    await folder.write(name, whole.body)
     return true
   }
-  const brought = (await Promise.all(FIRST.map(copy))).some(Boolean)
+  // All of them end before anything else: a folder that is discarded while a file is still written would come back.
+  const copied = await Promise.allSettled(FIRST.map(copy))
+  for (const one of copied) if (one.status === 'rejected') throw one.reason
+  const brought = copied.some((one) => one.status === 'fulfilled' && one.value)
   if (patience.signal.aborted) return false
   const lines = await copyMetrics(folder.file(RUN_FILES.metrics), status, { get, files })
   if (existsSync(folder.file(RUN_FILES.policySpec))) checkPolicy(folder.path)

@@ -5,7 +5,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { silenceWatch } from './silence.ts'
 import { patiently, type Patience } from './patience.ts'
-import { isOver, parseRecord } from './runRecords.ts'
+import { checkRun, isOver, parseRecord } from './runRecords.ts'
 import { statusPlayer } from './statusPlayer.ts'
 import type { Stage } from './stage.ts'
 import { waitingRoom } from './waitingRoom.ts'
@@ -52,6 +52,7 @@ export async function followRun(run: string, following: Following): Promise<RunS
     if (read.kind === 'found') {
       etag = read.etag
       latest = parseRecord(RunStatus, read.body, key)
+      checkRun(latest, run)
       player.play(latest)
       if (isOver(latest)) return latest
     }

@@ -5,6 +5,7 @@ import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { issues } from '../../shared/protocol/fields.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+import { parseJsonBytes, whyNoJson } from '../../shared/protocol/parseJson.ts'
 
 export { encodeRecord }
 
@@ -17,9 +18,9 @@ export interface Found<T> {
 export function parseRecord<S extends z.ZodType>(schema: S, body: Uint8Array, key: string): z.output<S> {
   let data: unknown
   try {
-    data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    data = parseJsonBytes(body)
   } catch (cause) {
-    throw new MillraceError('E_RUN', `the record ${key} is not JSON`, {}, { cause })
+    throw new MillraceError('E_RUN', `the record ${key} ${whyNoJson(cause)}`, {}, { cause })
   }
   const result = schema.safeParse(data)
   if (result.success) return result.data
@@ -37,8 +38,18 @@ export async function readFound<S extends z.ZodType>(
   return { value: parseRecord(schema, read.body, key), etag: read.etag }
 }
 
-export const readStatus = (store: ObjectStore, run: string): Promise<Found<RunStatus> | undefined> =>
-  readFound(store, keys.status(run), RunStatus)
+/** The status of a run. @throws MillraceError E_RUN when it does not fit, or is another run's; and as the store does */
+export async function readStatus(store: ObjectStore, run: string): Promise<Found<RunStatus> | undefined> {
+  const found = await readFound(store, keys.status(run), RunStatus)
+  if (found) checkRun(found.value, run)
+  return found
+}
+
+/** Files and keys are named by it. @throws MillraceError E_RUN when a record lies under another run's key */
+export function checkRun(status: Pick<RunStatus, 'run'>, run: string): void {
+  if (status.run === run) return
+  throw new MillraceError('E_RUN', `the record ${keys.status(run)} is of another run, '${status.run}'`, { run })
+}
 
 /** The claim of a learner whose word still holds. One that this version cannot read is nobody's, as it is to a learner. */
 export async function livingLearner(store: ObjectStore, now: number): Promise<LearnerClaim | undefined> {

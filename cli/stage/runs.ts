@@ -3,16 +3,17 @@ import { RunStatus } from '../../learner/stage/records.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { MillraceError, nearestName } from '../../shared/errors.ts'
 import { keys, runOfListed, runOfRequest } from '../../shared/protocol/keys.ts'
+import { checkedName, isName } from '../../shared/protocol/names.ts'
 import { type Found, readStatus } from './runRecords.ts'
 
-/** Every run that was ever asked for and that the bucket still knows, newest first. */
+/** Every run that was ever asked for and that the bucket still knows, newest first. A key that names none is nobody's run. */
 export async function listRuns(store: ObjectStore): Promise<readonly string[]> {
-  return (await store.list(keys.listedRuns)).map(runOfListed).reverse()
+  return (await store.list(keys.listedRuns)).map(runOfListed).filter(isName).reverse()
 }
 
 /** Runs that wait for the learner or are with it, the oldest first. */
 export async function requestedRuns(store: ObjectStore): Promise<readonly string[]> {
-  const known = new Set((await store.list(keys.requests)).map(runOfRequest))
+  const known = new Set((await store.list(keys.requests)).map(runOfRequest).filter(isName))
   const inOrder = [...(await listRuns(store))].reverse().filter((run) => known.delete(run))
   return [...inOrder, ...known]
 }
@@ -28,13 +29,17 @@ export async function readStatuses(store: ObjectStore, runs: readonly string[]):
   const found = await Promise.all(runs.map((run) => store.get(keys.status(run))))
   return runs.flatMap((run, i) => {
     const read = found[i]
-    return read?.kind === 'found' ? [{ run, status: parsedOrUndefined(RunStatus, read.body) }] : []
+    return read?.kind === 'found' ? [{ run, status: ofRun(parsedOrUndefined(RunStatus, read.body), run) }] : []
   })
 }
 
+/** A record under another run's key is not read as either's. */
+const ofRun = (status: RunStatus | undefined, run: string): RunStatus | undefined =>
+  status?.run === run ? status : undefined
+
 /** @throws MillraceError E_RUN, with the nearest name, when the stage has no such run */
 export async function findRun(store: ObjectStore, run: string): Promise<Found<RunStatus>> {
-  const found = await readStatus(store, run)
+  const found = await readStatus(store, checkedName(run))
   if (found !== undefined) return found
   const known = await listRuns(store)
   const near = nearestName(run, known)

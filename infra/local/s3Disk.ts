@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { diskReason } from '../../shared/diskReason.ts'
-import { MillraceError } from '../../shared/errors.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
 import type { Mirror, S3 } from './s3.ts'
 import { Bucket, type StoredObject } from './s3Bucket.ts'
@@ -14,7 +14,7 @@ const TEMPORARY = '.tmp'
 
 /**
  * Keeps a folder equal to what is in memory, behind the callers' backs: one folder a bucket, one file an object, which is a line
- * of JSON (key, ETag, headers …) and then the body. A file appears whole or not at all (a temporary file, then a rename).
+ * with a SHA-256 of all that follows and JSON (key, ETag, headers …), and then the body. A file appears whole or not at all (a temporary file, then a rename).
  *
  * @throws MillraceError E_DISK when the folder cannot be made
  */
@@ -43,7 +43,7 @@ export class DiskMirror implements Mirror {
           const path = join(this.folder, entry.name, file)
           if (file.endsWith(TEMPORARY)) rmSync(path, { force: true })
           else if (file.endsWith('.object')) {
-            const object = decode(readFileSync(path))
+            const object = decode(readFileSync(path), path)
             bucket.set(object)
             this.onDisk.add(`${bucket.name}/${object.key}`)
           }
@@ -131,7 +131,8 @@ async function writeWhole(path: string, { body, ...head }: StoredObject): Promis
   const temporary = path + TEMPORARY
   const file = await open(temporary, 'w')
   try {
-    await file.writeFile(`${JSON.stringify(head)}\n`)
+    const line = `${JSON.stringify(head)}\n`
+    await file.writeFile(`${digestOf(line, body)} ${line}`)
     await file.writeFile(body)
     await file.sync()
   } finally {
@@ -140,10 +141,26 @@ async function writeWhole(path: string, { body, ...head }: StoredObject): Promis
   await rename(temporary, path)
 }
 
-function decode(file: Buffer): StoredObject {
+/** Hex letters of a SHA-256, and a space. */
+const DIGEST_LETTERS = 65
+
+const digestOf = (line: string, body: Uint8Array): string =>
+  createHash('sha256').update(line).update(body).digest('hex')
+
+/** @throws MillraceError E_DISK when the file is not what was written, or another version wrote it */
+function decode(file: Buffer, path: string): StoredObject {
   const lineEnd = file.indexOf(0x0a)
-  const head = JSON.parse(file.toString('utf8', 0, lineEnd)) as Omit<StoredObject, 'body'>
-  return { ...head, body: file.subarray(lineEnd + 1) }
+  const line = file.toString('utf8', DIGEST_LETTERS, lineEnd + 1)
+  const body = file.subarray(lineEnd + 1)
+  if (lineEnd > DIGEST_LETTERS && file.toString('latin1', 0, DIGEST_LETTERS) === `${digestOf(line, body)} `) {
+    const head = JSON.parse(line) as Omit<StoredObject, 'body'>
+    if (basename(path) === fileName(head.key)) return { ...head, body }
+  }
+  throw new MillraceError(
+    'E_DISK',
+    `${path} is not what the emulated S3 wrote: it was damaged, or another version wrote it; delete it to go on without that object`,
+    { path },
+  )
 }
 
 /** A name that any file system takes, whatever the key (letter case, length, `..`), and that a person can still read. */
@@ -160,7 +177,7 @@ function guard(path: string, action: () => void): void {
   try {
     action()
   } catch (cause) {
-    throw diskError(path, cause)
+    throw isMillraceError(cause) ? cause : diskError(path, cause)
   }
 }
 

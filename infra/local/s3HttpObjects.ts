@@ -7,7 +7,7 @@ import { decodeAwsChunked, verifyChecksums, type Checksum } from './s3Checksum.t
 import { preconditionFailed, shouldSend, type Conditions } from './s3Conditions.ts'
 import { sendXml, type S3Operation } from './s3Wire.ts'
 import type { Multipart } from './s3Multipart.ts'
-import { decode, type S3Call } from './s3Route.ts'
+import { type S3Call, decodeKey } from './s3Route.ts'
 import { element, elements, S3_NAMESPACE, textOf } from './xml.ts'
 
 /** Operations on one object. */
@@ -161,7 +161,7 @@ function conditionsOf(headers: IncomingHttpHeaders): Conditions {
 }
 
 function copySource(s3: S3, headers: IncomingHttpHeaders): StoredObject {
-  const [bucket = '', ...key] = decode(String(headers['x-amz-copy-source'])).replace(/^\//, '').split('/')
+  const [bucket = '', ...key] = decodeKey(String(headers['x-amz-copy-source'])).replace(/^\//, '').split('/')
   const source = s3.get(bucket, key.join('/'))
   const ifMatch = headers['x-amz-copy-source-if-match']
   const ifNoneMatch = headers['x-amz-copy-source-if-none-match']

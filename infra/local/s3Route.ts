@@ -26,8 +26,8 @@ export function routeS3(request: IncomingMessage): S3Call {
   const query = search === '' || ONLY_OPERATION.test(search) ? NO_QUERY : new URLSearchParams(search)
   const hosted = bucketOfHost(request.headers.host ?? '')
   const slash = hosted === '' ? path.indexOf('/', 1) : 0
-  const bucket = hosted === '' ? decode(slash < 0 ? path.slice(1) : path.slice(1, slash)) : hosted
-  const key = slash < 0 ? '' : decode(path.slice(slash + 1))
+  const bucket = hosted === '' ? decodeKey(slash < 0 ? path.slice(1) : path.slice(1, slash)) : hosted
+  const key = slash < 0 ? '' : decodeKey(path.slice(slash + 1))
   return { operation: operationOf(request, bucket, key, query), bucket, key, query }
 }
 
@@ -40,8 +40,8 @@ function bucketOfHost(host: string): string {
   return s3 < 0 ? name : name.slice(0, s3)
 }
 
-/** @throws AwsError InvalidURI */
-export function decode(text: string): string {
+/** What is percent-encoded in a path or a header, in clear. @throws AwsError InvalidURI */
+export function decodeKey(text: string): string {
   if (!text.includes('%')) return text
   try {
     return decodeURIComponent(text)

@@ -1,3 +1,4 @@
+import { parseJson } from '../../shared/protocol/parseJson.ts'
 import { AwsError } from './awsError.ts'
 
 /** Attributes that a caller may set: their default, and the range of the numeric ones. */
@@ -42,20 +43,26 @@ export interface Redrive {
   readonly maxReceiveCount: number
 }
 
+const POLICY_LIMITS = { characters: 8_192, depth: 4, values: 32 }
+
 /** Reads a RedrivePolicy. @throws AwsError InvalidAttributeValue */
 export function parseRedrive(policy: string | undefined): Redrive | undefined {
   if (policy === undefined || policy === '') return undefined
   const read = (): { deadLetterTargetArn?: unknown; maxReceiveCount?: unknown } => {
     try {
-      return JSON.parse(policy) ?? {}
+      return (parseJson(policy, POLICY_LIMITS) as object | null) ?? {}
     } catch {
       return {}
     }
   }
   const { deadLetterTargetArn, maxReceiveCount } = read()
-  const limit = Number(maxReceiveCount)
+  const limit = typeof maxReceiveCount === 'object' ? Number.NaN : Number(maxReceiveCount)
   if (typeof deadLetterTargetArn !== 'string' || !Number.isInteger(limit) || limit < 1 || limit > 1000) {
-    throw new AwsError(400, 'InvalidAttributeValue', `Value ${policy} for parameter RedrivePolicy is invalid.`)
+    throw new AwsError(
+      400,
+      'InvalidAttributeValue',
+      `Value ${policy.slice(0, 300)} for parameter RedrivePolicy is invalid.`,
+    )
   }
   return { targetArn: deadLetterTargetArn, maxReceiveCount: limit }
 }

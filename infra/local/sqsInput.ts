@@ -1,6 +1,10 @@
+import { type JsonLimits, parseJson } from '../../shared/protocol/parseJson.ts'
 import { AwsError } from './awsError.ts'
 import type { Attributes } from './sqsAttributes.ts'
 import type { MessageAttribute, MessageAttributes, Outgoing } from './sqsMessage.ts'
+
+/** A batch of ten messages, of which each character may be an escape of six. */
+const INPUT_LIMITS: JsonLimits = { characters: 8 << 20, depth: 16, values: 20_000 }
 
 /** The JSON of a request, read field by field: what a client sends is unknown until here. */
 export type Input = Readonly<Record<string, unknown>>
@@ -8,7 +12,7 @@ export type Input = Readonly<Record<string, unknown>>
 /** @throws AwsError SerializationException */
 export function parseInput(body: Buffer): Input {
   try {
-    const input: unknown = JSON.parse(body.toString('utf8'))
+    const input = parseJson(body.toString('utf8'), INPUT_LIMITS)
     if (isRecord(input)) return input
   } catch {
     // falls through to the one answer for everything that is not a JSON object
@@ -32,17 +36,18 @@ export function integer(input: Input, name: string, range: readonly [number, num
   const [min, max] = range
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
   const why = `Reason: Must be >= ${min} and <= ${max}, if provided.`
-  throw new AwsError(
-    400,
-    'InvalidParameterValue',
-    `Value ${JSON.stringify(value)} for parameter ${name} is invalid. ${why}`,
-  )
+  throw new AwsError(400, 'InvalidParameterValue', `Value ${shown(value)} for parameter ${name} is invalid. ${why}`)
 }
 
 export function stringMap(input: Input, name: string): Attributes {
   const value = input[name] ?? {}
   if (!isRecord(value)) throw new AwsError(400, 'SerializationException', `${name} is not an object.`)
-  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, String(entry)]))
+  return Object.fromEntries(
+    Object.entries(value).map(([key, entry]) => {
+      if (isScalar(entry)) return [key, String(entry)]
+      throw new AwsError(400, 'SerializationException', `${name} holds more than text.`)
+    }),
+  )
 }
 
 export function stringList(input: Input, name: string): readonly string[] {
@@ -102,6 +107,12 @@ function attributesOf(record: Input): MessageAttributes {
   }
   return attributes
 }
+
+/** A value in an error's sentence, cut short. */
+const shown = (value: unknown): string => (isScalar(value) ? String(value).slice(0, 60) : 'of another kind')
+
+const isScalar = (value: unknown): value is string | number | boolean =>
+  typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 
 function isRecord(value: unknown): value is Input {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

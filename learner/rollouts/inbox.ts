@@ -5,6 +5,7 @@ import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { type FragmentMessage, type InvocationFailed, parseMessage } from '../../shared/protocol/message.ts'
+import type { Admission } from './admission.ts'
 import { Watermark } from './watermark.ts'
 
 const LONG_POLL_MS = 20_000
@@ -24,6 +25,8 @@ export interface InboxOptions {
   readonly shards: number
   /** Fragments held here at most; when it is full nothing more is received. */
   readonly capacity: number
+  /** Which messages can be answers to what was asked for; throws why one cannot. Without it all are. */
+  readonly admission?: Pick<Admission, 'fragment' | 'report' | 'failure'> | undefined
   /** Checks a decoded fragment against what its lease promised; throws what is wrong with it. */
   readonly check: (fragment: SampleBatch) => void
   readonly onFragment: (fragment: SampleBatch) => void
@@ -173,6 +176,12 @@ export class Inbox {
     const run = parsed.kind === 'leaseEnd' ? parsed.report.run : parsed.run
     if (run !== this.options.run) return await this.foreign(message, run)
     if (parsed.kind === 'fragment') return await this.acceptFragment(message, parsed)
+    try {
+      if (parsed.kind === 'leaseEnd') this.options.admission?.report(parsed.report)
+      else this.options.admission?.failure(parsed)
+    } catch (error) {
+      return await this.reject(message, 'foreign', sentence(error))
+    }
     this.put({ message, key: undefined })
     if (parsed.kind === 'leaseEnd') this.options.onLeaseEnd(parsed.report)
     else this.options.onInvocationFailed(parsed)
@@ -181,11 +190,17 @@ export class Inbox {
   private async acceptFragment(message: QueueMessage, parsed: FragmentMessage): Promise<void> {
     const { store, check, onFragment, onRequests, signal } = this.options
     const key = parsed.body.in === 'bucket' ? parsed.body.key : undefined
-    const seen = this.watermark(parsed.shard)
+    // Nothing is kept for a shard that does not exist.
+    const seen = this.seen.get(parsed.shard)
     const id = fragmentId(parsed)
     // Until the first of its number is found good, this may be the good one.
     while (this.held.has(id)) if (await this.held.get(id)?.good) break
-    if (this.held.has(id) || seen.has(parsed.sequence)) return this.duplicate(message, parsed)
+    if (this.held.has(id) || seen?.has(parsed.sequence)) return this.duplicate(message, parsed)
+    try {
+      this.options.admission?.fragment(parsed)
+    } catch (error) {
+      return await this.reject(message, 'foreign', sentence(error))
+    }
     let found: (good: boolean) => void = () => undefined
     this.held.set(id, { message, key, good: new Promise((resolve) => (found = resolve)) })
     let fragment: SampleBatch
@@ -203,7 +218,7 @@ export class Inbox {
     found(true)
     this.rejectedInARow = 0
     if (signal.aborted) return
-    seen.add(parsed.sequence)
+    this.watermark(parsed.shard).add(parsed.sequence)
     onFragment(fragment)
   }
 

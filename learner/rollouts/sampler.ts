@@ -1,20 +1,23 @@
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import { MillraceError } from '../../shared/errors.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, Pacing } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
 import type { RunCloud } from '../runCloud.ts'
+import { Admission } from './admission.ts'
 import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
+import { ReturnCheck } from './returnCheck.ts'
 import { Silence } from './silence.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
 /** In a message, more than this many fragments of a shard are on their way at once only if the queue is slow. */
 const MAX_SENDS_IN_FLIGHT = 4
+const UNCOUNTED =
+  'returns of some episodes are not counted: fragments before them were lost, and no reward seen so far explains such returns'
 const MAX_FRAGMENTS = Number.MAX_SAFE_INTEGER
 
 export interface SamplerOptions {
@@ -25,6 +28,8 @@ export interface SamplerOptions {
   readonly policy: PolicySpec
   readonly seed: number
   readonly pacing: Pacing
+  /** The newest policy version that functions can know of. */
+  readonly newestVersion: () => number
   readonly meter: CostMeter
   readonly onEvent: (text: string) => void
 }
@@ -38,9 +43,14 @@ export class Sampler implements Sampling {
   private readonly inbox: Inbox
   private readonly silence: Silence
   private readonly handover: Handover
+  private readonly admission: Admission
+  private readonly returns: ReturnCheck
+  /** Fragments some of whose returns nothing explains, and what of them goes on. */
+  private readonly explained = new WeakMap<SampleBatch, SampleBatch>()
   private pumping: Promise<void> = Promise.resolve()
   private watching: Promise<void> = Promise.resolve()
   private policyIsOut = false
+  private toldUncounted = false
 
   constructor(options: SamplerOptions) {
     const { run, cloud, rollouts, policy, pacing, meter, onEvent } = options
@@ -51,6 +61,15 @@ export class Sampler implements Sampling {
     const { env } = options
     const { leaseSeconds } = rollouts
     this.handover = new Handover({ run, env: env.id, leaseSeconds, store: cloud.store, onEvent })
+    this.admission = new Admission({
+      shards: rollouts.shards,
+      pacing,
+      clock: cloud.clock,
+      fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
+      newestVersion: options.newestVersion,
+      consumedUpTo: () => this.inbox.consumedUpTo,
+    })
+    this.returns = new ReturnCheck({ shards: rollouts.shards, numEnvs: rollouts.envsPerShard })
     this.inbox = new Inbox({
       ...shared,
       queue: cloud.queue,
@@ -64,11 +83,12 @@ export class Sampler implements Sampling {
         16,
         rollouts.shards * (2 * Math.ceil(pacing.perVersion * (pacing.lead + 1)) + MAX_SENDS_IN_FLIGHT),
       ),
+      admission: this.admission,
       check: (fragment) => this.check(fragment, promise),
       onFragment: (fragment) => {
         this.silence.broken()
         this.keeper.alive(fragment.provenance.shard, columnNamed(fragment, 'episode_lengths').data.length)
-        this.source.push(fragment)
+        this.source.push(this.explained.get(fragment) ?? fragment)
       },
       onRejected: () => this.silence.broken(),
       onLeaseEnd: (report) => this.keeper.ended(report),
@@ -158,19 +178,20 @@ export class Sampler implements Sampling {
   }
 
   private check(fragment: SampleBatch, promise: Parameters<typeof validateFragment>[1]): void {
-    const { shard } = fragment.provenance
-    if (shard >= this.options.rollouts.shards) {
-      throw new MillraceError(
-        'E_MESSAGE',
-        `shard ${shard} does not exist, the run has ${this.options.rollouts.shards}`,
-        { shard },
-      )
-    }
     validateFragment(fragment, promise)
+    this.admission.knownVersion(columnNamed(fragment, 'policy_versions').data.at(-1) ?? 0, fragment.provenance)
+    const explained = this.returns.explained(fragment)
+    if (explained === fragment) return
+    if (!this.toldUncounted) this.options.onEvent(UNCOUNTED)
+    this.toldUncounted = true
+    this.explained.set(fragment, explained)
   }
 
   private makeLease({ envState, ...lease }: Parameters<IssuerOptions['makeLease']>[0]): Lease {
     const { run, cloud, rollouts, env, policy, seed, pacing } = this.options
+    const given = { ...lease, envState }
+    this.admission.issued(given)
+    this.returns.issued(given)
     return {
       format: 1,
       run,

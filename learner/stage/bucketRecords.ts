@@ -1,13 +1,13 @@
 import type { z } from 'zod'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
+import { parseJson, parseJsonBytes } from '../../shared/protocol/parseJson.ts'
 
 export const encodeRecord = (value: unknown): Uint8Array => new TextEncoder().encode(`${JSON.stringify(value)}\n`)
 
 /** Undefined where the text, or the bytes of one, are no JSON, or do not fit. */
 export function parsedOrUndefined<S extends z.ZodType>(schema: S, body: Uint8Array | string): z.output<S> | undefined {
   try {
-    const text = typeof body === 'string' ? body : new TextDecoder('utf-8', { fatal: true }).decode(body)
-    return schema.safeParse(JSON.parse(text)).data
+    return schema.safeParse(typeof body === 'string' ? parseJson(body) : parseJsonBytes(body)).data
   } catch {
     return undefined
   }

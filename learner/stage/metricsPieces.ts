@@ -1,15 +1,17 @@
 import { z } from 'zod'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { keys } from '../../shared/protocol/keys.ts'
+import { MetricsThinning, hasLine } from '../metricsThinning.ts'
 import type { UpdateLine } from '../observer.ts'
 import { parsedOrUndefined } from './bucketRecords.ts'
 
 const PIECE_CHARACTERS = 256 * 1024
 
-/** The metrics log of a run in the bucket: numbered pieces of JSON lines, one line an update. */
+/** The metrics log of a run in the bucket: numbered pieces of JSON lines, one line an update (of a very long run, fewer). */
 export class MetricsPieces {
   private readonly store: ObjectStore
   private readonly run: string
+  private readonly thinning = new MetricsThinning()
   private held: string[] = []
   private characters = 0
   /** Pieces that are in the bucket. */
@@ -23,6 +25,16 @@ export class MetricsPieces {
   }
 
   add(line: UpdateLine): void {
+    if (this.thinning.takes(line)) this.hold(line)
+  }
+
+  /** The run is over: its last update has a line in any case. */
+  end(): void {
+    const rest = this.thinning.rest()
+    if (rest) this.hold(rest)
+  }
+
+  private hold(line: UpdateLine): void {
     const text = `${JSON.stringify(line)}\n`
     this.held.push(text)
     this.characters += text.length
@@ -69,7 +81,11 @@ export async function trimMetrics(
     const found = await store.get(key)
     if (found.kind !== 'found') continue
     const lines = new TextDecoder().decode(found.body).split('\n').filter(Boolean)
-    const kept = lines.filter((line) => (parsedOrUndefined(Line, line)?.updates ?? Infinity) <= updates)
+    const kept = lines.filter((line) => {
+      const at = parsedOrUndefined(Line, line)?.updates
+      // The last line of the attempt before may be of an update that has none in a run that goes on.
+      return at !== undefined && at <= updates && hasLine(at)
+    })
     if (kept.length === 0) continue
     if (kept.length < lines.length) await store.put(key, new TextEncoder().encode(kept.map((l) => `${l}\n`).join('')))
     return piece + 1

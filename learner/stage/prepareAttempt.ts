@@ -33,10 +33,10 @@ export async function prepareAttempt(record: RunRecord, request: RunRequest, par
   const experiment = fitStage(await loadExperiment(request, parts), stage, tell)
   const env = asDefinition(experiment.env).id
   const config = configRecord({ run, experiment, env, file: request.experiment, startedAt, versions })
-  await putFile(store, run, [RUN_FILES.config, jsonFile(config)])
+  await putFile(record, store, [RUN_FILES.config, jsonFile(config)])
   if (request.envCode) {
     const code = await readModule(store, request.envCode, "the experiment's env")
-    await putFile(store, run, [RUN_FILES.envCode, code])
+    await putFile(record, store, [RUN_FILES.envCode, code])
   }
   if (attempt === 1) {
     record.logInto(new MetricsPieces(store, run, 0))

@@ -1,44 +1,47 @@
 import { z } from 'zod'
 import { Sha256 } from '../../shared/protocol/fields.ts'
+import { listOf, recordOf } from '../../shared/protocol/lists.ts'
+import { Label as label, Name, ObjectKey } from '../../shared/protocol/names.ts'
 
-const name = z.string().min(1)
 const atMs = z.number().positive()
 const count = z.number().int().min(0)
 const number = z.number()
+/** At one every five seconds, 57 days; whoever brings the log asks for each. */
+const MAX_PIECES = 1_000_000
 
 /** What a user asks of a stage's learner. Written once by the command line, deleted by the learner when the run is over. */
 export const RunRequest = z.strictObject({
   format: z.literal(1),
-  run: name,
+  run: Name,
   /** The experiment's name: that of its file. */
-  experiment: name,
+  experiment: label,
   /** The command line's version; the learner must be of the same. */
-  millrace: name,
+  millrace: label,
   requestedAt: atMs,
   /** The experiment as a module whose imports of `millrace` are left for the learner to resolve. */
-  module: z.strictObject({ key: name, sha256: Sha256 }),
+  module: z.strictObject({ key: ObjectKey, sha256: Sha256 }),
   /** The env as a self-contained module for functions, where the experiment brings its own. */
-  envCode: z.strictObject({ key: name, sha256: Sha256 }).optional(),
+  envCode: z.strictObject({ key: ObjectKey, sha256: Sha256 }).optional(),
   /** Overrides by dotted path, as `--set` gives them. */
-  set: z.record(z.string(), z.string()),
+  set: recordOf(z.string(), z.string(), 1_000),
 })
 export type RunRequest = z.infer<typeof RunRequest>
 
 /** A user's wish that a run end: at its next clean boundary. */
-export const StopRequest = z.strictObject({ format: z.literal(1), at: atMs, by: name })
+export const StopRequest = z.strictObject({ format: z.literal(1), at: atMs, by: label })
 export type StopRequest = z.infer<typeof StopRequest>
 
 /** Which learner serves a stage. Written by conditional puts, so that two can never both think it is theirs. */
 export const LearnerClaim = z.strictObject({
   format: z.literal(1),
   /** New for every process. */
-  learner: name,
-  host: name,
+  learner: label,
+  host: label,
   startedAt: atMs,
   /** Past it the learner is dead, and another may claim the stage. */
   heartbeatUntil: atMs,
   /** The run it is working on. */
-  run: name.optional(),
+  run: Name.optional(),
 })
 export type LearnerClaim = z.infer<typeof LearnerClaim>
 
@@ -54,7 +57,7 @@ export const ProgressRecord = z.strictObject({
   lag: spread,
   meanReturn: number.nullable(),
   episodes: count,
-  metrics: z.record(z.string(), number),
+  metrics: recordOf(z.string(), number, 1_000),
   stepsPerSecond: number,
   updatesPerSecond: number,
   learnerIdleShare: number,
@@ -67,21 +70,21 @@ export const ProgressRecord = z.strictObject({
 
 /** The schema of observer.ts's RunInfo. */
 export const RunInfoRecord = z.strictObject({
-  run: name,
-  env: name,
-  algorithm: name,
+  run: Name,
+  env: label,
+  algorithm: label,
   seed: count,
-  where: name,
+  where: label,
   stop: z.strictObject({ meanReturn: number.optional(), envSteps: number.optional(), seconds: number.optional() }),
 })
 
 /** The schema of observer.ts's RunSummary. */
 export const RunSummaryRecord = z.strictObject({
-  run: name,
+  run: Name,
   reason: z.enum(['meanReturn', 'envSteps', 'seconds', 'budget', 'interrupted', 'ended']),
   progress: ProgressRecord,
-  curve: z.array(z.tuple([number, number])),
-  costByPart: z.record(z.string(), number),
+  curve: listOf(z.tuple([number, number]), 10_000),
+  costByPart: recordOf(z.string(), number, 64),
 })
 
 /**
@@ -93,8 +96,8 @@ export const RunSummaryRecord = z.strictObject({
  */
 export const RunStatus = z.strictObject({
   format: z.literal(1),
-  run: name,
-  experiment: name,
+  run: Name,
+  experiment: label,
   state: z.enum(['waiting', 'running', 'ended', 'failed']),
   /** How often a learner has begun it: 1, then one more whenever one went on with it: after a loss, a hand-over, a failure of the cloud. */
   attempt: count,
@@ -104,20 +107,22 @@ export const RunStatus = z.strictObject({
   requestedAt: atMs,
   startedAt: atMs.optional(),
   endedAt: atMs.optional(),
-  learner: z.strictObject({ id: name, host: name }).optional(),
+  learner: z.strictObject({ id: label, host: label }).optional(),
   heartbeatUntil: atMs.optional(),
   info: RunInfoRecord.optional(),
   progress: ProgressRecord.optional(),
   /** The newest events, numbered from 0 over the whole run, so that a follower shows each once. */
-  events: z.array(z.strictObject({ n: count, at: atMs, level: z.enum(['info', 'warn']), text: z.string() })),
+  events: listOf(z.strictObject({ n: count, at: atMs, level: z.enum(['info', 'warn']), text: z.string() }), 1_000),
   /** Pieces of the metrics log that are in the bucket. */
-  metricsPieces: count,
-  checkpoint: z.strictObject({ key: name, updates: count, at: atMs }).optional(),
+  metricsPieces: count.max(MAX_PIECES),
+  checkpoint: z.strictObject({ key: ObjectKey, updates: count, at: atMs }).optional(),
+  /** SHA-256 of the files under `keys.result`, by their names. */
+  files: recordOf(Name, Sha256, 64).optional(),
   summary: RunSummaryRecord.optional(),
   /** What a run that failed ended with, as MillraceError has it. */
   error: z
     .strictObject({
-      code: name,
+      code: label,
       message: z.string(),
       where: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
       /** The part of the stack that lies in the user's own files. */

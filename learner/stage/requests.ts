@@ -1,5 +1,6 @@
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { keys, runOfRequest } from '../../shared/protocol/keys.ts'
+import { isName } from '../../shared/protocol/names.ts'
 import { parsedOrUndefined } from './bucketRecords.ts'
 import { RunRequest } from './records.ts'
 
@@ -15,6 +16,8 @@ export async function waitingRuns(store: ObjectStore): Promise<readonly WaitingR
   const found: WaitingRun[] = []
   for (const key of await store.list(keys.requests)) {
     const run = runOfRequest(key)
+    // Nothing can be said of it: its status would lie under a key that is no run's.
+    if (!isName(run)) continue
     const read = await store.get(key)
     if (read.kind !== 'found') continue
     const request = parsedOrUndefined(RunRequest, read.body)

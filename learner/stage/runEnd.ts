@@ -1,3 +1,4 @@
+import { sha256Hex } from '../../shared/batch/hash.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import { isMillraceError } from '../../shared/errors.ts'
@@ -11,13 +12,14 @@ import { type RunRecord, sentence } from './runRecord.ts'
 
 /** Writes what a run came to. @returns what its status says of it */
 export async function writeResult(
+  record: RunRecord,
   store: ObjectStore,
-  run: string,
   { result, experiment, request }: { result: TrainResult; experiment: Experiment; request: RunRequest },
 ): Promise<Pick<RunStatus, 'summary' | 'progress'>> {
+  const { run } = record.current
   const summary = { ...result.summary, run }
   const source = { experiment, env: asDefinition(experiment.env).id, ownEnv: request.envCode !== undefined }
-  for (const file of resultFiles({ ...result, ...source, summary })) await putFile(store, run, file)
+  for (const file of resultFiles({ ...result, ...source, summary })) await putFile(record, store, file)
   const curve = summary.curve.map(([steps, mean]): [number, number] => [steps, mean])
   return { summary: { ...summary, curve }, progress: summary.progress }
 }
@@ -74,10 +76,21 @@ export async function tidy(
   }
 }
 
+/** Writes a file of the run; the status says its hash from then on. @throws as the store does, and as `RunRecord.save` */
 export async function putFile(
+  record: RunRecord,
   store: ObjectStore,
-  run: string,
   [name, body]: readonly [string, Uint8Array | string],
 ): Promise<void> {
-  await store.put(keys.result(run, name), typeof body === 'string' ? new TextEncoder().encode(body) : body)
+  const { run, files } = record.current
+  const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
+  const sha256 = sha256Hex(bytes)
+  const { [name]: before, ...others } = files ?? {}
+  if (before !== undefined && before !== sha256) {
+    // A learner that is lost between the two writes must not leave a hash of what is no longer there.
+    record.set({ files: others })
+    await record.save()
+  }
+  await store.put(keys.result(run, name), bytes)
+  record.set({ files: { ...others, [name]: sha256 } })
 }

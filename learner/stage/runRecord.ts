@@ -88,6 +88,7 @@ export class RunRecord implements RunObserver {
   /** Writes what has to be there, trying again where the store fails. @throws MillraceError E_STORE, E_LEARNER */
   async settle(changes: Partial<RunStatus>): Promise<void> {
     this.set(changes)
+    if (changes.state !== undefined && changes.state !== 'running') this.metrics?.end()
     for (let attempt = 1; ; attempt++) {
       try {
         return await this.save()

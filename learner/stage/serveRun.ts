@@ -116,7 +116,7 @@ async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk):
     return 'handedOver'
   }
   const { experiment } = prepared
-  await endRun(record, desk.parts, await writeResult(store, run, { result, experiment, request }))
+  await endRun(record, desk.parts, await writeResult(record, store, { result, experiment, request }))
   return 'over'
 }
 
@@ -147,5 +147,5 @@ async function concludeFromCheckpoint(record: RunRecord, request: RunRequest, de
   if (!from) return {}
   record.onEvent({ level: 'info', text: `its result is that of its last checkpoint, at update ${from.updates}` })
   const { result } = await trainAttempt(record, { request, experiment, from, over: true }, desk)
-  return await writeResult(store, run, { result, experiment, request })
+  return await writeResult(record, store, { result, experiment, request })
 }

@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { hasLine } from '../../learner/metricsThinning.ts'
 import { diskError, errorCode, type FileSystem } from './disk.ts'
 
 const CHUNK = 64 * 1024
@@ -43,7 +44,8 @@ async function wholeUpTo(handle: FileHandle, size: number, updates: number): Pro
     const before = end > 0 ? text.lastIndexOf(NEWLINE, end - 1) : -1
     if (end >= 0 && (before >= 0 || from === 0)) {
       const last = updateOf(text.subarray(before + 1, end))
-      if (last !== undefined && last <= updates) return { bytes: from + end + 1, last }
+      // The last line of an attempt is there in any case; a run that was not interrupted has none at that update.
+      if (last !== undefined && last <= updates && hasLine(last)) return { bytes: from + end + 1, last }
       text = text.subarray(0, before + 1)
     } else if (from === 0) {
       return { bytes: 0, last: 0 }

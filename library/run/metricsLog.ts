@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
+import { MetricsThinning } from '../../learner/metricsThinning.ts'
 import type { UpdateLine } from '../../learner/observer.ts'
 import type { MillraceError } from '../../shared/errors.ts'
 import { diskError, nodeFiles, type FileSystem } from './disk.ts'
@@ -7,7 +8,7 @@ const FLUSH_MS = 250
 const FLUSH_CHARACTERS = 64 * 1024
 
 export interface MetricsLog {
-  /** Takes a line; it is on disk within a quarter of a second. */
+  /** Takes a line; if the log is to have it (`metricsThinning.ts`), it is on disk within a quarter of a second. */
   add(line: UpdateLine): void
   /** Every line taken so far is on the disk itself when it returns. @throws MillraceError E_DISK */
   sync(): Promise<void>
@@ -26,7 +27,7 @@ export interface MetricsLogOptions {
 }
 
 /**
- * The metrics log: one JSON line an update, written behind the caller's back in batches. The file holds whole lines at any
+ * The metrics log: one JSON line an update (of a very long run, fewer), written behind the caller's back in batches. The file holds whole lines at any
  * moment but in the middle of a write; a write that fails half-way (a full disk) is cut back to the last whole batch.
  *
  * @throws MillraceError E_DISK when the file cannot be made or, unless told to go on with it, is there already
@@ -60,15 +61,19 @@ export async function openMetricsLog(path: string, options: MetricsLogOptions): 
     heldCharacters = 0
     writing = writing.then(() => append(text))
   }
+  const hold = (line: UpdateLine) => {
+    const text = `${JSON.stringify(line)}\n`
+    held.push(text)
+    heldCharacters += text.length
+    if (heldCharacters >= FLUSH_CHARACTERS) flush()
+  }
+  const thinning = new MetricsThinning()
   const stopTimer = options.every(FLUSH_MS, flush)
 
   return {
     add(line) {
-      if (failure) return
-      const text = `${JSON.stringify(line)}\n`
-      held.push(text)
-      heldCharacters += text.length
-      if (heldCharacters >= FLUSH_CHARACTERS) flush()
+      if (failure || !thinning.takes(line)) return
+      hold(line)
     },
     async sync() {
       flush()
@@ -80,6 +85,8 @@ export async function openMetricsLog(path: string, options: MetricsLogOptions): 
     },
     async close() {
       stopTimer()
+      const rest = thinning.rest()
+      if (rest && !failure) hold(rest)
       flush()
       await writing
       await finish(handle, path, failure)

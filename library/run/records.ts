@@ -6,6 +6,7 @@ import { PolicyRecord, RUN_FILES, type ResultSource, resultFiles, type Versions 
 import type { RunSummary } from '../../learner/observer.ts'
 import type { TrainResult } from '../../learner/service.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { parseJson, whyNoJson } from '../../shared/protocol/parseJson.ts'
 import { packageManifest } from '../load/libraryEntries.ts'
 import { diskError, errorCode } from './disk.ts'
 import type { RunFolder } from './runFolder.ts'
@@ -82,9 +83,9 @@ export function readPolicy(folder: string): { readonly record: PolicyRecord; rea
   const text = read(RUN_FILES.policySpec).toString('utf8')
   let data: unknown
   try {
-    data = JSON.parse(text)
-  } catch {
-    throw broken('is not JSON')
+    data = parseJson(text)
+  } catch (cause) {
+    throw broken(whyNoJson(cause))
   }
   const parsed = PolicyRecord.safeParse(data)
   if (!parsed.success) throw broken('is not the description of a policy')

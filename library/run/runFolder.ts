@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path'
 import { RUN_FILES, jsonFile } from '../../learner/runFiles.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { checkedName } from '../../shared/protocol/names.ts'
 import { type Claim, claimFolder, isClaimFile } from './claim.ts'
 import { diskError, errorCode, nodeFiles, writeWhole, type FileSystem } from './disk.ts'
 
@@ -78,14 +79,14 @@ async function refuseFull(path: string, files: FileSystem): Promise<void> {
 /**
  * Makes a run folder that nobody has, of this name or, where a run of the same second took it, with a number behind it.
  *
- * @throws MillraceError E_USAGE, E_DISK
+ * @throws MillraceError E_RUN_FOLDER, E_USAGE, E_DISK, E_RUN for a name that could lead elsewhere
  */
 export async function createFreshRunFolder(
   parent: string,
   name: string,
   files: FileSystem = nodeFiles,
 ): Promise<RunFolder> {
-  const wanted = join(parent, name)
+  const wanted = join(parent, checkedName(name))
   try {
     const madeParent = await files.mkdir(parent, { recursive: true }).catch((error: unknown) => {
       throw notMade(error, parent)
@@ -165,13 +166,20 @@ async function removeMade(path: string, { firstMade, files }: Made): Promise<voi
   }
 }
 
+/** Of an experiment's name: moment, seed and what else makes a run's name unique stay within `NAME_LETTERS`. */
+const SLUG_LETTERS = 64
+
 /**
  * A run's name: experiment, moment (UTC), seed. It is also the default name of its folder and the beginning of its objects' prefix.
  *
  * @param at ms since the epoch
  */
 export function runName(experiment: string, at: number, seed: number): string {
-  const slug = experiment.replace(/[^\w.-]+/g, '-').replace(/^[.-]+|[.-]+$/g, '') || 'run'
+  const slug =
+    experiment
+      .slice(0, SLUG_LETTERS)
+      .replace(/[^\w.-]+/g, '-')
+      .replace(/^[.-]+|[.-]+$/g, '') || 'run'
   const stamp = new Date(at).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15)
   return `${slug}-${stamp}-${seed}`
 }

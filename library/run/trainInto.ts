@@ -4,6 +4,7 @@ import type { CheckpointSetting } from '../../learner/checkpointer.ts'
 import type { Experiment } from '../../learner/experiment.ts'
 import type { Progress, RunObserver } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
+import { lastLineUpTo } from '../../learner/metricsThinning.ts'
 import { noUpdate } from '../../learner/noUpdate.ts'
 import { RUN_FILES, configRecord, jsonFile, policyRecord, type Versions } from '../../learner/runFiles.ts'
 import type { TrainOptions as ServiceOptions, TrainResult } from '../../learner/service.ts'
@@ -100,7 +101,7 @@ async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | u
   const env = asDefinition(experiment.env).id
   if (resumed) {
     const kept = await cutMetrics(folder.file(RUN_FILES.metrics), updatesOf(resumed), files)
-    if (kept !== updatesOf(resumed))
+    if (kept !== lastLineUpTo(updatesOf(resumed)))
       tell(observer, `${RUN_FILES.metrics} lacks updates ${kept + 1} to ${updatesOf(resumed)}`)
     const before = await files.readFile(join(folder.path, RUN_FILES.envCode)).catch(() => undefined)
     if (envCode && before && !before.equals(envCode))

@@ -2,7 +2,8 @@ import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promise
 import { dirname, join, sep } from 'node:path'
 import { diskReason } from '../diskReason.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
-import { decodeBatch, encodeBatch } from './safetensors.ts'
+import { decodeBatch } from './safetensors.ts'
+import { isSealed, openSealed, sealBatch } from './sealed.ts'
 import type { Provenance, SampleBatch } from './sampleBatch.ts'
 
 const SUFFIX = '.safetensors'
@@ -13,7 +14,7 @@ export function recordPath({ shard, lease, sequence }: Provenance): string {
 }
 
 /**
- * Writes a fragment as a file of its own, uncompressed; whoever looks sees the whole file or none.
+ * Writes a fragment as a file of its own, uncompressed, with its digest among its notes; whoever looks sees the whole file or none.
  *
  * @returns the file's path
  * @throws MillraceError E_DISK
@@ -23,7 +24,7 @@ export async function recordFragment(folder: string, batch: SampleBatch): Promis
   const partial = `${path}.partial`
   try {
     await mkdir(dirname(path), { recursive: true })
-    await writeFile(partial, encodeBatch(batch))
+    await writeFile(partial, sealBatch(batch))
     await rename(partial, path)
   } catch (cause) {
     await rm(partial, { force: true }).catch(() => {}) // the first failure is the one to report
@@ -38,15 +39,34 @@ export async function recordFragment(folder: string, batch: SampleBatch): Promis
   return path
 }
 
-/** @throws MillraceError E_DISK when the file cannot be read, E_BATCH_FORMAT when it is not a sample batch */
-export async function readRecorded(path: string): Promise<SampleBatch> {
+export interface ReadOptions {
+  /** `ifThere` (the default): a file without a digest is taken, since other programs write such files. `required`: it is refused. */
+  readonly digest?: 'required' | 'ifThere'
+}
+
+/**
+ * Reads a recorded fragment back.
+ *
+ * @throws MillraceError E_DISK when the file cannot be read, E_BATCH_FORMAT when it is not a sample batch, E_BATCH_HASH when it was
+ *   damaged since it was written, or carries no digest where one is required
+ */
+export async function readRecorded(path: string, { digest = 'ifThere' }: ReadOptions = {}): Promise<SampleBatch> {
   let bytes: Uint8Array
   try {
     bytes = await readFile(path)
   } catch (cause) {
     throw new MillraceError('E_DISK', `could not read ${path}: ${diskReason(cause)}`, { path }, { cause })
   }
-  return decodeBatch(bytes)
+  if (digest === 'ifThere') {
+    const batch = decodeBatch(bytes)
+    if (!isSealed(batch)) return batch
+  }
+  try {
+    return openSealed(bytes)
+  } catch (cause) {
+    if (!isMillraceError(cause, 'E_BATCH_HASH')) throw cause
+    throw new MillraceError('E_BATCH_HASH', `${path} cannot be used: ${cause.message}`, { path }, { cause })
+  }
 }
 
 /**

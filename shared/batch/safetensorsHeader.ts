@@ -1,4 +1,5 @@
 import { MillraceError } from '../errors.ts'
+import { parseJson as parseBounded, whyNoJson } from '../protocol/parseJson.ts'
 import { ITEM_BYTES, elementsOf } from './columns.ts'
 import type { DType, Provenance, SampleBatch } from './sampleBatch.ts'
 
@@ -8,6 +9,8 @@ export const FORMAT_VERSION = '1'
 export const MAX_HEADER_BYTES = 1 << 20
 export const MAX_COLUMNS = 256
 const MAX_RANK = 8
+/** A header is three levels deep; the values of 256 columns and any notes. */
+const HEADER_LIMITS = { characters: MAX_HEADER_BYTES, depth: 8, values: 20_000 }
 
 /** What a column may be called. A letter first keeps `__metadata__` and `__proto__` out. */
 export const COLUMN_NAME = /^[A-Za-z][A-Za-z0-9_./-]{0,127}$/
@@ -91,9 +94,9 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   }
   let header: unknown
   try {
-    header = JSON.parse(text)
+    header = parseBounded(text, HEADER_LIMITS)
   } catch (cause) {
-    throw broken('its header is not JSON', 8, cause)
+    throw broken(`its header ${whyNoJson(cause)}`, 8, cause)
   }
   const twice = duplicateKey(text)
   if (twice !== undefined) throw broken(`its header has the key ${show(twice)} twice`)

@@ -13,7 +13,7 @@ export function envConfig<T extends Readonly<Record<string, number | boolean | s
   defaults: T,
 ): T {
   for (const [name, value] of Object.entries(config)) {
-    const expected = defaults[name]
+    const expected = Object.hasOwn(defaults, name) ? defaults[name] : undefined
     if (expected === undefined) {
       const near = nearestName(name, Object.keys(defaults))
       const hint = near ? `did you mean '${near}'?` : `it takes ${Object.keys(defaults).join(', ') || 'no config'}`

@@ -2,12 +2,16 @@ import * as z from 'zod'
 import { describeSpace } from '../env/space.ts'
 import type { Space } from '../env/space.ts'
 import { MillraceError } from '../errors.ts'
+import { listOf, numbersOf } from '../protocol/lists.ts'
+
+const MAX_RANK = 32
+const Shape = listOf(z.number().int().min(1), MAX_RANK)
 
 const BoxSchema = z.strictObject({
   kind: z.literal('box'),
-  shape: z.array(z.number().int().min(1)),
-  low: z.union([z.number(), z.array(z.number())]),
-  high: z.union([z.number(), z.array(z.number())]),
+  shape: Shape,
+  low: z.union([z.number(), numbersOf('numbers', Number.isFinite)]),
+  high: z.union([z.number(), numbersOf('numbers', Number.isFinite)]),
 })
 
 /**
@@ -18,7 +22,7 @@ const BoxSchema = z.strictObject({
  */
 export const PolicySpec = z.strictObject({
   observation: z.strictObject({
-    shape: z.array(z.number().int().min(1)),
+    shape: Shape,
     /** The env's own observation is an index 0 … n-1; the model takes it as a row of n with a 1 there. */
     oneHot: z.literal(true).optional(),
   }),

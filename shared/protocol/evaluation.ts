@@ -2,17 +2,20 @@ import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
 import { Sha256, issues } from './fields.ts'
+import { JsonObject } from './json.ts'
+import { listOf } from './lists.ts'
+import { Label, ObjectKey } from './names.ts'
 
 /** The payload of the evaluate function: a policy of the bucket, and how many fresh episodes to play with it. */
 export const EvaluationRequest = z.strictObject({
   format: z.literal(1),
-  bucket: z.string().min(1),
+  bucket: Label,
   /** The policy's model and its hash. */
-  policy: z.strictObject({ key: z.string().min(1), sha256: Sha256, spec: PolicySpec }),
+  policy: z.strictObject({ key: ObjectKey, sha256: Sha256, spec: PolicySpec }),
   env: z.strictObject({
-    id: z.string().min(1),
-    config: z.record(z.string(), z.json()),
-    code: z.strictObject({ key: z.string().min(1), sha256: Sha256 }).optional(),
+    id: Label,
+    config: JsonObject,
+    code: z.strictObject({ key: ObjectKey, sha256: Sha256 }).optional(),
   }),
   episodes: z.number().int().min(1).max(10_000),
   seed: z.number().int().min(0),
@@ -24,7 +27,7 @@ export type EvaluationRequest = z.infer<typeof EvaluationRequest>
 /** What it answers. Lengths in env steps. */
 export const EvaluationResult = z.strictObject({
   format: z.literal(1),
-  episodes: z.array(z.strictObject({ return: z.number(), length: z.number().int().min(1) })),
+  episodes: listOf(z.strictObject({ return: z.number(), length: z.number().int().min(1) }), 10_000),
 })
 export type EvaluationResult = z.infer<typeof EvaluationResult>
 

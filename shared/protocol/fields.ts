@@ -4,9 +4,13 @@ import * as z from 'zod'
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 lower-case hex digits' })
 
 const MAX_SENTENCE = 500
+const MAX_ISSUES = 8
 
 /** A schema's complaints as one sentence: `field: what was expected; field: …`, cut short, for the input may be hostile. */
 export function issues(error: z.ZodError): string {
-  const sentence = error.issues.map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`).join('; ')
+  const sentence = error.issues
+    .slice(0, MAX_ISSUES)
+    .map((issue) => `${issue.path.join('.') || 'it'}: ${issue.message}`)
+    .join('; ')
   return sentence.length > MAX_SENTENCE ? `${sentence.slice(0, MAX_SENTENCE)}...` : sentence
 }

@@ -2,17 +2,19 @@ import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
 import { Sha256, issues } from './fields.ts'
+import { JsonObject } from './json.ts'
+import { listOf, recordOf } from './lists.ts'
+import { Label, Name, ObjectKey } from './names.ts'
 import { checkLeaseSize } from './leaseSize.ts'
 
 export { issues }
 
 /** An object of the run's bucket. */
-export const StoredObject = z.strictObject({ key: z.string().min(1), sha256: Sha256 })
+export const StoredObject = z.strictObject({ key: ObjectKey, sha256: Sha256 })
 export type StoredObject = z.infer<typeof StoredObject>
 
 const count = z.number().int().min(1)
 const requests = z.number().min(0)
-const json = z.record(z.string(), z.json())
 
 /**
  * How far a rollout function may run ahead of the learner. It is what bounds policy lag at its source. `perVersion` is the
@@ -40,10 +42,10 @@ export type Pacing = z.infer<typeof Pacing>
 /** The payload of a rollout invocation: everything a stateless function needs to know. Times in ms since the epoch. */
 export const Lease = z.strictObject({
   format: z.literal(1),
-  run: z.string().min(1),
+  run: Name,
   shard: z.number().int().min(0),
   /** Unique within the run. */
-  lease: z.string().min(1),
+  lease: Name,
   /** Sequence number of the lease's first fragment within its shard. */
   firstSequence: z.number().int().min(0),
   /** How many leases of this shard failed in a row before this one. It goes into the seeds, so that a retry does not repeat what failed. 0 unless told. */
@@ -51,8 +53,8 @@ export const Lease = z.strictObject({
   /** Where the shard's last lease left its envs and random streams: this lease goes on from there. Without it the envs start anew. */
   envState: StoredObject.optional(),
   env: z.strictObject({
-    id: z.string().min(1),
-    config: json,
+    id: Label,
+    config: JsonObject,
     /** A user's own env: a self-contained ES module in the bucket whose default export is the experiment. */
     code: StoredObject.optional(),
   }),
@@ -66,11 +68,11 @@ export const Lease = z.strictObject({
   maxMs: z.number().positive().optional(),
   pacing: Pacing,
   /** Named stages run at the source, in order, with plain parameters. */
-  stages: z.array(z.strictObject({ name: z.string().min(1), params: json })),
-  exploration: json,
+  stages: listOf(z.strictObject({ name: Label, params: JsonObject }), 64),
+  exploration: JsonObject,
   seed: z.number().int().min(0),
-  bucket: z.string().min(1),
-  queueUrl: z.string().min(1),
+  bucket: Label,
+  queueUrl: Label,
   /** Where S3 and SQS are, for functions whose own settings lead elsewhere than to those of the run. */
   endpoints: z.strictObject({ s3: z.url(), sqs: z.url() }).optional(),
   /** Fragments whose encoded bytes are more than this go to the bucket, and the message points at them. */
@@ -107,7 +109,7 @@ export const LeaseError = z.strictObject({
   code: z.string(),
   message: z.string(),
   /** Env, env index, step of the episode, sequence … as `MillraceError.where`. */
-  where: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+  where: recordOf(z.string(), z.union([z.string(), z.number(), z.boolean()]), 64).optional(),
   /** The part of the stack that lies in the user's own files. */
   stack: z.string().max(8_192).optional(),
 })
@@ -115,9 +117,9 @@ export type LeaseError = z.infer<typeof LeaseError>
 
 /** What a function answers, and sends through the queue as its last message. */
 export const LeaseReport = z.strictObject({
-  run: z.string().min(1),
+  run: Name,
   shard: z.number().int().min(0),
-  lease: z.string().min(1),
+  lease: Name,
   end: LeaseEnd,
   fragments: z.number().int().min(0),
   envSteps: z.number().int().min(0),

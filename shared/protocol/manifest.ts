@@ -1,6 +1,17 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { Sha256, issues } from './fields.ts'
+import { listOf, numbersOf } from './lists.ts'
+import { Name, ObjectKey } from './names.ts'
+import { MESSAGE_LIMITS, parseJsonBytes, whyNoJson } from './parseJson.ts'
+
+const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
+
+/** 128 bits are enough to tell a damaged model, or one that was put in another's place; and a manifest is written at every version. */
+const HalfSha256 = z.string().regex(/^[0-9a-f]{32}$/, { error: 'expected 32 lower-case hex digits' })
+
+/** The half of a hash that `Manifest.earlier` has. */
+export const halfOf = (sha256: string): string => sha256.slice(0, 32)
 
 /**
  * The one small object of a run that every function polls: which policy is newest, how long the learner's word holds, and
@@ -8,16 +19,21 @@ import { Sha256, issues } from './fields.ts'
  */
 export const Manifest = z.strictObject({
   format: z.literal(1),
-  run: z.string().min(1),
+  run: Name,
   policy: z.strictObject({
     version: z.number().int().min(0),
-    key: z.string().min(1),
+    key: ObjectKey,
     sha256: Sha256,
     /** The model itself in base64 where it is small: saves every function a request per version. */
     inline: z.string().optional(),
   }),
+  /**
+   * Versions before the newest that are in the bucket, with the first half of their models' SHA-256: a function that is to step with
+   * one checks it as it checks the newest. Only where the pace asks for them.
+   */
+  earlier: listOf(z.tuple([z.number().int().min(0), HalfSha256]), 1024).optional(),
   /** By shard: the sequence number after the last fragment that the learner consumed. Opens the window of `newest` pacing. */
-  consumed: z.array(z.number().int().min(0)),
+  consumed: numbersOf('whole numbers', isCount),
   /** ms since the epoch; past it a function stops by itself. */
   heartbeatUntil: z.number(),
   /** For how long that was when it was written: a function whose clock does not agree counts from when it saw the manifest change. */
@@ -30,9 +46,9 @@ export type Manifest = z.infer<typeof Manifest>
 export function parseManifest(body: Uint8Array): Manifest {
   let data: unknown
   try {
-    data = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
+    data = parseJsonBytes(body, MESSAGE_LIMITS)
   } catch (cause) {
-    throw new MillraceError('E_MANIFEST', 'the manifest is not JSON', {}, { cause })
+    throw new MillraceError('E_MANIFEST', `the manifest ${whyNoJson(cause)}`, {}, { cause })
   }
   const result = Manifest.safeParse(data)
   if (!result.success) throw new MillraceError('E_MANIFEST', `not a manifest: ${issues(result.error)}`)

@@ -2,14 +2,16 @@ import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { Sha256, issues } from './fields.ts'
 import { LeaseReport } from './lease.ts'
+import { Name, ObjectKey } from './names.ts'
+import { MESSAGE_LIMITS, parseJson, whyNoJson } from './parseJson.ts'
 
 /** A fragment on the queue: its provenance, and its body inline or as a pointer into the bucket. */
 export const FragmentMessage = z.strictObject({
   kind: z.literal('fragment'),
   format: z.literal(1),
-  run: z.string().min(1),
+  run: Name,
   shard: z.number().int().min(0),
-  lease: z.string().min(1),
+  lease: Name,
   sequence: z.number().int().min(0),
   policyVersion: z.number().int().min(0),
   envSteps: z.number().int().min(1),
@@ -20,7 +22,7 @@ export const FragmentMessage = z.strictObject({
   encoding: z.enum(['safetensors', 'safetensors+deflate']),
   body: z.discriminatedUnion('in', [
     z.strictObject({ in: z.literal('message'), base64: z.string().min(1) }),
-    z.strictObject({ in: z.literal('bucket'), key: z.string().min(1) }),
+    z.strictObject({ in: z.literal('bucket'), key: ObjectKey }),
   ]),
 })
 export type FragmentMessage = z.infer<typeof FragmentMessage>
@@ -41,7 +43,7 @@ export type Message = z.infer<typeof Message>
  */
 const FailureRecord = z.object({
   requestContext: z.object({ requestId: z.string(), condition: z.string() }),
-  requestPayload: z.object({ run: z.string().min(1), shard: z.number().int().min(0), lease: z.string().min(1) }),
+  requestPayload: z.object({ run: Name, shard: z.number().int().min(0), lease: Name }),
   /** With `functionError` where the function ran and failed; it may not have run at all. */
   responseContext: z.object({ functionError: z.string().nullish() }).nullish(),
   responsePayload: z.unknown().optional(),
@@ -62,9 +64,9 @@ export interface InvocationFailed {
 export function parseMessage(body: string): Message | InvocationFailed {
   let data: unknown
   try {
-    data = JSON.parse(body)
+    data = parseJson(body, MESSAGE_LIMITS)
   } catch (cause) {
-    throw new MillraceError('E_MESSAGE', 'a queue message is not JSON', {}, { cause })
+    throw new MillraceError('E_MESSAGE', `a queue message ${whyNoJson(cause)}`, {}, { cause })
   }
   if (isRecord(data)) return invocationFailed(data)
   const result = Message.safeParse(data)

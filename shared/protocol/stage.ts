@@ -1,8 +1,12 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { issues } from './fields.ts'
+import { listOf } from './lists.ts'
+import { Label as name } from './names.ts'
+import { parseJson, whyNoJson } from './parseJson.ts'
+import { isStageName } from './stageName.ts'
 
-const name = z.string().min(1)
+const names = listOf(name, 64).refine((list) => list.length > 0, { error: 'expected at least one' })
 const seconds = z.number().positive()
 
 /** The instance type of a group in the emulated cloud: its machines are processes. */
@@ -10,7 +14,7 @@ export const EMULATED_INSTANCE = 'emulated'
 
 /** What a learner runs on. `anywhere`: a machine of the user's own, where `millrace learner` is started by hand. */
 export const LearnerHost = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('gpu'), autoScalingGroup: name, instanceTypes: z.array(name).min(1) }),
+  z.strictObject({ kind: z.literal('gpu'), autoScalingGroup: name, instanceTypes: names }),
   z.strictObject({ kind: z.literal('fargate'), cluster: name, service: name }),
   z.strictObject({ kind: z.literal('anywhere') }),
 ])
@@ -23,7 +27,7 @@ export type LearnerHost = z.infer<typeof LearnerHost>
 export const StageDescription = z.strictObject({
   format: z.literal(1),
   app: name,
-  stage: name,
+  stage: name.refine(isStageName, { error: 'expected the name of a stage' }),
   region: name,
   /** The version of Millrace that was deployed; a learner and a command line of another one are refused. */
   millrace: name,
@@ -50,7 +54,7 @@ export const StageDescription = z.strictObject({
   idleMinutes: z.number().positive(),
   maxHours: z.number().positive(),
   /** Schedules that set functions and learner to none unless the learner pushes them on in time. */
-  deadMan: z.strictObject({ group: name, schedules: z.array(name).min(1), afterSeconds: seconds }),
+  deadMan: z.strictObject({ group: name, schedules: names, afterSeconds: seconds }),
   logGroups: z.strictObject({ rollout: name, evaluate: name, learner: name.optional() }),
 })
 export type StageDescription = z.infer<typeof StageDescription>
@@ -62,11 +66,11 @@ export const stageParameter = (app: string, stage: string): string => `/millrace
 export function parseStage(text: string): StageDescription {
   let data: unknown
   try {
-    data = JSON.parse(text)
+    data = parseJson(text)
   } catch (cause) {
     throw new MillraceError(
       'E_STAGE',
-      'the description of the stage is not JSON; deploy the stage again',
+      `the description of the stage ${whyNoJson(cause)}; deploy the stage again`,
       {},
       { cause },
     )

@@ -7,7 +7,7 @@ import { MillraceError, isMillraceError } from '../errors.ts'
 import { PolicySession } from '../policy/session.ts'
 import { keys } from '../protocol/keys.ts'
 import type { Lease } from '../protocol/lease.ts'
-import type { Manifest } from '../protocol/manifest.ts'
+import { type Manifest, halfOf } from '../protocol/manifest.ts'
 import { deriveSeed } from '../random.ts'
 import { Collector } from './collector.ts'
 import { type Left, leaveState, takeUp } from './leaseState.ts'
@@ -129,8 +129,11 @@ export class RolloutWorker {
     const { run, shard } = lease
     try {
       const fragment = await collector.collect()
+      // The learner follows episodes over leases, and these envs did not go on.
+      const anew = this.stateProblem !== undefined && sequence === lease.firstSequence
+      const notes = { env: lease.env.id, ...(anew && { envs: 'anew' }) }
       return {
-        batch: fragment.toBatch({ run, shard, lease: lease.lease, sequence }, { env: lease.env.id }),
+        batch: fragment.toBatch({ run, shard, lease: lease.lease, sequence }, notes),
         release: () => fragment.release(),
       }
     } catch (error) {
@@ -151,8 +154,7 @@ export class RolloutWorker {
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
       throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
-    // Only the newest policy's hash is known here; an older one is immutable and was hashed when it was the newest.
-    return version === policy.version ? checked(found.body, policy) : found.body
+    return version === policy.version ? checked(found.body, policy) : checkedEarlier(found.body, manifest, version)
   }
 }
 
@@ -165,6 +167,19 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
     maxFragments: maxSendsInFlight + 2,
     greedy: lease.exploration['greedy'] === true,
   })
+}
+
+/** @throws MillraceError E_POLICY_MODEL when it is not the model that the manifest knows under that version */
+function checkedEarlier(model: Uint8Array, { earlier = [] }: Manifest, version: number): Uint8Array {
+  const promised = earlier.find(([known]) => known === version)?.[1]
+  const found = halfOf(sha256Hex(model))
+  if (found === promised) return model
+  const says = promised === undefined ? 'does not know it' : `says ${promised}`
+  throw new MillraceError(
+    'E_POLICY_MODEL',
+    `policy version ${version} has a SHA-256 that begins with ${found}, the manifest ${says}`,
+    { version },
+  )
 }
 
 function checked(model: Uint8Array, policy: Manifest['policy']): Uint8Array {

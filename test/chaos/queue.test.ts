@@ -18,9 +18,6 @@ import { type FragmentMessage, parseMessage } from '../../shared/protocol/messag
 
 const RUN = 'poisoned'
 const experiment = withOverrides(cartpole, { 'stop.envSteps': '60000' })
-/** A bad message takes the number of a fragment that comes later: the good one of that number must still get through. */
-const AHEAD = 20
-
 interface Heard {
   readonly result: TrainResult
   readonly lines: readonly UpdateLine[]
@@ -37,7 +34,7 @@ async function trained(cloud: RunCloud): Promise<Heard> {
   return { result: await train(experiment, { run: RUN, cloud, observer }), lines, warnings }
 }
 
-/** Every kind of message that must be refused, made from a real one. */
+/** Every kind of message that must be refused, made from a real one and with its number. */
 async function badMessages(message: QueueMessage, { cloud, real }: { cloud: RunCloud; real: FragmentMessage }) {
   const fragment = await openFragment(real, cloud.store)
   const text = async (batch: SampleBatch): Promise<string> =>
@@ -46,29 +43,34 @@ async function badMessages(message: QueueMessage, { cloud, real }: { cloud: RunC
     return { ...fragment, provenance: { ...fragment.provenance, ...provenance }, columns }
   }
   const { shard, lease, sequence } = real
-  const flipped = JSON.parse(await text(as({ sequence: sequence + AHEAD }))) as { body: { base64: string } }
+  const flipped = JSON.parse(await text(as({}))) as { body: { base64: string } }
   const bytes = Buffer.from(flipped.body.base64, 'base64')
   bytes[bytes.length >> 1]! ^= 1
   flipped.body.base64 = bytes.toString('base64')
   const rewards = Float32Array.from(fragment.columns['rewards']?.data ?? [])
   rewards[3] = Number.NaN
   const poisoned = { ...fragment.columns, rewards: { ...fragment.columns['rewards']!, data: rewards } }
-  const key = keys.batch(RUN, shard, lease, sequence + AHEAD + 2)
+  const key = keys.batch(RUN, shard, lease, sequence)
   return {
-    duplicate: message.body,
     flipped: JSON.stringify(flipped),
-    notANumber: await text(as({ sequence: sequence + AHEAD + 1 }, poisoned)),
-    foreign: await text(as({ run: 'another-run', sequence: sequence + AHEAD })),
+    notANumber: await text(as({}, poisoned)),
+    foreign: await text(as({ run: 'another-run' })),
     notJson: 'ceci n’est pas un batch',
-    missing: JSON.stringify({ ...real, sequence: sequence + AHEAD + 2, body: { in: 'bucket', key } }),
+    missing: JSON.stringify({ ...real, body: { in: 'bucket', key } }),
+    neverAsked: await text(as({ lease: 'forged' })),
+    farAhead: await text(as({ sequence: 1e12 })),
+    // Last: of those with its number it is the first good one, and the real one is the duplicate.
+    duplicate: message.body,
   }
 }
 
-/** The cloud, whose queue gets bad messages once when its third delivery is received. */
+/** The cloud, whose queue gets bad messages in the place of its third delivery, which comes after them and must still get through. */
 function poisonedCloud(cloud: RunCloud, sqs: SQSClient) {
   const sent: Record<string, string> = {}
   const deleted = new Set<string>()
   let deliveries = 0
+  let late: QueueMessage | undefined
+  let bad = 0
   const receive: RunCloud['queue']['receive'] = async (options) => {
     const messages = await cloud.queue.receive(options)
     const [message] = messages
@@ -78,8 +80,14 @@ function poisonedCloud(cloud: RunCloud, sqs: SQSClient) {
         const answer = await sqs.send(new SendMessageCommand({ QueueUrl: cloud.queueUrl, MessageBody }))
         sent[kind] = answer.MessageId ?? ''
       }
+      late = message
+      return messages.slice(1)
     }
-    return messages
+    bad += messages.filter(({ id }) => Object.values(sent).includes(id)).length
+    if (late === undefined || bad < Object.keys(sent).length) return messages
+    const all = [...messages, late]
+    late = undefined
+    return all
   }
   const remove: RunCloud['queue']['delete'] = async (messages) => {
     for (const { id } of messages) deleted.add(id)
@@ -115,7 +123,7 @@ test('no duplicate, corrupt or foreign batch reaches training: each is counted a
     const { reason, progress } = result.summary
     expect(reason).toBe('envSteps')
     expect(progress.envSteps).toBe(unharmed.result.summary.progress.envSteps)
-    expect(progress.dropped).toEqual({ stale: 0, duplicate: 1, corrupt: 4, foreign: 1, envSteps: 0 })
+    expect(progress.dropped).toEqual({ stale: 0, duplicate: 1, corrupt: 4, foreign: 3, envSteps: 0 })
     for (const { meanReturn, metrics } of lines)
       expect([meanReturn ?? 0, ...Object.values(metrics)].every(Number.isFinite)).toBe(true)
 
@@ -125,9 +133,11 @@ test('no duplicate, corrupt or foreign batch reaches training: each is counted a
       expect.stringMatching(/^a message points at batches\/poisoned\/.+, which is not there$/),
       expect.stringMatching(/^a queue message is not JSON$/),
       expect.stringMatching(/^it belongs to run another-run$/),
+      expect.stringMatching(/^nobody asked for it: fragment 1000000000000 of lease/),
+      expect.stringMatching(/^nobody asked for it: lease forged was never given out to shard/),
       expect.stringMatching(/rewards.*NaN/),
     ])
-    expect(warnings).toHaveLength(5)
+    expect(warnings).toHaveLength(7)
     expect(deleted).toContain(sent['duplicate'])
 
     expect(unharmed.result.summary.progress.dropped).toMatchObject({ duplicate: 0, corrupt: 0, foreign: 0 })

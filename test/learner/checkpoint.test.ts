@@ -9,7 +9,7 @@ import type { UpdateLine } from '../../learner/observer.ts'
 import { type TrainOptions, train } from '../../learner/service.ts'
 import { makeLearner } from '../../learner/training/makeLearner.ts'
 import { planOf } from '../../learner/planOf.ts'
-import { decodeBatch } from '../../shared/batch/index.ts'
+import { decodeBatch, encodeBatch, openSealed, sealBatch } from '../../shared/batch/index.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import { parseLease } from '../../shared/protocol/lease.ts'
 import { parseManifest } from '../../shared/protocol/manifest.ts'
@@ -241,11 +241,33 @@ describe('the file', () => {
     const refusal = (message: RegExp) =>
       expect.objectContaining({ code: 'E_CHECKPOINT', message: expect.stringMatching(message) })
     expect(() => decodeCheckpoint(bytes.subarray(0, -1))).toThrow(refusal(/cannot be read/))
-    const text = Buffer.from(bytes).toString('latin1').replace('format\\":1', 'format\\":2')
-    expect(() => decodeCheckpoint(Buffer.from(text, 'latin1'))).toThrow(refusal(/format/))
+    const { notes, ...batch } = openSealed(bytes)
+    const other = { checkpoint: (notes['checkpoint'] ?? '').replace('"format":1', '"format":2') }
+    expect(() => decodeCheckpoint(sealBatch({ ...batch, notes: other }))).toThrow(refusal(/format/))
+    expect(() => decodeCheckpoint(encodeBatch({ ...batch, notes }))).toThrow(refusal(/carries no digest/))
     const broken = { ...good, train: { ...good.train, weights: new Float32Array([Number.NaN]) } }
     expect(() => decodeCheckpoint(encodeCheckpoint(broken))).toThrow(refusal(/weights/))
     expect(() => checkpointOf(endless, bytes)).toThrow(refusal(/run\.2 is of another experiment/))
+  })
+
+  test('any flipped bit, any byte more or less is refused: of ten thousand damaged ones none is taken', () => {
+    const bytes = encodeCheckpoint(
+      made({
+        weights: Array.from({ length: 300 }, (_, i) => i / 7),
+        mean: Array.from({ length: 300 }, (_, i) => -i),
+        returns: [1, 2, 3],
+        curve: [[1, 2, 3]],
+        clocks: { envSteps: 10, trainedSteps: 9, updates: 3 },
+      }),
+    )
+    const refusal = expect.objectContaining({ name: 'MillraceError', code: 'E_CHECKPOINT' })
+    for (let i = 0; i < 10_000; i++) {
+      const bad = bytes.slice()
+      bad[Math.floor((i / 10_000) * bytes.length)]! ^= 1 << (i % 8)
+      expect(() => decodeCheckpoint(bad)).toThrow(refusal)
+    }
+    expect(() => decodeCheckpoint(new Uint8Array([...bytes, 0]))).toThrow(refusal)
+    expect(() => decodeCheckpoint(bytes.subarray(0, -4))).toThrow(refusal)
   })
 
   test('weights that do not fit the network are refused before anything runs', async () => {

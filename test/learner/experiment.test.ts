@@ -52,6 +52,31 @@ test('what is left out is filled in, and nothing else is changed', () => {
   })
 })
 
+test.each([
+  [
+    'deep JSON',
+    'envConfig',
+    `{"a":${'['.repeat(5000)}${']'.repeat(5000)}}`,
+    /its value is more JSON than is read: more than 40 levels/,
+  ],
+  ['JSON that no program writes', 'envConfig', '['.repeat(200_000), /more than 40 levels/],
+  [
+    'JSON of 35 levels',
+    'envConfig.a',
+    '['.repeat(35) + ']'.repeat(35),
+    /experiment.envConfig: expected at most 32 levels/,
+  ],
+  ['a path without end', 'a.'.repeat(100_000), '1', /has 100001 parts/],
+  ['__proto__ in a path', '__proto__.seed', '3', /'__proto__' cannot be the name of a field/],
+  ['constructor in a path', 'envConfig.constructor.x', '3', /'constructor' cannot/],
+  ['__proto__ in a value', 'envConfig', '{"__proto__":{"x":1}}', /'__proto__' cannot/],
+  ['a number without end', 'envConfig.x', '1e999', /finite/],
+  ['a name of a megabyte', 'x'.repeat(1_000_000), '1', /has no field/],
+])('--set with %s is a sentence', (_, path, text, sentence) => {
+  expect(refusal(() => withOverrides(experiment(base), { [path]: text }))).toMatch(sentence)
+  expect(({} as { seed?: number }).seed).toBeUndefined()
+})
+
 test.each<[typo: string, make: () => unknown, sentence: string]>([
   ['at the top', () => experiment({ ...base, sed: 3 } as never), "experiment has no field 'sed'; did you mean 'seed'?"],
   [

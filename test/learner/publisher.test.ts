@@ -199,7 +199,7 @@ test('a bucket that fails rejects the publish; a heartbeat that fails is told by
   await publisher.stop()
 })
 
-test('however long a run is, the bucket holds a bounded number of policies, the newest among them', async () => {
+test('however long a run is, the bucket holds a bounded number of policies, the newest among them, and the manifest the hash of each', async () => {
   const store = memoryStore()
   const { publisher } = publishing(store)
   const versions = 1_000
@@ -209,6 +209,13 @@ test('however long a run is, the bucket holds a bounded number of policies, the 
     expect(held.length).toBeLessThanOrEqual(256)
     for (let newest = Math.max(0, version - 31); newest <= version; newest++)
       expect(held).toContain(keys.policy(RUN, newest))
+    if (version % 97 !== 0) continue
+    const { earlier = [] } = await manifestIn(store)
+    for (const key of held.filter((one) => one !== keys.policy(RUN, version))) {
+      const known = earlier.find(([at]) => keys.policy(RUN, at) === key)
+      expect(known?.[1]).toBe(sha256At(store, key).slice(0, 32))
+    }
+    expect(store.objects.get(keys.manifest(RUN))?.body.byteLength).toBeLessThan(16_384)
   }
 })
 

@@ -36,6 +36,7 @@ export async function endAtLearner(stage: FakeStage, run: string, ending: Ending
   await writeResult(folder, { summary, policy: model, spec }, { env: 'CartPole-v1', experiment: made, ownEnv })
   await folder.writeJson('config.json', { format: 1, run })
   if (ownEnv) await folder.write('experiment.mjs', 'export default {}')
+  await folder.release()
   for (const name of await readdir(folder.path))
     await stage.store.put(keys.result(run, name), await readFile(folder.file(name)))
   await rm(folder.path, { recursive: true })

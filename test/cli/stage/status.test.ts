@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { type StatusOptions, statusCommand } from '../../../cli/commands/status.ts'
+import { sha256Hex } from '../../../shared/batch/hash.ts'
 import type { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import { FakeHost } from '../fakeHost.ts'
@@ -167,6 +168,52 @@ describe('millrace status', () => {
     expect((await status(stage, { run: 'good-run', follow: true })).exitCode).toBe(0)
     expect(readdirSync(join(cwd, 'runs'))).toEqual(['good-run', 'good-run-2'])
   })
+
+  test('a result that is not what its learner wrote is refused by name, and leaves no folder', async () => {
+    const stage = fakeStage()
+    await stage.asked('good-run')
+    const ended = await endAtLearner(stage, 'good-run')
+    const names = ['config.json', 'policy.onnx', 'policy.json', 'curve.csv', 'summary.json']
+    const bodies = names.map((name) => stage.store.objects.get(keys.result('good-run', name))!.body)
+    const files = Object.fromEntries(names.map((name, i) => [name, sha256Hex(bodies[i]!)]))
+    await stage.writeStatus({ ...ended, files })
+    for (const [i, name] of names.entries()) {
+      const altered = Uint8Array.from(bodies[i]!)
+      altered[altered.length >> 1]! ^= 1
+      await stage.store.put(keys.result('good-run', name), altered)
+      const { error } = await status(stage, { follow: true, run: 'good-run' })
+      expect(error).toMatchObject({
+        code: 'E_RUN',
+        message: expect.stringContaining(`${name} of run 'good-run' was damaged`),
+      })
+      expect(readdirSync(cwd).flatMap((folder) => readdirSync(join(cwd, folder)))).toEqual([])
+      await stage.store.put(keys.result('good-run', name), bodies[i]!)
+    }
+    expect((await status(stage, { follow: true, run: 'good-run' })).exitCode).toBe(0)
+  })
+
+  test.each(['../../escaped', '..', '/tmp/escaped', 'a/../../escaped', 'nul'])(
+    '--follow never leaves runs/: a run that the bucket calls %j is no run',
+    async (name) => {
+      const stage = fakeStage()
+      await stage.asked('good-run')
+      const ended = await endAtLearner(stage, 'good-run')
+      const record = { ...ended, run: name, summary: { ...ended.summary, run: name } }
+      // Under its own key, in the list of runs and of requests; and in the place of a good one.
+      for (const key of [`runs/${name}/status.json`, keys.status('good-run')]) await stage.put(key, record)
+      await stage.put(`stage/runs/${'9'.repeat(15)}-${name}`, {})
+      await stage.put(`stage/requests/${name}.json`, {})
+      const before = readdirSync(join(cwd, '..')).filter((file) => file.includes('escaped'))
+      for (const run of [name, 'good-run', undefined]) {
+        const { error } = await status(stage, { follow: true, ...(run !== undefined && { run }) })
+        expect(error).toMatchObject({ code: 'E_RUN' })
+      }
+      const { lines } = await status(stage)
+      expect(lines.join('\n')).not.toContain(name)
+      expect(readdirSync(cwd)).toEqual([])
+      expect(readdirSync(join(cwd, '..')).filter((file) => file.includes('escaped'))).toEqual(before)
+    },
+  )
 
   test('results that the bucket no longer has, or that do not belong together, leave no folder', async () => {
     const stage = await busyStage()

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -53,6 +53,31 @@ test('whatever is written, overwritten and deleted, a new start finds what the l
     }),
     { numRuns: 15 },
   )
+})
+
+test('an object that was damaged on disk, or that lies under another one’s name, is refused by name and never served', async () => {
+  const path = join(folder, 'damaged')
+  const before = open(path)
+  before.createBucket('bucket-a')
+  before.put('bucket-a', 'one', Buffer.from('some body\nwith lines'), {})
+  before.put('bucket-a', 'two', Buffer.from('other'), {})
+  await before.close()
+  const inside = join(path, 'bucket-a')
+  const [one = '', two = ''] = (await readdir(inside)).toSorted()
+  const good = await readFile(join(inside, one))
+  const refused = expect.objectContaining({ code: 'E_DISK', message: expect.stringContaining(one) })
+  for (let at = 0; at < good.length; at++) {
+    const bad = Buffer.from(good)
+    bad[at]! ^= 1 << (at % 8)
+    await writeFile(join(inside, one), bad)
+    expect(() => open(path)).toThrow(refused)
+  }
+  for (const bad of [good.subarray(1), good.subarray(0, 20), Buffer.alloc(0), await readFile(join(inside, two))]) {
+    await writeFile(join(inside, one), bad)
+    expect(() => open(path)).toThrow(refused)
+  }
+  await rm(join(inside, one))
+  expect(open(path).list('bucket-a').objects).toHaveLength(1)
 })
 
 test('a temporary file left by a crash is cleared away, and is not an object', async () => {

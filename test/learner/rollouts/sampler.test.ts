@@ -4,12 +4,16 @@ import type { RunCloud } from '../../../learner/runCloud.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
+import { columnOf, packFragment, toMessage } from '../../../shared/batch/index.ts'
+import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import { type Pacing, parseLease } from '../../../shared/protocol/lease.ts'
 import { RolloutWorker } from '../../../shared/rollout/index.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
+import { sampleFragment } from '../../shared/batch/arbitrary.ts'
+import { reportOf } from './inboxes.ts'
 import { RUN, leaseOf, publish, work } from '../../shared/rollout/leases.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 
@@ -56,6 +60,7 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
     policy,
     seed: 1,
     pacing: { mode: 'newest', perVersion: 2, lead: 0, patienceMs: 60_000, ...options.pacing },
+    newestVersion: () => 0,
     meter: new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() }),
     onEvent: (text) => events.push(text),
   })
@@ -83,6 +88,85 @@ test('fragments of every shard come out in order, over as many leases as it take
   await opened.close()
   await s.invoker.idle()
   expect(s.events).toEqual([])
+})
+
+test.each(['exact', 'newest'] as const)(
+  'whoever can only write to the queue changes nothing: no step is trained on, no window opens, no order hangs (%s)',
+  async (mode) => {
+    const s = sampling({ shards: 2, maxFragments: 3, pacing: { mode, perVersion: 100 } })
+    await publish(s.store)
+    const good = sampleFragment({ T: 5, B: 4, D: 4 }, 1)
+    const forge = async (changes: Partial<SampleBatch['provenance']>): Promise<void> => {
+      const provenance = { ...good.provenance, run: RUN, shard: 0, policyVersion: 0, envSteps: 20, ...changes }
+      const columns = {
+        ...good.columns,
+        policy_versions: columnOf(new Int32Array(5).fill(provenance.policyVersion), [5]),
+      }
+      const packed = packFragment({ ...good, provenance, columns }, { compress: false })
+      await s.queue.send((await toMessage(packed, s.store)).text)
+    }
+    const opened = s.open()
+    // Of leases that nobody was given, of ones that were, far ahead, of the future, and with returns that no reward explains.
+    for (let sequence = 0; sequence < 20; sequence++) await forge({ lease: 'forged', sequence })
+    await forge({ lease: 'forged', sequence: 1e12 })
+    await forge({ lease: '0-0', sequence: 1e12 })
+    await forge({ lease: '0-0', sequence: 40, policyVersion: 1e9 })
+    await forge({ lease: '0-0', shard: 1e9, sequence: 0 })
+    await s.queue.send(JSON.stringify({ kind: 'leaseEnd', format: 1, report: reportOf({ fragments: 1e12 }) }))
+    await s.queue.send(JSON.stringify({ kind: 'leaseEnd', format: 1, report: reportOf({ lease: 'forged' }) }))
+    for (let sequence = 0; sequence < 8; sequence++) {
+      for (const shard of ['0', '1']) {
+        const event = await opened.request(shard)
+        if (event.kind !== 'item') throw new Error(event.kind)
+        expect(event.item.provenance).toMatchObject({ shard: Number(shard), sequence, policyVersion: 0 })
+        expect(event.item.provenance.lease).not.toBe('forged')
+        s.sampler.consumed(event.item)
+      }
+    }
+    expect(s.sampler.consumedUpTo).toEqual([8, 8])
+    const { duplicate, corrupt, foreign } = s.sampler.rejected
+    // A forged number that a real fragment has already is a duplicate.
+    expect(duplicate + foreign).toBe(26)
+    expect(foreign).toBeGreaterThanOrEqual(20)
+    expect(corrupt).toBe(0)
+    expect(s.events.filter((text) => text.includes('nobody asked for it'))).toHaveLength(foreign)
+    await publish(s.store, {}, { stop: true })
+    await opened.close()
+    await s.invoker.idle()
+  },
+)
+
+test('a return of a million that the rewards do not explain is put away, and the real fragment is taken', async () => {
+  const s = sampling({ shards: 1, maxFragments: 3, pacing: { perVersion: 100 } })
+  const opened = s.open() // nothing is published yet: its function waits
+  const good = sampleFragment({ T: 5, B: 4, D: 4 }, 1)
+  const returns = good.columns['episode_returns']!.shape[0] ?? 0
+  expect(returns).toBeGreaterThan(0)
+  const columns = {
+    ...good.columns,
+    episode_returns: columnOf(new Float32Array(returns).fill(1e6), [returns]),
+    policy_versions: columnOf(new Int32Array(5), [5]),
+  }
+  const provenance = {
+    ...good.provenance,
+    run: RUN,
+    shard: 0,
+    lease: '0-0',
+    sequence: 0,
+    policyVersion: 0,
+    envSteps: 20,
+  }
+  const packed = packFragment({ ...good, provenance, columns }, { compress: false })
+  await s.queue.send((await toMessage(packed, s.store)).text)
+  while (s.sampler.rejected.corrupt === 0) await new Promise((resolve) => setImmediate(resolve))
+  await publish(s.store)
+  const event = await opened.request('0')
+  if (event.kind !== 'item') throw new Error(event.kind)
+  expect([...event.item.columns['episode_returns']!.data]).not.toContain(1e6)
+  expect(s.events).toEqual([expect.stringMatching(/episode_(lengths|returns)\[0\] is/)])
+  await publish(s.store, {}, { stop: true })
+  await opened.close()
+  await s.invoker.idle()
 })
 
 test('a train batch of any size fits: nothing is consumed before all of it is there', async () => {

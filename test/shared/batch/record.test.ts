@@ -2,7 +2,14 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { encodeBatch, listRecorded, readRecorded, recordFragment, recordPath } from '../../../shared/batch/index.ts'
+import {
+  decodeBatch,
+  encodeBatch,
+  listRecorded,
+  readRecorded,
+  recordFragment,
+  recordPath,
+} from '../../../shared/batch/index.ts'
 import { sampleFragment } from './arbitrary.ts'
 
 let folder = ''
@@ -21,7 +28,9 @@ const numbered = (sequence: number, lease = 'lease-1') => {
 test('a recorded fragment is a plain safetensors file that reads back as it was', async () => {
   const path = await recordFragment(folder, numbered(17))
   expect(path).toBe(join(folder, '3', 'lease-1-000000017.safetensors'))
-  expect(new Uint8Array(await readFile(path))).toEqual(encodeBatch(numbered(17)))
+  const { notes, ...plain } = decodeBatch(new Uint8Array(await readFile(path)))
+  expect(plain).toEqual({ provenance: numbered(17).provenance, columns: numbered(17).columns })
+  expect(notes).toEqual({ ...numbered(17).notes, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) })
   expect(await readRecorded(path)).toEqual(numbered(17))
 })
 
@@ -43,6 +52,28 @@ test('numbers in names count as numbers: shards, leases and sequences come in th
   const provenance = places.map((place) => ({ ...batch.provenance, ...place }))
   for (const one of provenance.toReversed()) await recordFragment(folder, { ...batch, provenance: one })
   expect(await listRecorded(folder)).toEqual(provenance.map((one) => join(folder, recordPath(one))))
+})
+
+test('a recorded file with any bit flipped, a byte less or a byte more is refused; one without a digest is refused where one is required', async () => {
+  const path = await recordFragment(folder, numbered(17))
+  const good = new Uint8Array(await readFile(path))
+  const refused = expect.objectContaining({
+    name: 'MillraceError',
+    code: expect.stringMatching(/^E_BATCH_(HASH|FORMAT)$/),
+  })
+  for (let at = 0; at < good.length; at += 7) {
+    const bad = good.slice()
+    bad[at]! ^= 1 << (at % 8)
+    await writeFile(path, bad)
+    await expect(readRecorded(path, { digest: 'required' })).rejects.toThrow(refused)
+  }
+  for (const bad of [good.subarray(1), good.subarray(0, -1), new Uint8Array([...good, 0]), new Uint8Array()]) {
+    await writeFile(path, bad)
+    await expect(readRecorded(path, { digest: 'required' })).rejects.toThrow(refused)
+  }
+  await writeFile(path, encodeBatch(numbered(17)))
+  await expect(readRecorded(path, { digest: 'required' })).rejects.toThrow(/carries no digest/)
+  expect(await readRecorded(path)).toEqual(numbered(17))
 })
 
 test('a lease’s name never leads out of the folder', async () => {

@@ -130,7 +130,7 @@ test('a step may leave elements as they are', () => {
 
 test('an env that takes the observation and never writes to it sees zeros, and its user is told once', () => {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => undefined)
-  const ways = { reset: (_: Float32Array) => undefined, step: () => ({ ...good, terminated: true }) }
+  const ways = { reset: (o: Float32Array) => void o, step: () => ({ ...good, terminated: true }) }
   const env = makeVectorEnv(
     { id: 'Blank', make: () => ({ ...ways, observationSpace: BOX, actionSpace: { kind: 'discrete', n: 2 } }) as never },
     { numEnvs: 4 },

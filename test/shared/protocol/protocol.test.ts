@@ -125,6 +125,27 @@ describe.each(Object.entries(contracts))('%s', (_name, { good, parse, code }) =>
   })
 })
 
+test('a lease is refused with a sentence however deep, large or odd its data are', () => {
+  const deep: unknown = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000))
+  const odd = [
+    deep,
+    { a: deep },
+    JSON.parse('{"__proto__":1}'),
+    JSON.parse('{"a":1e999}'),
+    Array.from({ length: 200_000 }, () => 0),
+  ]
+  for (const data of odd) {
+    for (const event of [
+      { ...lease, env: { ...lease.env, config: data } },
+      { ...lease, stages: [{ name: 'gae', params: data }] },
+      { ...lease, exploration: data },
+      { ...lease, run: data },
+      data,
+    ])
+      expect(() => parseLease(event)).toThrow(expect.objectContaining({ code: 'E_LEASE' }))
+  }
+})
+
 describe('a wrong field is named with what was expected', () => {
   test.each<[keyof typeof contracts, path: string, value: unknown, expected: RegExp]>([
     ['lease', 'numEnvs', 0, /numEnvs: .*1/],

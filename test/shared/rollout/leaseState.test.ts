@@ -10,7 +10,7 @@ import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
 import { RolloutWorker } from '../../../shared/rollout/index.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { type MemoryStore, memoryStore } from '../../fakes/memoryStore.ts'
-import { drain, fragmentsOf, freshModel, leaseOf, opened, publish, work } from './leases.ts'
+import { drain, freshModel, leaseOf, opened, publish, work } from './leases.ts'
 
 const B = 4
 
@@ -231,12 +231,10 @@ async function goingOn(
   const { envState: _, ...fresh } = lease
   const freshQueue = memoryQueue()
   await work(fresh, { store, queue: freshQueue, source: setting.source })
-  const [got, expected] = await Promise.all([drain(queue), drain(freshQueue)])
-  return {
-    report,
-    got: fragmentsOf(got).map((one) => one.sha256),
-    fresh: fragmentsOf(expected).map((one) => one.sha256),
-  }
+  const [got, expected] = await Promise.all([queue, freshQueue].map(async (one) => opened(await drain(one), store)))
+  // The learner is told, since it follows episodes over leases.
+  expect(got!.map(({ notes }) => notes['envs'])).toEqual(['anew', undefined, undefined])
+  return { report, got: columns(got!), fresh: columns(expected!) }
 }
 
 async function alter(

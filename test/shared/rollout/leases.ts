@@ -9,7 +9,7 @@ import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import type { EnvSource } from '../../../shared/env/index.ts'
 import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
-import { type Manifest, encodeManifest } from '../../../shared/protocol/manifest.ts'
+import { type Manifest, encodeManifest, halfOf } from '../../../shared/protocol/manifest.ts'
 import { type FragmentMessage, type Message, parseMessage } from '../../../shared/protocol/message.ts'
 import { FragmentSender, RolloutWorker, runLease } from '../../../shared/rollout/index.ts'
 import type { VirtualClock } from '../../fakes/virtualClock.ts'
@@ -81,6 +81,9 @@ export interface Published {
   readonly run?: string
 }
 
+/** Halves of the hashes of the models in a store, by their keys. */
+const published = new WeakMap<ObjectStore, Map<string, string>>()
+
 /** Writes a policy and the manifest that names it, as the learner does. */
 export async function publish(
   store: ObjectStore,
@@ -89,6 +92,10 @@ export async function publish(
 ): Promise<Manifest> {
   const key = keys.policy(run, version)
   await store.put(key, model)
+  // As the learner does, it says which of the versions before it are there.
+  const known = published.get(store) ?? new Map<string, string>()
+  published.set(store, known.set(key, halfOf(sha256Hex(model))))
+  const earlier = Array.from({ length: version }, (_, v): [number, string] => [v, known.get(keys.policy(run, v)) ?? ''])
   const manifest: Manifest = {
     format: 1,
     run,
@@ -98,6 +105,7 @@ export async function publish(
       sha256: sha256Hex(model),
       ...(inline ? { inline: Buffer.from(model).toString('base64') } : {}),
     },
+    earlier: earlier.filter(([, half]) => half !== ''),
     consumed: [0],
     heartbeatUntil: FAR_FUTURE,
     stop: false,

@@ -97,6 +97,39 @@ test.each([true, false])('a policy that is not what the manifest promises is ref
   expect(report.error?.message).toContain(manifest.policy.sha256)
 })
 
+test('an older policy is checked as the newest is: one that was altered, put in another’s place, or that the manifest does not know is refused', async () => {
+  const models = [0, 1, 2].map((seed) => freshModel([4], 2, seed))
+  const published = async () => {
+    const store = memoryStore()
+    const manifests = []
+    for (const [version, model] of models.entries()) manifests.push(await publish(store, { version, model }))
+    return { store, manifest: manifests.at(-1)! }
+  }
+  const use = async ({ store, manifest }: Awaited<ReturnType<typeof published>>, version: number) => {
+    const worker = new RolloutWorker()
+    await worker.begin(leaseOf(), store, 'CartPole-v1')
+    await worker.usePolicy(manifest, version)
+    return worker.requests.s3Get
+  }
+  expect(await use(await published(), 1)).toBe(1)
+  const refused = { code: 'E_POLICY_MODEL', message: expect.stringMatching(/policy version 1 has a SHA-256/) }
+  for (let bit = 0; bit < 44; bit++) {
+    const world = await published()
+    const altered = models[1]!.slice()
+    altered[Math.floor((bit / 44) * altered.length)]! ^= 1 << (bit % 8)
+    await world.store.put(keys.policy(world.manifest.run, 1), altered)
+    await expect(use(world, 1)).rejects.toMatchObject(refused)
+  }
+  const swapped = await published()
+  await swapped.store.put(keys.policy(swapped.manifest.run, 1), models[0]!)
+  await expect(use(swapped, 1)).rejects.toMatchObject(refused)
+  const { store, manifest } = await published()
+  await expect(use({ store, manifest: { ...manifest, earlier: [] } }, 1)).rejects.toMatchObject({
+    code: 'E_POLICY_MODEL',
+    message: expect.stringMatching(/the manifest does not know it/),
+  })
+})
+
 test('a policy for other observations than the lease says is refused', async () => {
   const { report } = await bodies(leaseOf(), new RolloutWorker(), { model: freshModel([3], 2, 1) })
   expect(report).toMatchObject({ end: 'error', error: { code: 'E_POLICY_MODEL' } })
