@@ -77,7 +77,8 @@ async function loadError(error: unknown, { file, code, sources, entries }: Faile
   // In a source map a backslash of a file's name is a slash.
   const place =
     at === undefined ? shown(file) : withShownPaths(at.replace(resolve(file.replaceAll('\\', '/')), () => file))
-  const options = { cause: error, userStack: stack }
+  // A stack of one line says no more than the place.
+  const options = { cause: error, userStack: stack?.includes('\n') ? stack : undefined }
   if (missing) return new MillraceError(code, `${place}: ${missing.sentence}`, {}, options)
   if (isMillraceError(error)) return new MillraceError(error.code, `${place}: ${error.message}`, error.where, options)
   return new MillraceError(code, `${place} threw while loading: ${oneLine(showThrown(error))}`, {}, options)

@@ -92,7 +92,7 @@ describe('the built command', () => {
          private left = 0
          reset(observation: Float32Array, random: Random): void {
            this.left = 5
-           observation[0] = random.uniform()
+           observation.fill(random.uniform())
          }
          step(action: number | Float32Array): StepOutcome {
            this.left--

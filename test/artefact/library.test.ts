@@ -35,7 +35,9 @@ const examples: Example[] = []
 let heading = ''
 const page = readFileSync(join(packageRoot(), 'docs/library.md'), 'utf8')
 for (const [, title, language = '', code = ''] of page.matchAll(/^##+ (.*)$|^```(\w+)\n([^]*?)^```$/gm)) {
-  if (title === undefined) examples.push({ heading, language, code, name: `example${examples.length}` })
+  // A block that begins with a file's name is that file; the others are programs.
+  const file = /^\/\/ (\w+)\.ts\n/.exec(code)?.[1]
+  if (title === undefined) examples.push({ heading, language, code, name: file ?? `example${examples.length}` })
   else heading = title
 }
 const under = (wanted: string, language: string): Example => {
@@ -45,7 +47,9 @@ const under = (wanted: string, language: string): Example => {
 }
 
 const SERVERS = ['In an Express handler', 'In a Lambda function']
-const programs = examples.filter(({ language, heading }) => language === 'ts' && !SERVERS.includes(heading))
+const programs = examples.filter(
+  ({ language, heading, name }) => language === 'ts' && name.startsWith('example') && !SERVERS.includes(heading),
+)
 
 beforeAll(() => {
   symlinkSync(join(user, 'node_modules'), join(project, 'node_modules'))
@@ -70,8 +74,9 @@ beforeAll(() => {
     target: 'es2022',
     lib: ['es2023', 'esnext.disposable'],
     types: ['node'],
+    rewriteRelativeImportExtensions: true,
   }
-  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['example*.ts'] }))
+  writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
   run('node', [join(user, 'node_modules/typescript/bin/tsc'), '-p', project]) // beside each .ts its .js, for Node.js 20
 }, 120_000)
 

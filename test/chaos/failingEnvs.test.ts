@@ -36,7 +36,7 @@ const inFunction = 'process.env.AWS_LAMBDA_FUNCTION_NAME'
 /** The error of an env that came back that often in a row on one shard, on stderr. */
 const cameBack = (times: number | string, code: string, reason: string) =>
   new RegExp(
-    `^error ${code}: ${reason}; (shard [01] failed ${times} times|${times} leases) in a row( failed)?, from ${times} different seeds, .*\\n(?: {4}at .*\\n)* {2}where: .*shard [01], lease [01]-\\d+`,
+    `^error ${code}: ${reason}; (?:[^;]*; )?(shard [01] failed ${times} times|${times} leases) in a row( failed)?, from ${times} different seeds, .*\\n(?: {4}at .*\\n)* {2}where: .*shard [01], lease [01]-\\d+`,
   )
 
 test.each<[string, Failing, RegExp]>([
