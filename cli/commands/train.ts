@@ -1,6 +1,6 @@
 import { basename, resolve } from 'node:path'
 import { type Experiment, withOverrides } from '../../learner/experiment.ts'
-import type { RunObserver } from '../../learner/observer.ts'
+import type { RunObserver, StopReason } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import type { TrainResult } from '../../learner/service.ts'
 import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
@@ -19,8 +19,9 @@ import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
 import { report } from '../report.ts'
-import { fit } from '../display/wrap.ts'
+import { fit, print } from '../display/wrap.ts'
 import { RUN_FILES } from '../../library/run/runFolder.ts'
+import { printCommand } from '../display/shell.ts'
 import { goOnCommand } from './goOn.ts'
 
 export interface TrainOptions {
@@ -115,8 +116,8 @@ async function folderOf({ loaded, experiment }: Setting, { options, host, parts 
   const { files = nodeFiles, versions } = parts
   const run = runName(loaded.name, host.now(), experiment.seed)
   const runs = resolve(host.cwd, 'runs')
-  const say = (text: string) => (options.quiet ? undefined : host.out.write(`${text}\n`))
-  const tell = (text: string) => host.err.write(`warning: ${text}\n`)
+  const say = (text: string) => (options.quiet ? undefined : print(host.out, text))
+  const tell = (text: string) => print(host.err, `warning: ${text}`)
   let path = resume === undefined || resume === 'auto' ? undefined : resolve(host.cwd, resume)
   if (resume === 'auto') {
     const wanted = { experiment, file: loaded.file, version: versions.millrace }
@@ -129,7 +130,7 @@ async function folderOf({ loaded, experiment }: Setting, { options, host, parts 
     if (resumed && !resumed.finished) say(goesOn(fromHere(folder.path, host.cwd), resumed))
     return { ...taken, run: resumed?.config.run ?? run }
   }
-  if (resume === 'auto') say('no run of this experiment is unfinished: it begins')
+  if (resume === 'auto') say('no unfinished run of this experiment has a checkpoint: a new run begins')
   if (out !== undefined)
     return { folder: await createRunFolder(resolve(host.cwd, out), files), resumed: undefined, run }
   const folder = await createFreshRunFolder(runs, run, files)
@@ -148,7 +149,20 @@ interface Ready extends Setting, Taken {
   readonly train: Train
 }
 
-const STOPPING = 'stopping the functions and writing the run folder; Ctrl-C again to stop at once'
+const STOPPING = 'stopping the functions and saving the run; Ctrl-C again to stop at once'
+
+/** What has to be raised for a run that ended so to go on. */
+const RAISED: Partial<Record<StopReason, string>> = {
+  meanReturn: 'stop.meanReturn',
+  envSteps: 'stop.envSteps',
+  seconds: 'stop.seconds',
+  budget: 'budget.usd',
+}
+
+function isOver(reason: StopReason): string {
+  const key = RAISED[reason]
+  return `this run is over${key === undefined ? '' : `; it goes on when ${key} is raised: --set ${key}=…`}`
+}
 
 async function trainShown(ready: Ready, context: Context): Promise<number> {
   const { experiment, folder, interrupts, resumed } = ready
@@ -159,15 +173,16 @@ async function trainShown(ready: Ready, context: Context): Promise<number> {
     await folder.release()
     const result = readResult(folder.path, resumed.finished)
     if (!options.quiet) {
-      host.out.write(
-        'this run is over: there is nothing to go on with, unless a limit is raised (--set stop.envSteps=…)\n',
-      )
+      print(host.out, isOver(result.summary.reason))
       printSummary(result.summary, shown, host)
     }
     return runExitCode(result.summary, goal)
   }
   const where = fromHere(folder.file(RUN_FILES.output), host.cwd)
-  const display = thinned(chooseDisplay(host, options), { where, now: () => host.now() })
+  const display = thinned(chooseDisplay(host, { quiet: options.quiet, earlierMs: resumed?.progress?.atMs }), {
+    where,
+    now: () => host.now(),
+  })
   interrupts.onInterrupt(() => display.stopping(STOPPING))
   interrupts.onSecond(() => display.close())
   const goOn = goOnCommand(fromHere(folder.path, host.cwd), options)
@@ -176,7 +191,7 @@ async function trainShown(ready: Ready, context: Context): Promise<number> {
   try {
     result = await trainBeside(display, { ready, context, trained })
   } catch (error) {
-    if (trained.updates > 0 && !options.quiet) host.out.write(`to go on from its last checkpoint: ${goOn}\n`)
+    if (trained.updates > 0 && !options.quiet) printCommand(host.out, 'to go on from its last checkpoint: ', goOn)
     throw interrupts.failure() ?? error
   }
   const { summary } = result

@@ -16,6 +16,8 @@ const LONGEST_GUESS_MS = 3_000
 export interface LiveOptions {
   /** The run is elsewhere and may have begun long ago: its time is what its progress says, not that since `onStart`. */
   readonly elsewhere?: boolean
+  /** What earlier attempts at the run have taken: its time goes on from there. */
+  readonly earlierMs?: number | undefined
 }
 
 /**
@@ -24,7 +26,7 @@ export interface LiveOptions {
  */
 export function liveDisplay(
   host: Pick<Host, 'out' | 'monotonic' | 'every'>,
-  { elsewhere = false }: LiveOptions = {},
+  { elsewhere = false, earlierMs = 0 }: LiveOptions = {},
 ): Display {
   const { out } = host
   let state: LiveState | undefined
@@ -64,8 +66,8 @@ export function liveDisplay(
   return {
     onProgress,
     onStart(info: RunInfo) {
-      startedAt = host.monotonic()
-      state = { info, elapsedMs: 0 }
+      startedAt = host.monotonic() - earlierMs
+      state = { info, elapsedMs: earlierMs }
       out.write(`${fit(startLine(info), out)}\n${HIDE_CURSOR}`)
       draw()
       stopTimer = host.every(REDRAW_MS, draw)

@@ -31,7 +31,12 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
   const overall = progress.atMs > 0 ? progress.envSteps / (progress.atMs / 1000) : 0
   const curve = chart(summary.curve, { width: Math.min(width, 70), height: 12, goal, glyphs })
   const figures: [string, string][] = [
-    ['mean return', `${measure(progress.meanReturn)} (last 100 of ${count(progress.episodes)} episodes)`],
+    [
+      'mean return',
+      progress.episodes === 0
+        ? '- (no episode has ended)'
+        : `${measure(progress.meanReturn)} (last 100 of ${count(progress.episodes)} episodes)`,
+    ],
     ...cutEpisodes(progress.episodesCut),
     ['env steps', `${count(progress.envSteps)} in ${duration(progress.atMs)}, ${rate(overall)} steps/s`],
     ['updates', count(progress.updates)],
@@ -101,7 +106,7 @@ function stopSentence(
 
 function costs({ progress, costByPart }: RunSummary): string {
   const parts = Object.entries(costByPart)
-    .filter(([, amount]) => amount > 0)
+    .filter(([, amount]) => usd(amount) !== usd(0))
     .toSorted(([, a], [, b]) => b - a)
     .map(([name, amount]) => `${name} ${usd(amount)}`)
   return usd(progress.costUsd) + (parts.length > 0 ? ` (${parts.join(', ')})` : '')

@@ -5,6 +5,7 @@ import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild 
 import { packageRoot } from '../../infra/local/packageRoot.ts'
 import { MillraceError, isMillraceError, nearestName } from '../../shared/errors.ts'
 import { oneLine } from '../../shared/oneLine.ts'
+import { withService } from './esbuildService.ts'
 import { libraryEntries, libraryEntry, type LibraryEntries } from './libraryEntries.ts'
 import { shown } from './shown.ts'
 import { withUserMap } from './userMap.ts'
@@ -254,7 +255,8 @@ type Build = () => Promise<{
 
 async function run(file: string, build: Build): Promise<Built> {
   try {
-    const { outputFiles } = await build()
+    const { stop } = await import('esbuild')
+    const { outputFiles } = await withService(build, stop)
     const code = outputFiles.find(({ path }) => !path.endsWith('.map'))
     const map = outputFiles.find(({ path }) => path.endsWith('.map'))
     if (!code) throw new MillraceError('E_INTERNAL', `no bundle came out of ${file}`)

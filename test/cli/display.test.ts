@@ -147,6 +147,15 @@ describe('the live display', () => {
     display.close()
   })
 
+  test('the time of a run that is taken up goes on from what it has taken', () => {
+    const host = new FakeHost('/', { isTTY: true })
+    const display = liveDisplay(host, { earlierMs: 41_000 })
+    display.onStart?.(info)
+    host.advance(2_000)
+    expect(host.out.screen().join(' ')).toContain('time 43.0 s')
+    display.close()
+  })
+
   test('the time shown does not follow a wall clock that is set', () => {
     const host = new FakeHost('/', { isTTY: true })
     const display = liveDisplay(host)

@@ -71,7 +71,7 @@ test('Ctrl-C prints the command that goes on, and it does, with the file, the se
   })
   const over = await command({ resume: 'my run' })
   expect(over).toMatchObject({ exitCode: 0, err: '' })
-  expect(over.out).toMatch(/^this run is over/)
+  expect(over.out).toMatch(/^this run is over; it goes on when stop\.envSteps is raised: --set stop\.envSteps=…\n/)
   const raised = await command({ resume: 'my run', set: { 'stop.envSteps': '4000' } })
   expect(raised.exitCode).toBe(0)
   expect(json('my run', 'summary.json')).toMatchObject({ attempt: 3, reason: 'envSteps' })
@@ -82,7 +82,7 @@ test('Ctrl-C prints the command that goes on, and it does, with the file, the se
 test('auto goes on with the newest unfinished run under runs/, or in the folder of --out, and begins where there is none', async () => {
   const first = await command({ file: 'identity', resume: 'auto' }, { stopAt: 2 })
   expect(first.exitCode).toBe(130)
-  expect(first.out).toMatch(/^no run of this experiment is unfinished: it begins\n/)
+  expect(first.out).toMatch(/^no unfinished run of this experiment has a checkpoint: a new run begins\n/)
   const second = await command({ file: 'identity', resume: 'auto' })
   expect(second.exitCode).toBe(0)
   const runs = readdirSync(join(cwd, 'runs'))

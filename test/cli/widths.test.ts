@@ -130,7 +130,7 @@ describe.each([40, 60, 80, 120])('at %i columns', (width) => {
   })
 
   test('the live view fits and has every figure', () => {
-    const note = 'stopping the functions and writing the run folder; Ctrl-C again to stop at once'
+    const note = 'stopping the functions and saving the run; Ctrl-C again to stop at once'
     const progress = progressAt(30, { dropped: { stale: 12, duplicate: 3, corrupt: 1, foreign: 0, envSteps: 4096 } })
     const lines = liveView({ info, elapsedMs: 2600, progress, baseline: 20, note }, { width: width - 1 })
     fits(lines)
