@@ -17,6 +17,8 @@ export interface Host {
   every(this: void, ms: number, tick: () => void): () => void
   /** Calls `listener` for each signal that asks the process to end, until the returned function is called. */
   onSignal(listener: (signal: Signal) => void): () => void
+  /** Lets signals end the process by themselves, without telling a listener, for as long as `work` takes. */
+  unwatched<T>(work: () => Promise<T>): Promise<T>
   /** Ends the process at once. */
   exit(code: number): void
 }
@@ -26,6 +28,13 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 /** The real process. Output that nobody takes any more (`| head`, a full disk) counts as the signal SIGPIPE. */
 export function processHost(): Host {
   const listeners = new Set<(signal: Signal) => void>()
+  const handlers = SIGNALS.map((signal) => [signal, () => emit(signal)] as const)
+  const watch = (on: boolean) => {
+    for (const [signal, handler] of handlers) {
+      process.off(signal, handler)
+      if (on) process.on(signal, handler)
+    }
+  }
   const emit = (signal: Signal) => {
     if (listeners.size === 0) process.exit(signalExitCode(signal))
     for (const listener of listeners) listener(signal)
@@ -50,12 +59,19 @@ export function processHost(): Host {
       return () => clearInterval(timer)
     },
     onSignal(listener) {
-      const handlers = SIGNALS.map((signal) => [signal, () => listener(signal)] as const)
-      for (const [signal, handler] of handlers) process.on(signal, handler)
       listeners.add(listener)
+      watch(true)
       return () => {
-        for (const [signal, handler] of handlers) process.off(signal, handler)
         listeners.delete(listener)
+        watch(listeners.size > 0)
+      }
+    },
+    async unwatched(work) {
+      watch(false)
+      try {
+        return await work()
+      } finally {
+        watch(listeners.size > 0)
       }
     },
     exit: (code) => process.exit(code),

@@ -63,7 +63,8 @@ export async function trainCommand(options: TrainOptions, host: Host, parts: Tra
     const service = parts.train()
     service.catch(() => {}) // reported where it is awaited; a broken experiment is reported first
     const context = { options, host, parts }
-    const setting = await settingOf(context)
+    // Code of the user's that loops would keep us from hearing of it.
+    const setting = await host.unwatched(() => settingOf(context))
     const train = await service
     if (interrupts.signal.aborted) return interrupts.exitCode() ?? EXIT.interrupted
     const taken = await folderOf(setting, context)

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto'
 import { rmSync } from 'node:fs'
-import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { mkdir, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -23,7 +24,8 @@ export interface RunFileOptions {
 
 /**
  * Runs a user's TypeScript or JavaScript file without their compiling anything, and gives back what it exports. The file is
- * bundled in memory, run from a temporary file that is removed at once, and shares this process's copy of Millrace.
+ * bundled in memory, run from a temporary file that is gone before the user's own code begins (that code may never come to its end,
+ * and be killed), and shares this process's copy of Millrace.
  *
  * @throws MillraceError of the code asked for, or of the code the file threw; one sentence with the place in the user's file
  */
@@ -31,24 +33,21 @@ export async function runFile(
   file: string,
   { code, entries }: RunFileOptions,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const folder = await temporaryFolder().catch((error: unknown) => {
-    throw diskError(error, 'write', tmpdir())
-  })
+  const folder = join(await realpath(tmpdir()).catch(notWritten), `millrace-${randomUUID()}`) // as stacks name it
   const outfile = join(folder, 'user.mjs')
+  const bundle = await bundleForHere(file, entries ? { outfile, entries } : { outfile }).catch((error: unknown) => {
+    if (!isMillraceError(error, 'E_EXPERIMENT')) throw error
+    throw new MillraceError(code, error.message, error.where, { cause: error })
+  })
   // The process may end, for another reason, while this is under way.
   const clear = () => rmSync(folder, { recursive: true, force: true })
   process.once('exit', clear)
   try {
-    const bundle = await bundleForHere(file, entries ? { outfile, entries } : { outfile }).catch((error: unknown) => {
-      if (!isMillraceError(error, 'E_EXPERIMENT')) throw error
-      throw new MillraceError(code, error.message, error.where, { cause: error })
-    })
-    await writeFile(outfile, bundle).catch((error: unknown) => {
-      throw diskError(error, 'write', outfile)
-    })
+    await mkdir(folder, { mode: 0o700 }).catch(notWritten)
+    await writeFile(outfile, withFirst(bundle, removal(folder))).catch(notWritten)
     knowBundle(outfile, new TextDecoder().decode(bundle))
     try {
-      return (await import(pathToFileURL(outfile).href)) as Record<string, unknown>
+      return await ended(import(pathToFileURL(outfile).href) as Promise<Record<string, unknown>>, code)
     } catch (error) {
       const sources = () => bundledSources({ file: outfile, code: bundle })
       throw await loadError(error, { file, code, sources, entries: entries ?? libraryEntries() })
@@ -59,9 +58,33 @@ export async function runFile(
   }
 }
 
-/** By the name that stacks have for it: a system's temporary folder may be a link. */
-async function temporaryFolder(): Promise<string> {
-  return await realpath(await mkdtemp(join(tmpdir(), 'millrace-')))
+function notWritten(error: unknown): never {
+  throw diskError(error, 'write', tmpdir())
+}
+
+/** An import that is evaluated before all else in a module, on the module's first line, so that other lines keep their numbers. */
+function removal(folder: string): string {
+  const source = `import{rmSync}from'node:fs';rmSync(${JSON.stringify(folder)},{recursive:true,force:true})`
+  return `import${JSON.stringify(`data:text/javascript,${encodeURIComponent(source)}`)};`
+}
+
+function withFirst(code: Uint8Array, statement: string): Uint8Array {
+  return Buffer.concat([Buffer.from(statement), code])
+}
+
+/** What a module gives once it is loaded. A top-level `await` of what never comes leaves a process with nothing to do, and Node would end it without a word. */
+async function ended<T>(loading: Promise<T>, code: RunFileOptions['code']): Promise<T> {
+  let idle = () => {}
+  const never = new Promise<never>((_, reject) => {
+    idle = () =>
+      reject(new MillraceError(code, 'it does not finish loading: a top-level await in it waits for what never comes'))
+  })
+  process.once('beforeExit', idle)
+  try {
+    return await Promise.race([loading, never])
+  } finally {
+    process.off('beforeExit', idle)
+  }
 }
 
 interface Failed {

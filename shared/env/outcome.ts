@@ -18,17 +18,21 @@ const ALIASES: Readonly<Record<string, string>> = {
 }
 const FLAGS = ['terminated', 'truncated'] as const
 
-export const SYNCHRONOUS =
-  'reset and step are synchronous: prepare what needs waiting for before (a top-level await in the module), or let a worker ' +
-  'thread do it and wait for it with Atomics.wait'
+const SYNCHRONOUS =
+  'prepare what needs waiting for before (a top-level await in the module), or let a worker thread do it and wait for it with ' +
+  'Atomics.wait'
+
+/** A method that should have done its work by now gave a Promise. What becomes of it is nobody's to hear: it is not used. */
+export function promiseFault(method: 'reset' | 'step' | 'load', given: PromiseLike<unknown>): Fault {
+  given.then(undefined, () => undefined)
+  const which = method === 'load' ? 'load is' : 'reset and step are'
+  return { what: `gave a Promise from ${method}`, todo: `${which} synchronous: ${SYNCHRONOUS}` }
+}
 
 /** What is wrong with what `step` gave; for a result whose reward is no number or whose flags are no booleans. */
 export function outcomeFault(outcome: unknown): Fault {
   const expected = 'step returns { reward: a number, terminated: a boolean, truncated: a boolean }'
-  if (isThenable(outcome)) {
-    outcome.then(undefined, () => undefined)
-    return { what: 'gave a Promise from step', todo: SYNCHRONOUS }
-  }
+  if (isThenable(outcome)) return promiseFault('step', outcome)
   if (typeof outcome !== 'object' || outcome === null)
     return { what: `gave ${showValue(outcome)} from step`, todo: expected }
   if (Array.isArray(outcome)) {
@@ -59,10 +63,7 @@ function otherName(name: (typeof FLAGS)[number], given: readonly string[]): stri
 
 /** What is wrong with what `reset` gave, which should be nothing. */
 export function resetFault(given: unknown): Fault {
-  if (isThenable(given)) {
-    given.then(undefined, () => undefined)
-    return { what: 'gave a Promise from reset', todo: SYNCHRONOUS }
-  }
+  if (isThenable(given)) return promiseFault('reset', given)
   return {
     what: `gave ${showValue(given)} from reset`,
     todo: 'reset returns nothing: write the first observation into its first parameter (observation[0] = …)',

@@ -1,12 +1,12 @@
 // Typed-array reads use `!`: every index is within the sizes made in VectorBase.
 import { isMillraceError } from '../errors.ts'
 import type { Random } from '../random.ts'
-import { showThrown } from '../showValue.ts'
+import { isThenable, showThrown } from '../showValue.ts'
 import { closeEnvs, forgetOpen, rememberOpen } from './closing.ts'
 import type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
 import { makeEnvs } from './makeEnvs.ts'
 import { ObservationCheck, UNWRITTEN, unwrittenFault } from './observationCheck.ts'
-import { outcomeFault, resetFault } from './outcome.ts'
+import { outcomeFault, promiseFault, resetFault } from './outcome.ts'
 import { boxBounds, describeSpace, spaceSize } from './space.ts'
 import type { BoxSpace, Space } from './space.ts'
 import { VectorBase } from './vectorBase.ts'
@@ -145,12 +145,16 @@ export class EnvVector extends VectorBase {
     const env = this.envs[index]!
     // What it wrote last is not kept, and a step may leave it as it is.
     if (this.oneHot) this.written[index] = this.observations.indexOf(1, index * this.size) - index * this.size
+    let given: unknown
     try {
-      env.load?.(state, random)
+      given = env.load?.(state, random)
     } catch (cause) {
       if (isMillraceError(cause)) throw cause
       throw this.fault(index, `failed to load: ${showThrown(cause)}`, { cause, code: methodOf(env, 'load') })
     }
+    if (!isThenable(given)) return
+    const { what, todo } = promiseFault('load', given)
+    throw this.fault(index, what, { todo, code: methodOf(env, 'load') })
   }
 
   private stepEnv(index: number, action: number | Float32Array): StepOutcome {

@@ -47,6 +47,22 @@ function millrace(
 const onlyRun = () => join(cwd, 'runs', readdirSync(join(cwd, 'runs'))[0] ?? 'there is no run')
 
 describe('the built command', () => {
+  test('a module that loops as it is loaded can be ended by Ctrl-C, and leaves nothing behind', async () => {
+    writeFileSync(join(cwd, 'loops.ts'), "console.log('it begins')\nfor (;;);")
+    const temporary = join(cwd, 'tmp')
+    mkdirSync(temporary)
+    const env = { ...process.env, NODE_OPTIONS: '', TMPDIR: temporary }
+    const child = spawn(process.execPath, [main, 'train', 'loops.ts'], {
+      cwd,
+      env,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child.stdout.on('data', (text: Buffer) => text.includes('it begins') && child.kill('SIGINT'))
+    const signal = await new Promise((resolve) => child.on('close', (_code, by) => resolve(by)))
+    expect(signal).toBe('SIGINT')
+    expect(readdirSync(temporary)).toEqual([])
+  })
+
   test('helps, and completes in bash by what it says itself', async () => {
     expect(await millrace([])).toMatchObject({ code: 0, err: '', out: expect.stringContaining('On this machine:') })
     expect(await millrace(['trian'])).toMatchObject({ code: 64, err: expect.stringContaining("did you mean 'train'?") })

@@ -39,6 +39,8 @@ export class FakeHost implements Host {
     for (const tick of this.ticks) tick()
   }
 
+  unwatched = <T>(work: () => Promise<T>): Promise<T> => work()
+
   signal(signal: Signal): void {
     for (const listener of this.listeners) listener(signal)
   }

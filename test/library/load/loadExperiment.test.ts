@@ -1,8 +1,9 @@
+import { EventEmitter } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { bundleEnvCode, loadExperiment } from '../../../library/load/loadExperiment.ts'
 import { bundleForHere } from '../../../library/load/bundle.ts'
 import { findExperimentFile } from '../../../library/load/findFile.ts'
@@ -237,4 +238,31 @@ test('every entry of package.json is an entry for experiment files', () => {
   )
   expect(libraryEntries().get('millrace')).toMatch(/[\\/]index\.ts$/)
   expect(libraryEntries().get('millrace/env')).toMatch(/shared[\\/]env[\\/]index\.ts$/)
+})
+
+test('a top-level await of what never comes is an error, where Node would end the process without a word', async () => {
+  write('never.ts', 'await new Promise(() => {})\nexport default {}')
+  const before = process.listenerCount('beforeExit')
+  const said = complaint('never.ts')
+  await vi.waitFor(() => expect(process.listenerCount('beforeExit')).toBeGreaterThan(before), { timeout: 30_000 })
+  setImmediate(EventEmitter.prototype.emit.bind(process), 'beforeExit', 0) // Node's word that there is nothing left to do
+  expect((await said).message).toMatch(/never\.ts: it does not finish loading: a top-level await/)
+})
+
+test("the temporary file is gone before the user's own code begins, which may never end", async () => {
+  const temporary = join(folder, 'tmp')
+  mkdirSync(temporary)
+  vi.stubEnv('TMPDIR', temporary)
+  write(
+    'looks.ts',
+    `import { readdirSync } from 'node:fs'
+     throw new Error(\`there is \${readdirSync(${JSON.stringify(temporary)}).join() || 'nothing'}\`)`,
+  )
+  try {
+    expect((await complaint('looks.ts')).message).toMatch(
+      /looks\.ts:2:\d+ threw while loading: Error: there is nothing/,
+    )
+  } finally {
+    vi.unstubAllEnvs()
+  }
 })
