@@ -40,7 +40,8 @@ export async function runProgram(
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok // --help, --version
     const error = thrown instanceof CommanderError ? usageError(thrown, { program, args, cwd: host.cwd }) : thrown
-    const { text, exitCode: code } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
+    const asked = { debug: wantsDebug(args, host.env), serial: args.includes('--serial') }
+    const { text, exitCode: code } = report(error, { ...asked, colors: host.err.colors })
     host.err.write(fit(text, host.err))
     return code
   }
