@@ -4,7 +4,7 @@ import { diskError, type FileSystem } from './disk.ts'
 
 const FLUSH_MS = 250
 const FLUSH_CHARACTERS = 64 * 1024
-/** Most bytes that wait for a slow disk. Lines beyond it are counted and dropped. */
+/** Most characters that wait for a slow disk. Lines beyond it are counted and dropped. */
 const MAX_WAITING_CHARACTERS = 16 * 1024 * 1024
 
 export interface LinesLogOptions {
