@@ -93,7 +93,7 @@ test('a newcomer gets from the package to a handler that acts, and every mistake
   writeFileSync(join(project, 'handler.mjs'), handler.replace('runs/cartpole', `runs/${name}`))
   symlinkSync(join(inject('userProject'), 'node_modules/express'), join(project, 'node_modules/express'))
   expect(await askHandler([0.7, 0])).toEqual({ action: expect.toBeOneOf([0, 1, 2]) })
-}, 400_000)
+}, 600_000)
 
 /** A run that gets Ctrl-C, to it and its functions as a terminal sends it, once it has trained. */
 function interruptedRun(args: readonly string[]): Promise<{ readonly status: number | null; readonly out: string }> {
