@@ -1,4 +1,4 @@
-/** Millrace as a library: what an experiment file imports. The rooms have entry points of their own (`millrace/flow`, …). */
+/** Millrace as a library: what an experiment file imports. The inner layers have entry points of their own (`millrace/flow`, …). */
 export { experiment } from './learner/experiment.ts'
 export type { Experiment, ExperimentInput } from './learner/experiment.ts'
 export type { Algorithm } from './learner/algorithm.ts'

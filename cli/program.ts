@@ -40,7 +40,8 @@ export async function runProgram(
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return EXIT.ok // --help, --version
     const error = thrown instanceof CommanderError ? usageError(thrown, { program, args, cwd: host.cwd }) : thrown
-    const { text, exitCode: code } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
+    const asked = { debug: wantsDebug(args, host.env), serial: args.includes('--serial') }
+    const { text, exitCode: code } = report(error, { ...asked, colors: host.err.colors })
     host.err.write(fit(text, host.err))
     return code
   }
@@ -85,8 +86,8 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       '--resume <folder>',
       'go on with the run in this run folder; auto: with the newest unfinished one of this experiment',
     )
-    .option('--checkpoint-seconds <n>', 'how often the run is saved, 30 by default', positiveNumber)
-    .option('--serial', 'everything in one process, one thing at a time, for a debugger', false)
+    .option('--checkpoint-seconds <n>', 'seconds between checkpoints, 30 by default', positiveNumber)
+    .option('--serial', 'run everything in one process, for a debugger', false)
     .option('--quiet', 'print only warnings and errors', false)
     .action(async (given: string | undefined, more: string[], o: TrainFlags) => {
       const { seed, out, serial, quiet, resume, checkpointSeconds } = o
@@ -100,10 +101,10 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       done(await commands.train(options, host))
     })
 
-  command('evaluate', 'run the policy of a run in its environment')
+  command('evaluate', 'play episodes with the policy of a run')
     .argument('<run folder>', 'a folder that train or run made; with --stage, a run of that stage')
-    .option('--stage <name>', 'play on the functions of this stage, with the policy in its bucket', stageName)
-    .option('--episodes <n>', 'how many fresh episodes', positiveNumber, 100)
+    .option('--stage <name>', 'evaluate on the functions of this stage, with the policy in its bucket', stageName)
+    .option('--episodes <n>', 'number of episodes', positiveNumber, 100)
     .option('--seed <n>', 'seed of the episodes', wholeNumber, 0)
     .option('--stochastic', 'sample actions instead of taking the likeliest', false)
     .action(async (folder: string, o: Omit<EvaluateOptions, 'folder'>) => {
@@ -120,8 +121,8 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
 
   command('cloud', 'run the emulated cloud by itself, until Ctrl-C; with --stage, in the place of AWS')
     .option('--port <n>', 'port on 127.0.0.1; 0 is any that is free', portNumber, 4566)
-    .option('--folder <folder>', 'keep the objects there; by default they are in memory only')
-    .option('--stage <name>', 'with a stage in it, as if it were deployed there', stageName)
+    .option('--folder <folder>', 'keep the objects in this folder; by default in memory only')
+    .option('--stage <name>', 'contain this stage, as if it were deployed', stageName)
     .option('--app <name>', "the stage's app; by default that of millrace.settings.ts, or millrace")
     .addOption(
       choice(

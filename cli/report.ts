@@ -32,12 +32,17 @@ export interface Report {
 /**
  * Turns anything thrown into what the user reads: one sentence with its code, the user's own part of the stack, where it happened,
  * what to do. A whole stack only with `debug`.
+ *
+ * @param options.serial the command was given --serial, and is not told to use it
  */
-export function report(thrown: unknown, options: { readonly debug?: boolean; readonly colors?: Colors } = {}): Report {
-  const { debug = false, colors = noColors } = options
+export function report(
+  thrown: unknown,
+  options: { readonly debug?: boolean; readonly serial?: boolean; readonly colors?: Colors } = {},
+): Report {
+  const { debug = false, serial = false, colors = noColors } = options
   const error = firstKnown(thrown)
   const lines = isMillraceError(error)
-    ? known(error, colors)
+    ? known(error, { serial, colors })
     : [`${colors.red('unexpected error')}: ${oneLine(describe(error))}`, `  hint: ${UNEXPECTED}`]
   if (debug) lines.push(...stacks(thrown))
   const usage = isMillraceError(error, 'E_USAGE')
@@ -50,12 +55,15 @@ export function wantsDebug(args: readonly string[], env: Readonly<Record<string,
   )
 }
 
-function known({ code, message, where, userStack }: MillraceError, colors: Colors): string[] {
+function known(
+  { code, message, where, userStack }: MillraceError,
+  { serial, colors }: { readonly serial: boolean; readonly colors: Colors },
+): string[] {
   // The stack begins with the place.
   const said = (key: string) => key === 'at' && userStack !== undefined
   const places = Object.entries(where).filter(([key, value]) => value !== undefined && value !== '' && !said(key))
   const shownPlaces = places.map(([key, value]) => `${key} ${oneLine(withShownPaths(String(value)))}`)
-  const known = HINTS[code]
+  const known = serial && code === 'E_ENV_STEP' ? undefined : HINTS[code]
   const hint = missesFile(code, message) ? ONLY_HERE : typeof known === 'function' ? known(where) : known
   return [
     `${colors.red(`error ${code}`)}: ${oneLine(message)}`,

@@ -12,16 +12,16 @@ interface ShellProgram {
 
 /** What a person at a shell needs beside the work itself: help and completion. */
 export function addShellCommands({ host, program, command }: ShellProgram): void {
-  command('completion', 'print what makes a shell complete commands, options and files')
+  command('completion', 'print the script with which a shell completes commands, options and files')
     .addArgument(new Argument('<shell>', SHELLS.join(', ')).choices(SHELLS))
-    .addArgument(new Argument('[words...]', 'after --: print what the last of these words may become'))
+    .addArgument(new Argument('[words...]', 'after --: print the completions of the last word'))
     .action((shell: (typeof SHELLS)[number], words: readonly string[]) => {
       if (words.length === 0) host.out.write(completionScript(shell))
       else host.out.write(answerLines(candidates(program, words, { shell, cwd: host.cwd })))
     })
 
   command('help', 'show what a command takes')
-    .argument('[command]', 'one of the commands; all of them without it')
+    .argument('[command]', 'command to show; without it, all commands')
     .action((name: string | undefined) => {
       const found = program.commands.find((c) => c.name() === name)
       if (name !== undefined && found === undefined) throw unknownCommand(name, { program, cwd: host.cwd })

@@ -38,7 +38,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
 
   command('init', 'make a small project: an env of its own, an experiment, a test, and what deploys it')
     .argument('<folder>', 'a new or empty folder')
-    .option('--millrace <spec>', 'what its package.json says of millrace; by default this installation')
+    .option('--millrace <spec>', 'version or path of millrace for its package.json; by default this installation')
     .action(async (folder: string, { millrace }: { millrace?: string }) => {
       done(await commands.init({ folder, ...defined({ millrace }) }, host))
     })
@@ -62,15 +62,15 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
     })
 
   onStage('status', 'where the runs of a stage stand')
-    .argument('[run]', 'one run; all of them without it')
+    .argument('[run]', 'one run; without it, all runs')
     .option('--follow', 'show the run until it is over, and bring its folder', false)
     .option('--out <folder>', 'with --follow: run folder; by default runs/<run>')
-    .option('--json', 'as data', false)
+    .option('--json', 'print JSON', false)
     .action(async (run: string | undefined, o: Omit<StatusOptions, 'run'>) => {
       done(await commands.status({ ...o, ...defined({ run }) }, host))
     })
 
-  onStage('logs', 'what learner and functions of a stage wrote')
+  onStage('logs', 'show what learner and functions of a stage wrote')
     .addOption(choice('--of <source>', LOG_SOURCES, LOG_SOURCES.join(', ')).default('all'))
     .addOption(
       new Option('--since <time>', 'how far back: 30s, 10m, 2h, 1d').argParser(duration).default(600_000, '10m'),
@@ -81,7 +81,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
     })
 
   onStage('stop', 'end runs of a stage: functions and learner')
-    .argument('[run]', 'one run; all of them without it')
+    .argument('[run]', 'one run; without it, all runs')
     .option('--now', 'do not wait for the learner', false)
     .action(async (run: string | undefined, o: Omit<StopOptions, 'run'>) => {
       done(await commands.stop({ ...o, ...defined({ run }) }, host))
@@ -92,7 +92,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
   })
 
   onStage('doctor', 'check a deployed stage, item by item')
-    .option('--json', 'as data', false)
+    .option('--json', 'print JSON', false)
     .option('--dead-man', 'let the dead-man strike as well, which takes minutes', false)
     .action(async (options: DoctorOptions) => {
       done(await commands.doctor(options, host))
@@ -101,7 +101,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
   command('learner', 'serve the runs of a stage from this machine')
     .option('--stage <name>', 'which stage of the project', stageName)
     .option('--parameter <name>', 'the parameter that describes the stage, where there is no project')
-    .option('--once', 'end when no run waits', false)
+    .option('--once', 'end as soon as no run waits', false)
     .action(async (options: LearnerOptions) => {
       done(await commands.learner(options, host))
     })

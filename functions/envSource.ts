@@ -1,6 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, sep } from 'node:path'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { ObjectStore } from '../shared/cloud/ports.ts'
 import type { EnvSource } from '../shared/env/index.ts'
@@ -37,13 +37,17 @@ export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore)
   return source
 }
 
-/** Imported from a file of its own, which is gone afterwards. */
+/**
+ * Imported from a file in a folder of its own, which is gone afterwards. Its random name is left out of what the user reads, so that
+ * every function says the same of the same mistake.
+ */
 async function importEnvModule(id: string, code: Uint8Array): Promise<Readonly<Record<string, unknown>>> {
-  const folder = await mkdtemp(join(tmpdir(), 'millrace-env-'))
+  const folder = await realpath(await mkdtemp(join(tmpdir(), 'millrace-env-')))
   try {
     const file = join(folder, 'experiment.mjs')
     await writeFile(file, code)
-    return await importUserModule(id, file, code, failedOnlyThere)
+    const describe = (env: string, thrown: string) => failedOnlyThere(env, thrown.replaceAll(`${folder}${sep}`, ''))
+    return await importUserModule(id, file, code, describe)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -5,7 +5,7 @@ import type { LearnerSpec } from './training/learnerSpec.ts'
 import type { PacingSetting } from './rollouts/pacing.ts'
 import type { UpdateResult } from './updateResult.ts'
 
-/** What a plan may depend on beside the settings of its algorithm. */
+/** Values that a plan may depend on, apart from the settings of its algorithm. */
 export interface PlanSetting {
   readonly shards: number
   /** T x B of one fragment. */
@@ -18,7 +18,7 @@ export interface Algorithm {
   readonly config: Readonly<Record<string, unknown>>
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
   plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
-  /** What its one train graph is built from. */
+  /** Everything its train graph is built from. */
   learner(): LearnerSpec
   /** How far its rollouts may run ahead. */
   pacing(setting: PlanSetting): PacingSetting
@@ -38,7 +38,7 @@ export interface AlgorithmDefinition<S extends z.ZodObject> {
   fragmentsPerUpdate(config: z.output<S>, setting: PlanSetting): number
 }
 
-/** Defines an algorithm: gives the function by which an experiment names it, with the settings that differ from its defaults. */
+/** Defines an algorithm. Returns the function that an experiment calls with the settings that differ from the defaults. */
 export function algorithm<S extends z.ZodObject>(
   definition: AlgorithmDefinition<S>,
 ): (config?: z.input<S>) => Algorithm {

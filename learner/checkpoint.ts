@@ -14,8 +14,8 @@ import type { RunStateSnapshot } from './runState.ts'
 import type { TrainState } from './tensor/index.ts'
 
 /**
- * All that a run goes on from when its learner is gone. The plan's own state is not in it: what a plan of concurrent parts holds at
- * any moment are fragments of the attempt that ended, which the next one makes anew.
+ * Everything needed to resume a run without its learner. The plan's own state is not in it: what a plan of concurrent parts holds at
+ * any moment are fragments of the attempt that ended. The next attempt samples new ones.
  */
 export interface Checkpoint {
   /** The attempt it was made by. */
@@ -125,7 +125,7 @@ export function checkpointOf(experiment: Experiment, bytes: Uint8Array): Checkpo
   )
 }
 
-/** What of an experiment has to be the same for a checkpoint to fit: algorithm and settings, env and its settings, T and B. */
+/** Hash of what must be the same for a checkpoint to fit an experiment: algorithm and settings, env and its settings, T and B. */
 export function experimentHash(experiment: Experiment): string {
   const { algorithm, env, envConfig, rollouts } = experiment
   const { fragmentLength: T, envsPerShard } = rollouts

@@ -10,7 +10,7 @@ import type { Learner } from './training/learner.ts'
 export interface CheckpointSetting {
   readonly everyMs: number
   /**
-   * The first one comes this long after the start, each next one after twice as long, up to `everyMs`: a run that dies young loses
+   * Time from the start to the first checkpoint. Each interval is twice the one before, up to `everyMs`, so that a run that dies early loses
    * at most half of what it did. By default `everyMs`.
    */
   readonly firstMs?: number
@@ -18,7 +18,7 @@ export interface CheckpointSetting {
   readonly atEveryEnd?: boolean
   /** Hand the policy of the checkpoint to `save`, too. */
   readonly withPolicy?: boolean
-  /** One at a time. A failure is told as an event; the next one is tried when it is due. */
+  /** Called for one checkpoint at a time. A failure becomes an event; the next checkpoint is tried when it is due. */
   save(checkpoint: Uint8Array, updates: number, policy?: CheckpointPolicy): Promise<void>
 }
 
@@ -63,7 +63,7 @@ export class Checkpointer {
     parts.state.onTrained = () => this.due()
   }
 
-  /** Saves what the run came to, once nothing of it runs any more. */
+  /** Saves the final state, once nothing of the run is working any more. */
   async last(): Promise<void> {
     this.parts.state.onTrained = () => undefined
     await this.saving

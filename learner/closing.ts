@@ -1,4 +1,4 @@
-/** The longest update that one may wait for. */
+/** Longest time to wait for an update that is under way. */
 const PATIENCE_MS = 300_000
 
 /**

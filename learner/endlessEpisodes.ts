@@ -1,19 +1,19 @@
 import type { RunState } from './runState.ts'
 
-/** Without a finished episode for this long, a run says so; then again after twice as long, and so on. */
+/** After this time without a finished episode a run warns; then again after twice as long, and so on. */
 const FIRST_MS = 60_000
 
 export interface EndlessEpisodesOptions {
   /** Envs of all shards together. */
   readonly envs: number
-  /** Is there a goal on the mean return, which then can never be reached? */
+  /** Has the run a goal on the mean return? Without finished episodes it cannot be reached. */
   readonly hasGoal: boolean
   /** Episodes that ended with a lease, because their env could not be saved. */
   readonly episodesCut: () => number
   readonly onEvent: (text: string) => void
 }
 
-/** Says in words that no episode ends although envs are stepped: a mean return is of finished ones only. */
+/** Warns when envs are stepped and no episode ends: the mean return counts finished episodes only. */
 export class EndlessEpisodes {
   private readonly state: Pick<RunState, 'clocks' | 'episodes'>
   private readonly options: EndlessEpisodesOptions

@@ -26,7 +26,7 @@ export class EpisodeWindow {
     return Float64Array.from({ length: held }, (_, i) => this.returns[(this.next - held + i + length) % length] ?? 0)
   }
 
-  /** Goes on from what `last` gave after so many episodes. */
+  /** Restores what `last` returned after this many episodes. */
   restore(last: ArrayLike<number>, episodes: number): void {
     this.next = 0
     this.episodes = 0

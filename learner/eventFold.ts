@@ -1,20 +1,20 @@
 import { oneLine } from '../shared/oneLine.ts'
 import type { RunEvent } from './observer.ts'
 
-/** A kind that was not met for this long is news again. */
+/** A kind that was not seen for this long is shown in full again. */
 const QUIET_MS = 60_000
-/** Between two counts of one kind; doubles with every count. */
+/** Time between two counts of one kind. It doubles with every count. */
 const COUNT_MS = { first: 5_000, last: 60_000 }
-/** Kinds remembered at once; beyond it the one not met for the longest goes. */
+/** Kinds remembered at once. Beyond it the least recently seen one is forgotten. */
 const MAX_KINDS = 200
 /** Characters of the first of a kind in a count of it. */
 const HEAD_CHARACTERS = 48
 
-/** What is known of one kind of event in its spell. */
+/** The state of one kind of event, until it has been quiet for a while. */
 interface Kind {
   readonly level: RunEvent['level']
   readonly head: string
-  /** Met and not yet told. */
+  /** Seen and not yet reported. */
   more: number
   readonly shards: Set<number>
   lastMs: number
@@ -29,14 +29,14 @@ export interface EventFoldOptions {
 }
 
 /**
- * Folds events that differ in numbers only: the first of a kind is told as it is, those after it are counted, and the count is told at
- * a bounded rate, and at the end. The sum of what is told is what came.
+ * Folds events that differ in numbers only. The first of a kind is reported as it is. Later ones are counted, and the count is reported at
+ * a bounded rate and at the end. Reported events and counts add up to all events.
  */
 export class EventFold {
   private readonly options: EventFoldOptions
-  /** By kind, the one met last at the end. */
+  /** By kind, the most recently seen last. */
   private readonly kinds = new Map<string, Kind>()
-  /** The kind told last. */
+  /** The kind reported last. */
   private told: string | undefined
 
   constructor(options: EventFoldOptions) {
@@ -62,13 +62,13 @@ export class EventFold {
     this.countWhenDue(key, known, now)
   }
 
-  /** Tells counts that are due. Call it about once a second. */
+  /** Reports counts that are due. Call it about once a second. */
   tick(): void {
     const now = this.options.now()
     for (const [key, kind] of this.kinds) this.countWhenDue(key, kind, now)
   }
 
-  /** Tells every count that is left. */
+  /** Reports every count that is left. */
   close(): void {
     for (const [key, kind] of this.kinds) this.count(key, kind)
   }

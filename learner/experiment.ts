@@ -8,7 +8,7 @@ import { parseSettings } from './settings.ts'
 
 const count = z.number().int().min(1)
 
-/** How experience is made. One shard is one function at a time; it steps `envsPerShard` envs together. */
+/** How rollouts are made. One shard is one function at a time; it steps `envsPerShard` envs together. */
 export const RolloutSettings = z.strictObject({
   shards: count.max(10_000).default(2),
   envsPerShard: count.max(65_536).default(32),
@@ -16,14 +16,14 @@ export const RolloutSettings = z.strictObject({
   fragmentLength: count.max(65_536).default(20),
   /** How long one invocation works before it is renewed; Lambda's own limit is 900. */
   leaseSeconds: z.number().min(1).max(880).default(120),
-  /** How often a function looks at the manifest, at most; 0 is once a fragment. By default what suits where the run is. */
+  /** Least time between two reads of the manifest by a function, ms; 0 is once a fragment. The default depends on the cloud of the run. */
   manifestPollMs: z.number().min(0).optional(),
-  /** Bodies over this many bytes travel through the bucket; by default whatever is cheaper where the run is. */
+  /** Bodies over this many bytes travel through the bucket. The default is what is cheaper on the cloud of the run. */
   spillAboveBytes: z.number().int().min(0).optional(),
 })
 export type RolloutSettings = z.infer<typeof RolloutSettings>
 
-/** When a run ends: at the first that is reached. */
+/** When a run ends: at the first of these that is reached. */
 export const StopSettings = z.strictObject({
   /** Mean return of the last 100 episodes. */
   meanReturn: z.number().optional(),

@@ -3,12 +3,12 @@ import { EPISODE_WINDOW } from './episodeWindow.ts'
 import type { Experiment } from './experiment.ts'
 import type { StopReason, UpdateLine } from './observer.ts'
 
-/** A run costs money also while no update comes: an env may hang, or what trains. */
+/** How often the clock and the budget are checked. A run also costs money while no update comes, for example when an env hangs. */
 const LOOK_EVERY_MS = 1_000
-/** A timer that is given more fires at once. */
+/** Longest delay of a timer; with a longer one it would fire at once. */
 const LONGEST_SLEEP_MS = 2 ** 31 - 1
 
-/** What of a run its goal and its limits look at. */
+/** The values of a run that its goal and limits are compared with. */
 export interface Standing {
   readonly meanReturn: number | null
   readonly episodes: number
@@ -17,7 +17,7 @@ export interface Standing {
   readonly costUsd: number
 }
 
-/** The goal or limit that a run which stands here has reached, if any. */
+/** The goal or limit that these values have reached, if any. */
 export function overBy({ stop, budget }: Experiment, standing: Standing): StopReason | undefined {
   const { envSteps, atMs, costUsd } = standing
   if (hasGoal(stop, standing)) return 'meanReturn'
@@ -33,7 +33,7 @@ function hasGoal(
   return goal !== undefined && episodes >= EPISODE_WINDOW && (meanReturn ?? -Infinity) >= goal
 }
 
-/** When a run is over: looked at after every update, and by the clock. */
+/** Decides when a run is over. It is checked after every update and once a second. */
 export class Goal {
   private readonly experiment: Experiment
   private readonly meter: CostMeter
@@ -65,7 +65,7 @@ export class Goal {
     return this.came
   }
 
-  /** Whether it is over with this update, and why. */
+  /** Checks the goal and limits after an update. Returns why the run is over, if it is. */
   reached({ meanReturn, episodes, envSteps }: UpdateLine): StopReason | undefined {
     const { stop } = this.experiment
     if (hasGoal(stop, { meanReturn, episodes })) return this.end('meanReturn')
@@ -88,7 +88,7 @@ export class Goal {
     this.sleeping = setTimeout(() => (ms > pieceMs ? this.sleep(ms - pieceMs) : this.end('seconds')), pieceMs)
   }
 
-  /** An update that came while the run was already ending may say more: a goal that was reached after all. */
+  /** An update that arrives while the run is ending can still reach the goal; then the goal is the reason. */
   private end(reason: StopReason): StopReason {
     this.close()
     this.came = reason

@@ -17,10 +17,10 @@ export function lineEvery(updates: number): number {
 /** The newest update up to this one that has a line; 0 for none. */
 export const lastLineUpTo = (updates: number): number => updates - (updates % lineEvery(updates))
 
-/** Has this update a line? (The last of a run has one in any case.) */
+/** Does this update have a line? (The last update of a run always has one.) */
 export const hasLine = (updates: number): boolean => updates % lineEvery(updates) === 0
 
-/** Chooses the lines of a log as they come. */
+/** Decides for each line whether the log keeps it. */
 export class MetricsThinning {
   private skipped: UpdateLine | undefined
 
@@ -31,7 +31,7 @@ export class MetricsThinning {
     return taken
   }
 
-  /** The last line, where it was not written: the end of a log is never missing. Given once. */
+  /** The last line, if it was not written, so that a log always has its end. Returned once. */
   rest(): UpdateLine | undefined {
     const { skipped } = this
     this.skipped = undefined

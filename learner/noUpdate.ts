@@ -7,7 +7,7 @@ const LIMITS: Partial<Record<StopReason, string>> = {
   envSteps: 'its limit on env steps (stop.envSteps)',
 }
 
-/** What is wrong with a run that ended by itself and never made an update; undefined for any other, and for one that was interrupted. */
+/** The error of a run that ended by itself without a single update; undefined for other runs and for an interrupted one. */
 export function noUpdate({ reason, progress }: Pick<RunSummary, 'reason' | 'progress'>): MillraceError | undefined {
   if (progress.updates > 0 || reason === 'interrupted') return undefined
   const came =

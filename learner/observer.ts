@@ -30,7 +30,7 @@ export interface Dropped {
   readonly envSteps: number
 }
 
-/** Where a run stands; given to the display a few times a second. */
+/** Progress of a run, passed to the display about ten times a second. */
 export interface Progress extends UpdateLine {
   /** Over about the last two seconds. */
   readonly stepsPerSecond: number
@@ -39,10 +39,10 @@ export interface Progress extends UpdateLine {
   readonly learnerIdleShare: number
   readonly leasesInFlight: number
   readonly queuedFragments: number
-  /** What this run would have cost on AWS so far (list prices of the price book). */
+  /** Cost of this run on AWS so far, at the list prices of the price book. */
   readonly costUsd: number
   readonly dropped: Dropped
-  /** Episodes that ended with a lease, because their env has no `save` and `load`; they are in no mean return. Absent for none. */
+  /** Episodes that ended with a lease, because their env has no `save` and `load`; the mean return does not count them. Absent when there are none. */
   readonly episodesCut?: number | undefined
 }
 
@@ -57,22 +57,22 @@ export interface RunSummary {
   readonly costByPart: Readonly<Record<string, number>>
 }
 
-/** Something worth a line: a lease lost, a batch rejected. */
+/** A warning or notice: a lost lease, a rejected batch. */
 export interface RunEvent {
   readonly level: 'info' | 'warn'
   readonly text: string
 }
 
-/** Whoever wants to see a run: the display, the run folder, a test. Observers only observe; they cannot slow a run down. */
+/** Receives what happens in a run: for the display, the run folder, or a test. Observers only observe; they cannot slow a run down. */
 export interface RunObserver {
   onStart?(info: RunInfo): void
   onUpdate?(line: UpdateLine): void
   onProgress?(progress: Progress): void
-  /** Something worth a line. Events that differ in numbers only are folded: the first, then how many more. */
+  /** Called for a warning or notice. Events that differ in numbers only are folded: the first, then a count. */
   onEvent?(event: RunEvent): void
-  /** Every event, before any are folded: for a log. */
+  /** Called for every event, before folding: for a log. */
   onEveryEvent?(event: RunEvent): void
-  /** A line that an env wrote to stdout or stderr. */
+  /** Called for each line that an env wrote to stdout or stderr. */
   onOutput?(output: FunctionOutput): void
   onEnd?(summary: RunSummary): void
 }

@@ -7,7 +7,7 @@ import type { Learner } from './training/learner.ts'
 import type { UpdateResult } from './updateResult.ts'
 
 const PROGRESS_EVERY_MS = 100
-/** Rates are over about this long. */
+/** Window of the rates. */
 const WINDOW_MS = 2_000
 const MAX_CURVE_POINTS = 400
 
@@ -26,22 +26,22 @@ export interface ReporterParts {
   readonly meter: CostMeter
   readonly observer: RunObserver
   readonly endless?: EndlessEpisodes | undefined
-  /** Of the earlier attempts at the run. */
+  /** Totals of the earlier attempts. */
   readonly before?: ReporterSnapshot | undefined
 }
 
 /** A point of the curve, with the update it belongs to. */
 type CurvePoint = { readonly update: number; readonly point: readonly [number, number] }
 
-/** What of the report outlives its learner. */
+/** The part of the report that a checkpoint keeps. */
 export interface ReporterSnapshot {
   readonly elapsedMs: number
   readonly curve: readonly CurvePoint[]
-  /** Every so manieth update has a point. */
+  /** The curve has a point every this many updates. */
   readonly curveStride: number
 }
 
-/** Turns what a run knows of itself into lines, progress and a summary for its observers. It only observes. */
+/** Makes the metrics lines, the progress and the summary of a run for its observers. It only observes. */
 export class Reporter {
   private readonly parts: ReporterParts
   private readonly startedAt: number
@@ -99,7 +99,7 @@ export class Reporter {
     return line
   }
 
-  /** An update came out of the plan. @returns its line, which is made now where nobody has reported it */
+  /** An update came out of the plan. @returns its line; it is made now if it was not reported yet */
   cameOut(update: UpdateResult): UpdateLine {
     const at = this.inPlan.findIndex(({ updates }) => updates === update.updates)
     const line = this.inPlan[at] ?? this.update(update)
@@ -107,7 +107,7 @@ export class Reporter {
     return line
   }
 
-  /** The run is over with this update: those that are still made are lines of the log, and no part of its result. */
+  /** The run ends with this update. Later updates still get lines in the log, but are not part of the result. */
   overWith(line: UpdateLine): void {
     this.last = line
     this.over = true
@@ -122,7 +122,7 @@ export class Reporter {
     return summary
   }
 
-  /** What a later attempt goes on from, up to this update. */
+  /** The state up to this update, for a later attempt. */
   save(update: number): ReporterSnapshot {
     const curve = this.curve.filter((kept) => kept.update <= update)
     return { elapsedMs: this.elapsedMs(), curve, curveStride: this.curveStride }

@@ -4,7 +4,7 @@ import type { Learner } from './training/learner.ts'
 import type { Publisher } from './publisher.ts'
 import type { RunState } from './runState.ts'
 
-// What operators reach for beside their items; the service provides all of it when it runs a plan.
+// The resources that operators use. The service provides all of them when it runs a plan.
 
 /** Fragments of every shard, sampled by functions. */
 export const rolloutSource = resource<ShardedSource<SampleBatch>>('rollouts')

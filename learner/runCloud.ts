@@ -22,15 +22,15 @@ export interface RunCloud {
   readonly clock: Clock
   readonly bucket: string
   readonly queueUrl: string
-  /** Where S3 and SQS are, for functions whose own settings lead elsewhere. */
+  /** Endpoints of S3 and SQS, for functions whose own settings name other ones. */
   readonly endpoints?: Lease['endpoints']
-  /** Bodies over this go through the bucket, unless the experiment says otherwise: where it is cheaper here. */
+  /** Default for `rollouts.spillAboveBytes`: the size from which the bucket is cheaper here. */
   readonly spillAboveBytes: number
-  /** How often a function looks at the manifest, at most, unless the experiment says otherwise. */
+  /** Default for `rollouts.manifestPollMs`. */
   readonly manifestPollMs: number
   /**
-   * What becomes of another run's messages. `reject`, unless told: a stranger writes into this queue. `delete`: the queue is that of
-   * one learner after the other, and they are what runs left that are over.
+   * What to do with another run's messages. `reject` (the default): a stranger writes into this queue. `delete`: the queue is shared by
+   * one learner after the other, and such messages are left over from finished runs.
    */
   readonly leftovers?: 'reject' | 'delete'
   /** How long functions go on without a sign of life of the learner. */
@@ -43,12 +43,12 @@ export interface RunCloud {
   readonly learnerHourUsd?: number
   /** The bundled train worker; without it the learner works in this thread, so that a debugger sees everything in order. */
   readonly trainWorker: string | undefined
-  /** Calls back when the platform says that an invocation failed, where it can say so. */
+  /** Registers a listener for invocations that the platform reports as failed, where it can report them. */
   onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
-  /** Calls back for every line that functions write, where they can be heard from here. */
+  /** Registers a listener for every line that functions write, where the output is available. */
   onFunctionOutput?(listener: (output: FunctionOutput) => void): void
-  /** Of a cloud that several runs share: the same, with a queue and listeners of its own. Closing it leaves the shared one open. */
+  /** On a cloud that several runs share: a view for one run, with its own queue and listeners. Closing the view leaves the cloud open. */
   forRun?(): Promise<RunCloud>
-  /** Stops what it started. Nothing is left running. */
+  /** Stops everything that it started. */
   close(): Promise<void>
 }

@@ -3,7 +3,7 @@ import type { RunEvent, RunObserver } from './observer.ts'
 
 const TICK_MS = 1_000
 
-/** What happens in a run, for its observer: every event as it is to a log, and folded to whoever reads along. */
+/** Passes the events of a run to its observer: every event to `onEveryEvent`, and folded ones to `onEvent`. */
 export class RunEvents {
   private readonly observer: RunObserver
   private readonly fold: EventFold

@@ -1,4 +1,4 @@
-/** A value of any kind in a few words, for a sentence on what was given instead: `the number 7`, `an array of 3`, `undefined`. */
+/** Describes any value in a few words, for an error about a wrong argument: `the number 7`, `an array of 3`, `undefined`. */
 export function described(value: unknown): string {
   switch (typeof value) {
     case 'undefined':

@@ -1,7 +1,7 @@
 import type { RunCloud } from '../learner/runCloud.ts'
 
 export interface EmulatedCloudOptions {
-  /** Everything in this very process and on one thread, for a debugger. */
+  /** Runs everything in this process and on one thread, for a debugger. */
   readonly serial?: boolean | undefined
 }
 
@@ -9,7 +9,7 @@ export interface EmulatedCloudOptions {
 export interface EmulatedCloud extends RunCloud, AsyncDisposable {}
 
 /**
- * Opens an emulated cloud for several runs, one after the other or side by side. `train` opens one for itself where it is given none.
+ * Opens an emulated cloud for several runs, one after the other or side by side. Without one, `train` opens a cloud of its own.
  *
  * @throws MillraceError E_FUNCTION, E_PORT, E_USAGE
  */

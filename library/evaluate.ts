@@ -11,15 +11,15 @@ import { type PolicyRecord, readPolicy } from './run/records.ts'
 import { RUN_FILES } from './run/runFolder.ts'
 
 const EvaluateSchema = z.strictObject({
-  /** How many fresh episodes. */
+  /** Number of episodes to play. */
   episodes: z.number().int().min(1).default(100),
-  /** Seed of the episodes and of the actions: the same one gives the same episodes. */
+  /** Seed of the episodes and the actions. The same seed gives the same episodes. */
   seed: z.number().int().min(0).default(0),
   /** Draw actions from the policy's distribution instead of taking the likeliest. */
   stochastic: z.boolean().default(false),
-  /** Ends the play; the promise is then rejected with the signal's reason. */
+  /** Stops the evaluation; the promise is rejected with the signal's reason. */
   signal: z.instanceof(AbortSignal).optional(),
-  /** Another env than the one the policy was trained in; where the policy is given as bytes, its env. */
+  /** The env to play in. By default the env of the run folder; required where the policy is given as bytes. */
   env: z
     .custom<EnvSource>(
       (env) => typeof env === 'string' || typeof env === 'function' || (typeof env === 'object' && env !== null),
@@ -28,19 +28,19 @@ const EvaluateSchema = z.strictObject({
       },
     )
     .optional(),
-  /** The config of `env`. */
+  /** The config for `env`. */
   envConfig: z.record(z.string(), z.json()).optional(),
 })
 export type EvaluateOptions = z.input<typeof EvaluateSchema>
 
-/** What episodes came to: every one in the order they ended, and their numbers. */
+/** The result of an evaluation: every episode in the order of their ends, and statistics of the returns. */
 export interface Evaluation extends Statistics {
   readonly episodes: readonly Episode[]
 }
 
 export interface Statistics {
   readonly meanReturn: number
-  /** Of the returns, the sample's: 0 for one episode. */
+  /** Sample standard deviation of the returns; 0 for one episode. */
   readonly standardDeviation: number
   readonly minReturn: number
   readonly maxReturn: number
@@ -51,7 +51,7 @@ export interface Statistics {
 /**
  * Plays fresh episodes with a policy, in this process.
  *
- * @param source a run folder (or its `policy.onnx`), a loaded policy, or `{ policy, spec }`; all but the first need `env`
+ * @param source a run folder (or its `policy.onnx`), a loaded policy, or `{ policy, spec }`; all but a run folder need `env`
  * @throws MillraceError E_USAGE for wrong options, E_POLICY_MODEL, E_POLICY_SPEC also where the policy does not fit the env, E_ENV_UNKNOWN,
  *   E_ENV_CONFIG, E_ENV_STEP, E_DISK; the reason of the signal once it is aborted
  */
@@ -81,7 +81,7 @@ async function envFor(
   return { env: await envOfRun(folder, record), config: envConfig ?? record.env.config }
 }
 
-/** What was played in a run's own env, with its final policy. */
+/** An evaluation of a run folder: the policy, its env, and the episodes. */
 export interface PlayedRun {
   readonly record: PolicyRecord
   readonly episodes: readonly Episode[]
@@ -123,7 +123,7 @@ export function statisticsOf(episodes: readonly Episode[]): Statistics {
   }
 }
 
-/** The env a run was trained in: a built-in by its id, the run's own from the code that lies in its folder. */
+/** The env that a run was trained in: a built-in env by its id, or the user's own env from the code in the run folder. */
 async function envOfRun(folder: string, { env }: PolicyRecord): Promise<EnvSource> {
   if (!env.own) return env.id
   const file = join(folder, RUN_FILES.envCode)

@@ -3,13 +3,13 @@ import { MillraceError } from '../shared/errors.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import { described } from './described.ts'
 
-/** An observation as the env writes it: the numbers of a box, row by row, or the index of a discrete one. */
+/** An observation as the env writes it: the numbers of a box in one flat list, or the index of a discrete observation. */
 export type Observation = number | ArrayLike<number>
 
 /**
- * Checks an observation and writes it as the model takes it: an index one-hot, numbers as float32.
+ * Checks an observation and writes it in the form of the model's input: an index as one-hot, numbers as float32.
  *
- * @param row [D], zeros; written
+ * @param row [D], filled with zeros; the observation is written into it
  * @param what names the observation in a message
  * @throws MillraceError E_USAGE
  */

@@ -1,8 +1,8 @@
 import type { RunCloud } from '../learner/runCloud.ts'
 
 /**
- * Where a run's functions, bucket and queue are: in this very process with `serial`, else on the emulated cloud; AWS's own
- * variables (AWS_ENDPOINT_URL_S3, _SQS, _LAMBDA) point it elsewhere, each on its own.
+ * Opens the functions, bucket and queue of a run. With `serial` they are in this process, else on the emulated cloud. AWS's own
+ * variables (AWS_ENDPOINT_URL_S3, _SQS, _LAMBDA) each move one service elsewhere.
  *
  * @throws MillraceError E_FUNCTION, E_PORT
  */

@@ -14,7 +14,7 @@ export type { PolicySource } from './policySource.ts'
 export interface ActOptions {
   /** Draw from the policy's distribution instead of taking the likeliest action. */
   readonly stochastic?: boolean
-  /** What draws: `new Random(seed)` makes a call repeatable. By default a stream of the policy's own, from a seed of chance. */
+  /** The random stream to draw from. `new Random(seed)` makes a call repeatable. By default the policy has a stream of its own, seeded at random. */
   readonly random?: { uniform(): number }
 }
 
@@ -38,7 +38,7 @@ export interface Policy extends AsyncDisposable {
    * @returns [N] indices
    */
   actBatch(observations: readonly Observation[] | Float32Array, options?: ActOptions): Promise<Int32Array>
-  /** Frees the model's memory once the calls under way are answered. Twice is once. */
+  /** Frees the model's memory once the calls under way are answered. A second call does nothing. */
   close(): Promise<void>
 }
 
@@ -60,7 +60,7 @@ class LoadedPolicy implements Policy {
   private readonly size: number
   private readonly actions: number
   private own: Random | undefined
-  /** The call before the next one: a session has one buffer, so it answers one call at a time. */
+  /** The newest call. A session has one buffer, so each call waits for the one before. */
   private last: Promise<unknown> = Promise.resolve()
   private closed: Promise<void> | undefined
 
@@ -135,7 +135,7 @@ class LoadedPolicy implements Policy {
 
   private inTurn<T>(work: () => Promise<T>): Promise<T> {
     const answer = this.last.then(work)
-    this.last = answer.catch(() => undefined) // its caller hears of it; the next call is not to
+    this.last = answer.catch(() => undefined) // its caller gets the error; the next call must not
     return answer
   }
 }

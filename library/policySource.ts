@@ -8,12 +8,12 @@ import { type PolicyRecord, readPolicy } from './run/records.ts'
 import { RUN_FILES } from './run/runFolder.ts'
 
 /**
- * A policy by its place or by its bytes: a run folder, the `policy.onnx` in one (its `policy.json` beside it), or the ONNX model with its
+ * Where a policy comes from: a run folder, a `policy.onnx` (with its `policy.json` beside it), or the bytes of the ONNX model with its
  * specification, as `train` gives them back.
  */
 export type PolicySource = string | URL | { readonly policy: Uint8Array; readonly spec: PolicySpec }
 
-/** The bytes of a policy and what they take and give. `folder` and `record` are there where it came from a run folder. */
+/** A policy's model and its specification. `folder` and `record` are set when it came from a run folder. */
 export interface FoundPolicy {
   readonly model: Uint8Array
   readonly spec: PolicySpec

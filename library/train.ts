@@ -5,19 +5,19 @@ import { MillraceError } from '../shared/errors.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 
 export interface TrainOptions {
-  /** Ends the run at a clean boundary: its result is that of the last update, with the reason `interrupted`. */
+  /** Stops the run after the current update. `train` then returns the result so far, with the reason `interrupted`. */
   readonly signal?: AbortSignal | undefined
-  /** Told about ten times a second where the run stands. */
+  /** Called about ten times a second with the run's progress. */
   readonly onProgress?: ((progress: Progress) => void) | undefined
-  /** Told of everything: progress, each update, warnings, what the env writes. */
+  /** Called with everything: progress, each update, warnings, and what the env writes. */
   readonly observer?: RunObserver | undefined
   /** A folder for the run's files: policy, metrics, checkpoints. Without it nothing is written. It must be empty, or not there. */
   readonly runFolder?: string | undefined
-  /** Go on with the run in `runFolder` from its last checkpoint. Where there is none yet, the run begins. */
+  /** Resume the run in `runFolder` from its last checkpoint. Without a checkpoint the run starts from the beginning. */
   readonly resume?: boolean | undefined
-  /** How often the run is saved to its folder, 30 by default. It is saved at its end, too. */
+  /** Seconds between checkpoints, 30 by default. The run is also saved at its end. */
   readonly checkpointSeconds?: number | undefined
-  /** From `emulatedCloud()`, to share it between runs. Without it the run has one of its own. */
+  /** A cloud from `emulatedCloud()`, shared between runs. By default the run opens one of its own. */
   readonly cloud?: RunCloud | undefined
   /** The module that exports your own env, which functions load: `new URL('./env.ts', import.meta.url)`. */
   readonly envModule?: string | URL | undefined
@@ -29,7 +29,7 @@ export interface TrainResult {
   readonly policy: Uint8Array
   /** What the policy takes and gives. */
   readonly spec: PolicySpec
-  /** Absolute path of the run's files, where it has any. */
+  /** Absolute path of the run folder, if there is one. */
   readonly runFolder?: string
 }
 
@@ -37,13 +37,13 @@ export interface TrainResult {
  * Trains an experiment to its goal or first limit, on an emulated cloud in this process.
  *
  * @param experiment an experiment, or the path of a file whose default export is one
- * @throws MillraceError of whatever was wrong or ended the run; an error of your own observer as it is
+ * @throws MillraceError of whatever was wrong or ended the run; an error that your own observer throws is passed on unchanged
  */
 export const train: (
   experiment: Experiment | ExperimentInput | string | URL,
   options?: TrainOptions,
 ) => Promise<TrainResult> =
-  // Replaced by `true` where a user's module is bundled for functions: they load it for its env, and must not begin a run. In place,
+  // Replaced by `true` where a user's module is bundled for functions. They load it for its env and must not start a run. It stands here,
   // so that the bundler sees that the other branch is never taken and leaves the rest of the library out.
   (globalThis as { readonly millraceInFunction?: true }).millraceInFunction === true
     ? refuse

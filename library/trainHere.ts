@@ -71,7 +71,7 @@ const OPTIONS = [
   'envModule',
 ] as const satisfies readonly (keyof TrainOptions)[]
 
-/** A program may be JavaScript: an option that is misspelt must not count as left out. */
+/** A program may be plain JavaScript: a misspelt option must be an error, not a default. */
 function checkOptions(options: TrainOptions): void {
   const wrong = (why: string) => new MillraceError('E_USAGE', `train: ${why}`)
   for (const name of Object.keys(options)) {
@@ -93,7 +93,7 @@ interface Source {
   readonly envCode: () => Promise<Uint8Array | undefined>
 }
 
-/** The file that is being loaded, to whatever it calls meanwhile. */
+/** The file that is being loaded. `train` refuses to run while it is set. */
 const loading = new AsyncLocalStorage<string>()
 
 async function sourceOf(given: Experiment | ExperimentInput | string | URL, options: TrainOptions): Promise<Source> {
@@ -161,7 +161,7 @@ async function cloudOf({ cloud }: TrainOptions) {
   return cloud.forRun ? await cloud.forRun() : { ...cloud, close: async () => undefined }
 }
 
-/** A user's observers as one. What one of them throws ends the run, and not the process. */
+/** Joins a user's observers into one. An error in one of them ends the run, not the process. */
 function guarded(list: readonly (RunObserver | undefined)[]) {
   let failed: { readonly error: unknown } | undefined
   let told = () => {}

@@ -6,7 +6,7 @@ import { MillraceError, nearestName } from '../../shared/errors.ts'
 const EXTENSIONS = ['.ts', '.mts', '.js', '.mjs']
 
 /**
- * The experiment file a user means: the path as given, the path with an extension left out, or the name of one of Millrace's
+ * Finds the experiment file: the path as given, the path with an extension added, or the name of one of Millrace's
  * own examples (`cartpole`).
  *
  * @returns an absolute path

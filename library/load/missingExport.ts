@@ -11,8 +11,8 @@ export interface MissingExport {
 }
 
 /**
- * Explains the error with which Node refuses a module that imports what another does not export. Node names the other module's file
- * and no place; esbuild says nothing, for packages stay outside the bundle.
+ * Explains the error with which Node refuses a module that imports what another does not export. Node names the other module's
+ * file but no line, and esbuild says nothing, because packages stay outside the bundle.
  *
  * @returns undefined for any other error
  */

@@ -9,7 +9,7 @@ import { RUN_FILES } from './runFolder.ts'
 import { readSummary } from './standing.ts'
 
 export interface Unfinished {
-  /** Of the experiment, as it is to be trained now. */
+  /** The experiment with its current settings. */
   readonly experiment: Experiment
   readonly file: string
   /** This Millrace's own. */

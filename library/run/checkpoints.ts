@@ -4,7 +4,7 @@ import { sha256Hex } from '../../shared/batch/hash.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { diskError, errorCode, writeWhole, type FileSystem } from './disk.ts'
 
-/** The one before the newest stays, should the newest be damaged. */
+/** Two are kept, in case the newest is damaged. */
 const KEPT = 2
 /** `<updates>-<first 16 digits of the SHA-256 of the file>.safetensors` */
 const NAME = /^(\d{9,})-([0-9a-f]{16})\.safetensors$/
@@ -15,7 +15,7 @@ export interface FoundCheckpoint {
 }
 
 /**
- * Saves a checkpoint: it is there whole, on the disk itself, before an older one goes.
+ * Saves a checkpoint. It is whole and on the disk before an older one is removed.
  *
  * @param folder of the checkpoints of one run
  * @throws MillraceError E_DISK
@@ -36,10 +36,10 @@ export async function saveCheckpoint(
 }
 
 /**
- * The newest checkpoint that is whole. What a process that was killed left half-written is removed.
+ * Finds the newest whole checkpoint. Half-written files of a killed process are removed.
  *
  * @param read decodes it, and refuses one of another experiment with E_CHECKPOINT
- * @param tell told of each that is damaged
+ * @param tell called for each damaged checkpoint
  * @returns undefined when there is none
  * @throws MillraceError E_CHECKPOINT when there are some, and none of them is of use; E_DISK
  */
@@ -92,7 +92,7 @@ export async function removeTemporary(folder: string, files: FileSystem): Promis
     if (/^\..+\.tmp$/.test(name)) await files.rm(join(folder, name), { force: true }).catch(() => {})
 }
 
-/** After a rename the new name itself has to reach the disk. Not every system can do it, and a file without it is no worse than before. */
+/** After a rename the folder itself has to be synced to disk. Not every system supports that; then it is skipped. */
 async function syncFolder(folder: string, files: FileSystem): Promise<void> {
   try {
     const handle = await files.open(folder, 'r')

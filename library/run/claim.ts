@@ -6,20 +6,20 @@ import { MillraceError } from '../../shared/errors.ts'
 import { diskError, errorCode, type FileSystem, writePlain } from './disk.ts'
 import { ProcessMark, processState, thisProcess } from './processMark.ts'
 
-/** A holder on another machine renews its claim every second; one that has not for this long is gone. */
+/** A process renews its claim every second. A claim of another machine that is older than this is stale. */
 const STALE_MS = 30_000
 const LOOK_MS = 500
 
 const CLAIM_FILE = /^\.claim-(\d+)\.json$/
 const fileOf = (number: number): string => `.claim-${number}.json`
 
-/** Is this the name of a file by which runs keep a folder for themselves? */
+/** Is this the name of a claim file? */
 export const isClaimFile = (name: string): boolean => CLAIM_FILE.test(name)
 
 const Holder = z.object({ process: ProcessMark, since: z.string() })
 type Holder = z.infer<typeof Holder>
 
-/** A folder that belongs to this run and to no other. */
+/** The claim of this run on its folder. */
 export interface Claim {
   /** Renews it. @throws MillraceError E_RUN_FOLDER when another run has taken the folder over */
   renew(): Promise<void>
@@ -27,7 +27,7 @@ export interface Claim {
 }
 
 export interface ClaimOptions {
-  /** Take over what a process that is gone has left, instead of refusing it. */
+  /** Take over the claim of a dead process instead of refusing the folder. */
   readonly takeOver: boolean
   readonly files: FileSystem
   /** Waits; a test passes its own. */
@@ -54,7 +54,7 @@ export async function claimFolder(folder: string, options: ClaimOptions): Promis
     const number = (newest ?? 0) + 1
     const path = join(folder, fileOf(number))
     if (!(await makeExclusively(path, files))) continue
-    // Whoever looked before us and was slow may hold another number: both see each other now, and one at least gives way.
+    // A slower process may hold another number. Both see each other now, and at least one gives way.
     const rivals = (await claimsIn(folder, files)).filter((other) => other !== number && !before.includes(other))
     if (rivals.length > 0) {
       await files.rm(path, { force: true })
@@ -92,7 +92,7 @@ async function claimsIn(folder: string, files: FileSystem): Promise<number[]> {
     .sort((a, b) => a - b)
 }
 
-/** undefined for one that is being written, or was when its disk filled up. */
+/** undefined for a claim that is half-written. */
 async function readHolder(folder: string, number: number, files: FileSystem): Promise<Holder | undefined | 'released'> {
   try {
     return Holder.parse(JSON.parse(await files.readFile(join(folder, fileOf(number)), 'utf8')))
@@ -108,7 +108,7 @@ interface Looking {
   readonly pause: (ms: number) => Promise<unknown>
 }
 
-/** Does whoever made this claim still live? Where that cannot be looked up, it is watched until it is renewed, or too old. */
+/** Is the process of this claim still alive? Where that cannot be looked up, the claim is watched until it is renewed or stale. */
 async function isHeld(folder: string, { number, holder, files, pause }: Looking): Promise<boolean> {
   const state = holder ? processState(holder.process) : 'unknown'
   if (state !== 'unknown') return state === 'alive'

@@ -6,8 +6,8 @@ const CHUNK = 64 * 1024
 const NEWLINE = 10
 
 /**
- * Ends a metrics log where the next attempt at the run begins: after the line of update `updates`. Later lines, and one that is not
- * whole, go. Read from its end: a long run's log is large, and what goes is little.
+ * Cuts a metrics log after the line of update `updates`, where the next attempt starts. Later lines, and a last line that is not
+ * whole, are removed. The file is read from its end: a long run's log is large, and little is cut.
  *
  * @returns the update of the last line that stays, 0 when none does
  * @throws MillraceError E_DISK
@@ -35,7 +35,7 @@ export async function cutMetrics(path: string, updates: number, files: FileSyste
   }
 }
 
-/** How many bytes of the log stay. */
+/** The number of bytes to keep. */
 async function wholeUpTo(handle: FileHandle, size: number, updates: number): Promise<{ bytes: number; last: number }> {
   let from = size
   let text: Buffer = Buffer.alloc(0) // bytes of the file from `from` on, without the lines that were looked at
@@ -44,7 +44,7 @@ async function wholeUpTo(handle: FileHandle, size: number, updates: number): Pro
     const before = end > 0 ? text.lastIndexOf(NEWLINE, end - 1) : -1
     if (end >= 0 && (before >= 0 || from === 0)) {
       const last = updateOf(text.subarray(before + 1, end))
-      // The last line of an attempt is there in any case; a run that was not interrupted has none at that update.
+      // The last line of an attempt is always written. A run that was not interrupted would have no line at that update.
       if (last !== undefined && last <= updates && hasLine(last)) return { bytes: from + end + 1, last }
       text = text.subarray(0, before + 1)
     } else if (from === 0) {

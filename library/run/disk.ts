@@ -3,7 +3,7 @@ import { basename, dirname, join } from 'node:path'
 import { diskReason, errorCode } from '../../shared/diskReason.ts'
 import { MillraceError } from '../../shared/errors.ts'
 
-/** The calls of node:fs/promises a run folder is written with; a test passes some that fail. */
+/** The node:fs/promises functions that write a run folder. Tests pass functions that fail. */
 export interface FileSystem {
   readonly mkdir: typeof mkdir
   readonly open: typeof open
@@ -21,7 +21,7 @@ export const nodeFiles: FileSystem = { mkdir, open, readFile, readdir, rename, r
 
 export { errorCode }
 
-/** Not the disk's fault: a path that was named cannot be a folder. */
+/** Error codes for a path that cannot be a folder. They are usage errors, not disk errors. */
 const WRONG_PATH = ['ENOTDIR', 'EEXIST', 'ENAMETOOLONG', 'ELOOP', 'EINVAL']
 
 /** What a failed file operation means, in one sentence: E_DISK, or E_USAGE when something cannot be made where a path leads. */
@@ -46,7 +46,7 @@ export async function writePlain(
 }
 
 /**
- * Writes a file so that under its name there is all of it or nothing, even when the process dies: into a temporary file beside
+ * Writes a file atomically, so that it is whole or missing even when the process dies: into a temporary file beside
  * it, then renamed.
  *
  * @throws MillraceError E_DISK; nothing is left behind

@@ -4,7 +4,7 @@ import { diskError, type FileSystem } from './disk.ts'
 
 const FLUSH_MS = 250
 const FLUSH_CHARACTERS = 64 * 1024
-/** What waits for a slow disk at most; lines past it are counted and not kept. */
+/** Most characters that wait for a slow disk. Lines beyond it are counted and dropped. */
 const MAX_WAITING_CHARACTERS = 16 * 1024 * 1024
 
 export interface LinesLogOptions {
@@ -30,7 +30,7 @@ export class LinesLog {
   private lost = 0
   private failed = false
   private writing = Promise.resolve()
-  /** Taken so far, those included that are not kept. */
+  /** Lines added so far, including those that were dropped. */
   lines = 0
 
   constructor(path: string, options: LinesLogOptions) {

@@ -3,13 +3,13 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname, platform } from 'node:os'
 import { z } from 'zod'
 
-/** Tells one process from every other, also from a later one that has its number. */
+/** Identifies a process, also against a later process with the same process id. */
 export const ProcessMark = z.object({
   host: z.string(),
   pid: z.number().int(),
-  /** Which start of the machine, and which container on it: process numbers of others mean nothing here. */
+  /** The boot of the machine and the container. A process id means nothing outside of them. */
   place: z.string(),
-  /** When it began, by the system's own account; empty where the system does not tell. */
+  /** Start time of the process as the system reports it; empty where the system has none. */
   began: z.string(),
 })
 export type ProcessMark = z.infer<typeof ProcessMark>
@@ -42,7 +42,7 @@ function placeHere(): string {
 function beganAt(pid: number): string | undefined {
   try {
     if (platform() !== 'linux') return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], QUIET).trim()
-    // The name of the process comes in brackets and may hold anything; the start is the 20th field after it.
+    // The process name stands in brackets and may hold any character. The start time is the 20th field after it.
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
     return text.slice(text.lastIndexOf(')') + 2).split(' ')[19]
   } catch {

@@ -31,7 +31,7 @@ function dependencyVersion(name: string): string {
 }
 
 /**
- * Writes what a run came to.
+ * Writes the result of a run.
  *
  * @throws MillraceError E_DISK
  */
@@ -44,7 +44,7 @@ export async function writeResult(
 }
 
 /**
- * What a run that is over came to, from its folder.
+ * Reads the result of a finished run from its folder.
  *
  * @param summary as its folder has it
  * @throws MillraceError E_RUN_FOLDER, E_DISK
@@ -55,7 +55,7 @@ export function readResult(folder: string, summary: Omit<RunSummary, 'curve'>): 
   try {
     text = readFileSync(join(folder, RUN_FILES.curve), 'utf8')
   } catch {
-    // a curve is nice to have, and the policy is there
+    // the curve is optional, and the policy is there
   }
   const rows = text.split('\n').slice(1).filter(Boolean)
   const curve = rows.map((row): [number, number] => {

@@ -41,15 +41,15 @@ export async function configOf(path: string): Promise<RunConfig> {
   )
 }
 
-/** Where the next attempt at a run begins. */
+/** Where the next attempt of a run starts. */
 export interface Resumed {
   readonly config: RunConfig
   readonly attempt: number
-  /** What it goes on from; undefined when the run came to no checkpoint, and begins anew. */
+  /** The checkpoint to resume from; undefined when the run has none and starts from the beginning. */
   readonly from: { readonly bytes: Uint8Array; readonly checkpoint: Checkpoint } | undefined
-  /** Where all attempts before have come, and what they have taken by then: also what was spent after the checkpoint. */
+  /** Progress, time and cost of all earlier attempts, including what was spent after the checkpoint. */
   readonly progress: Progress | undefined
-  /** How the run ended, where there is nothing to go on with: its goal or a limit is reached. */
+  /** How the run ended, when there is nothing to resume: its goal or a limit is reached. */
   readonly finished: Omit<RunSummary, 'curve'> | undefined
 }
 
@@ -60,7 +60,7 @@ export interface ResumeOptions {
 }
 
 /**
- * Looks what there is in a run's folder to go on from, and that it is of this experiment: only `stop` and `budget` may have changed.
+ * Finds the checkpoint to resume from, and checks that the folder belongs to this experiment. Only `stop` and `budget` may have changed.
  *
  * @throws MillraceError E_RUN_FOLDER when it is of another experiment or version of Millrace, E_CHECKPOINT when none can be read, E_DISK
  */
@@ -85,7 +85,7 @@ export async function resumeRun(folder: RunFolder, experiment: Experiment, optio
   return { config, attempt, from, progress, finished: undefined }
 }
 
-/** How the run is over with the limits that it has now, if it is. */
+/** Why the run is already over under its current limits, if it is. */
 function overAlready(summary: Omit<RunSummary, 'curve'>, experiment: Experiment): Resumed['finished'] {
   const reason = overBy(experiment, summary.progress) ?? (summary.reason === 'ended' ? 'ended' : undefined)
   return reason && { ...summary, reason }
@@ -108,19 +108,19 @@ function checkConfig(
   )
 }
 
-/** What is different from the run's settings, but for `stop` and `budget`. */
+/** The settings that differ from the run's, apart from `stop` and `budget`. */
 export function settingsChanged(config: RunConfig, experiment: Experiment): string[] {
   return differences(config.experiment, settingsRecord(experiment, asDefinition(experiment.env).id))
 }
 
 export interface TakenUp {
   readonly folder: RunFolder
-  /** undefined where the folder was empty: the run begins in it. */
+  /** undefined when the folder was empty and a new run starts in it. */
   readonly resumed: Resumed | undefined
 }
 
 /**
- * Claims a run folder to go on with its run. With `orBegin` there need not be one yet.
+ * Claims a run folder in order to resume its run. With `orBegin` the folder may be empty or missing.
  *
  * @throws MillraceError as `openRunFolder` and `resumeRun`; the folder is left as it was
  */

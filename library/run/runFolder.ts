@@ -17,9 +17,9 @@ export interface RunFolder {
   /** @throws MillraceError E_DISK; the file is whole or not there */
   write(name: string, body: Uint8Array | string): Promise<void>
   writeJson(name: string, value: unknown): Promise<void>
-  /** Lets other runs have it. */
+  /** Releases the claim, so that another run can use the folder. */
   release(): Promise<void>
-  /** Removes what was written, and the folders made for it, for a run that never began. What others put there stays. */
+  /** Removes the files and folders that this run made, when the run never began. Files of others stay. */
   discard(): Promise<void>
 }
 
@@ -52,7 +52,7 @@ export async function createRunFolder(path: string, files: FileSystem = nodeFile
   return folder
 }
 
-/** A path that leads through a file is the user's to mend, and not the disk's. */
+/** A path that leads through a file is a usage error, not a disk error. */
 function notMade(error: unknown, path: string): MillraceError {
   // mkdir calls a file in the folder's place "there already", which is not what is wrong with it.
   if (errorCode(error) === 'EEXIST')
@@ -65,7 +65,7 @@ async function refuseFull(path: string, files: FileSystem): Promise<void> {
   const names = await files.readdir(path).catch((error: unknown) => {
     throw diskError(error, 'read', path)
   })
-  // A run that has claimed it is spoken of by the claim.
+  // If another run has claimed the folder, the claim's own error says so.
   if (names.some(isClaimFile) || names.length === 0) return
   const run = names.includes(RUN_FILES.config)
   throw new MillraceError(
@@ -77,7 +77,7 @@ async function refuseFull(path: string, files: FileSystem): Promise<void> {
 }
 
 /**
- * Makes a run folder that nobody has, of this name or, where a run of the same second took it, with a number behind it.
+ * Makes a new run folder of this name. If a run of the same second took the name, a number is added.
  *
  * @throws MillraceError E_RUN_FOLDER, E_USAGE, E_DISK, E_RUN for a name that could lead elsewhere
  */
@@ -107,7 +107,7 @@ export async function createFreshRunFolder(
 }
 
 /**
- * Claims the folder of a run to go on with it. A claim whose process is gone is taken over.
+ * Claims the folder of a run in order to resume it. A claim whose process is gone is taken over.
  *
  * @throws MillraceError E_RUN_FOLDER when there is none, or another run is at work in it; E_DISK
  */
@@ -166,7 +166,7 @@ async function removeMade(path: string, { firstMade, files }: Made): Promise<voi
   }
 }
 
-/** Of an experiment's name: moment, seed and what else makes a run's name unique stay within `NAME_LETTERS`. */
+/** Longest experiment name in a run's name, so that time, seed and suffix still fit into `NAME_LETTERS`. */
 const SLUG_LETTERS = 64
 
 /**

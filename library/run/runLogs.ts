@@ -15,7 +15,7 @@ export interface RunLogsOptions extends LinesLogOptions {
   readonly now: () => number
 }
 
-/** What happens in a run and what its envs write, whole, in the run folder: `events.log` and `output.log`. Each is made with its first line. */
+/** The logs in the run folder: every event in `events.log`, everything that envs write in `output.log`. A log is created with its first line. */
 export function openRunLogs(folder: Pick<RunFolder, 'file'>, { now, ...options }: RunLogsOptions): RunLogs {
   const events = new LinesLog(folder.file(RUN_FILES.events), options)
   const output = new LinesLog(folder.file(RUN_FILES.output), options)

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** What may change between two attempts at a run: when it ends, and nothing of how it learns. */
+/** Settings that may change between two attempts: when the run ends, but not how it learns. */
 const FREE = ['stop', 'budget']
 const SHOWN = 5
 

@@ -7,7 +7,7 @@ import { ProgressRecord, RunSummaryRecord } from '../../learner/stage/records.ts
 import { diskError, writePlain } from './disk.ts'
 import type { RunFolder } from './runFolder.ts'
 
-/** How often a run under way writes where it stands. */
+/** How often a run writes its progress. */
 export const STANDING_EVERY_MS = 1_000
 
 const StandingRecord = z.object({
@@ -18,8 +18,8 @@ const StandingRecord = z.object({
 })
 
 /**
- * Writes where a run stands, so that what is spent after its last checkpoint is known when its process is killed. Not forced onto the
- * disk: it outlives a process that dies, and a machine that dies has the checkpoint.
+ * Writes the run's progress, so that the time and cost after its last checkpoint are known even when its process is killed. Not forced onto the
+ * disk (no fsync): the file survives a killed process. After a power failure the checkpoint remains.
  *
  * @throws MillraceError E_DISK
  */
@@ -38,14 +38,14 @@ export async function writeStanding(folder: RunFolder, attempt: number, progress
 }
 
 /**
- * Where the attempts at a run have come, with what they have taken by then: at least as much as they did, at most a second more.
+ * Progress of a run over all its attempts. Time and cost are at least what was used, and at most one second more.
  *
  * @returns undefined when its files do not tell
  */
 export async function readStanding(path: string): Promise<Progress | undefined> {
   const summary = (await readSummary(path))?.progress
   const killed = StandingRecord.safeParse(await readJson(join(path, RUN_FILES.progress))).data?.progress
-  // A process that was killed had gone on for up to a second after it wrote this.
+  // A killed process may have run for up to a second after it wrote this.
   const late = killed && {
     ...killed,
     atMs: killed.atMs + STANDING_EVERY_MS,

@@ -21,9 +21,9 @@ import type { Resumed } from './resume.ts'
 import type { RunFolder } from './runFolder.ts'
 import { STANDING_EVERY_MS, writeStanding } from './standing.ts'
 
-/** The first checkpoint; each next one after twice as long, up to the setting. */
+/** Time of the first checkpoint. Each interval is twice the one before, up to the setting. */
 const FIRST_CHECKPOINT_MS = 250
-/** How often a local run is saved, unless told. */
+/** Default interval between checkpoints of a local run. */
 export const CHECKPOINT_SECONDS = 30
 
 /** The learner service (learner/service.ts). An abort ends the run cleanly and still gives its result. */
@@ -37,16 +37,16 @@ export type Train = (
   },
 ) => Promise<TrainResult>
 
-/** A run and all that stands around it. */
+/** A run and everything it needs around it. */
 export interface RunOrder {
   readonly experiment: Experiment
-  /** The run's name, to its user. */
+  /** The run's name, as its user sees it. */
   readonly run: string
   /** Claimed already; without it nothing is written. */
   readonly folder?: RunFolder | undefined
   /** Where an earlier attempt in that folder ended. */
   readonly resumed?: Resumed | undefined
-  /** The experiment file, and its overrides, for whoever goes on with the run. */
+  /** The experiment file and its overrides, kept for a later resume. */
   readonly file?: string | undefined
   readonly set?: Readonly<Record<string, string>> | undefined
   /** The user's own env as a self-contained module. */
@@ -56,9 +56,9 @@ export interface RunOrder {
   readonly versions: Versions
   readonly observer: RunObserver
   readonly signal: AbortSignal
-  /** The run cannot go on: whoever started it aborts the signal. */
+  /** Called when the run cannot go on; the caller then aborts the signal. */
   readonly onError: (error: MillraceError) => void
-  /** What went wrong as something was closed; the result stands. */
+  /** Called with an error from closing something; the result stays valid. */
   readonly onCloseError: (error: unknown) => void
   /** ms since the epoch */
   readonly now: () => number
@@ -68,7 +68,7 @@ export interface RunOrder {
 }
 
 /**
- * Trains, and keeps the run's folder: config, metrics, checkpoints, where it stands, and what it came to. Whatever happens, files are
+ * Trains and keeps the run folder: config, metrics, checkpoints, progress and result. Whatever happens, files are
  * whole, and the folder is free for others afterwards. A first attempt that fails before its first update leaves nothing behind.
  *
  * @throws MillraceError of whatever the run ended with; E_DISK; E_RUN_FOLDER when another run has taken the folder over
@@ -92,7 +92,7 @@ export async function trainInto(order: RunOrder): Promise<TrainResult> {
   }
 }
 
-/** Writes what is known before the run begins, and takes away what an earlier attempt said of its end. */
+/** Writes the files that are known before the run begins, and removes the result of an earlier attempt. */
 async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | undefined): Promise<void> {
   const { experiment, run, file, set, versions, now, resumed, observer } = order
   const attempt = attemptOf(resumed)
@@ -119,7 +119,7 @@ async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | u
   await folder.writeJson(RUN_FILES.config, configRecord(config))
   if (envCode) await folder.write(RUN_FILES.envCode, envCode)
   if (!resumed) return
-  // What the attempts before have taken stays known, and the run has no end until this one has.
+  // The time and cost of earlier attempts are kept. The run has no result until this attempt has one.
   if (resumed.progress) await writeStanding(folder, attempt, resumed.progress)
   for (const name of [RUN_FILES.summary, RUN_FILES.curve]) await files.rm(join(folder.path, name), { force: true })
 }
@@ -182,7 +182,7 @@ async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watchin
   const cloud = await order.openCloud()
   try {
     const result = await order.train(experiment, {
-      // Two runs of one second have one name; in a bucket that they share, one would find the other's word to stop.
+      // Two runs of one second have one name; in a bucket that they share, one would find the other's stop request.
       run: `${run}-${randomUUID().slice(0, 8)}`,
       cloud,
       observer: logging ? observers([logging, order.observer]) : order.observer,
@@ -206,7 +206,7 @@ interface Saving {
   readonly envCode: Uint8Array | undefined
 }
 
-/** A checkpoint comes after the lines of the updates that it has behind it: those are never made again. */
+/** A checkpoint is written after the metrics lines of its updates, because a resumed run does not write those lines again. */
 function checkpointing(folder: RunFolder, { order, log, envCode }: Saving): CheckpointSetting {
   const { experiment, run, checkpointSeconds = CHECKPOINT_SECONDS } = order
   const { files } = folder

@@ -7,7 +7,7 @@ export type PlainData = null | boolean | number | string | readonly PlainData[] 
 /** The config of an environment, as an experiment file gives it and a lease carries it. */
 export type EnvConfig = Readonly<Record<string, unknown>>
 
-/** What one step gave. `terminated`: the task ended. `truncated`: it was cut off from outside (a time limit). */
+/** The result of one step. `terminated`: the task ended. `truncated`: it was cut off from outside (a time limit). */
 export interface StepOutcome {
   reward: number
   terminated: boolean
@@ -51,7 +51,7 @@ export interface VectorEnv {
   readonly actionSpace: Space
   /** The env's own observation is an index 0 … n-1, and a row of `observations` has n numbers with a 1 there. */
   readonly oneHot?: boolean
-  /** [B, D] observations the next actions are chosen from. The buffer stays the same object for ever. */
+  /** [B, D] observations the next actions are chosen from. The buffer is always the same object. */
   readonly observations: Float32Array
   /** [B] rewards of the last step. */
   readonly rewards: Float32Array
@@ -59,7 +59,7 @@ export interface VectorEnv {
   readonly terminated: Uint8Array
   /** [B] 1 where the last step truncated the episode (never together with `terminated`). */
   readonly truncated: Uint8Array
-  /** [B, D] the observation an episode ended with; a row holds meaning only where it just ended. */
+  /** [B, D] the observation an episode ended with; a row is valid only where an episode just ended. */
   readonly finalObservations: Float32Array
   /** [B] return of the running episode, and of the ended one in the step that ended it (read before the next step). */
   readonly episodeReturns: Float64Array

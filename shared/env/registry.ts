@@ -22,7 +22,7 @@ const builtInIds: ReadonlySet<string> = new Set(builtIn.map(({ id }) => id))
 const definitions = new Map<string, EnvDefinition>(builtIn.map((definition) => [definition.id, definition]))
 
 /**
- * Makes an env known by its id in this process.
+ * Registers an env by its id in this process.
  *
  * @throws MillraceError E_ENV_CONFIG when another definition has that id, or the definition is malformed
  */

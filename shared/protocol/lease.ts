@@ -31,7 +31,7 @@ export const Pacing = z.strictObject({
   mode: z.enum(['exact', 'newest']),
   perVersion: z.number().positive(),
   lead: z.number().int().min(0),
-  /** Versions are update counts; only every so manieth is published. 1 unless told. */
+  /** Versions are update counts; only every `publishEvery`-th update is published. Default 1. */
   publishEvery: z.number().int().min(1).optional(),
   /** The run's first version: of one that goes on from a checkpoint, the updates done before it. 0 unless told. */
   baseVersion: z.number().int().min(0).optional(),

@@ -129,6 +129,29 @@ test('an env that always throws at step 31 ends the run soon, with one message, 
   expect(events.every((line) => line.includes('the wheel fell off'))).toBe(true)
 })
 
+test.each([[[]], [['--serial']], [['--debug']], [['--serial', '--debug']]])(
+  'the error of an env names the lines of the user’s own file that threw, once, with %j',
+  async (flags) => {
+    const source = `${experimentFile({ step: 'if (this.steps === 31) loseWheel()' }).replace('this.steps % 7 === 0', 'false')}
+function loseWheel(): never {
+  throw new Error('the wheel fell off')
+}
+`
+    const lineOf = (text: string) => source.split('\n').findIndex((line) => line.includes(text)) + 1
+    writeFileSync(join(folder(), 'failing.ts'), source)
+    const { code, out, err } = await runCommand(['train', 'failing.ts', '--out', 'run', ...flags], { cwd: folder() })
+    expect(code).toBe(1)
+    const [first, ...frames] = err.split('\n').slice(0, 3)
+    expect(first).toMatch(/^error E_ENV_STEP: Failing-v0 failed to step: Error: the wheel fell off \(env 0, /)
+    expect(frames).toEqual([
+      expect.stringMatching(`^    at loseWheel \\(failing\\.ts:${lineOf('throw new')}:\\d+\\)$`),
+      expect.stringMatching(`^    at Failing\\.step \\(failing\\.ts:${lineOf('=== 31')}:\\d+\\)$`),
+    ])
+    expect(err.match(/^error /gm)).toHaveLength(1)
+    expect(out).not.toMatch(/^ +at /m)
+  },
+)
+
 test('an env that fails now and then does not end the run: every retry has other seeds', async () => {
   writeFileSync(
     join(folder(), 'failing.js'),

@@ -22,6 +22,12 @@ test('the user’s own part of a stack is printed below the sentence, with paths
   expect(text(undefined)).toMatch(/\n {2}where: env Echo, envIndex 3, at envs[\\/]echo\.ts:12:3\n/)
 })
 
+test('a failing env is hinted at --serial, but not where that was given already', () => {
+  const error = new MillraceError('E_ENV_STEP', 'Echo failed')
+  expect(report(error).text).toMatch(/\n {2}hint: millrace train --serial runs everything in one process/)
+  expect(report(error, { serial: true }).text).toBe('error E_ENV_STEP: Echo failed\n')
+})
+
 test('a wrong command line has an exit status of its own', () => {
   expect(report(new MillraceError('E_USAGE', 'no such thing')).exitCode).toBe(64)
 })

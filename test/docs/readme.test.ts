@@ -26,6 +26,19 @@ test('it is short, and fits a terminal of 120 columns', () => {
   expect(lines.filter((line) => line.length > 120)).toEqual([])
 })
 
+test('it says what is supported and what is not, that npm does not have it yet, and leaves tables of AWS to its page', () => {
+  const table = readme.slice(readme.indexOf('## What is supported'), readme.indexOf('## On AWS'))
+  expect(table).toMatch(/^\| what +\| now +\| not yet +\|$/m)
+  for (const row of ['algorithms', 'actions', 'observations', 'networks', 'clouds'])
+    expect(table).toMatch(new RegExp(`^\\| ${row} `, 'm'))
+  expect(readme.indexOf('## What is supported')).toBeLessThan(readme.indexOf('## On AWS'))
+  expect(readme).toMatch(/not on npm yet/)
+  const ofAws = readme.slice(readme.indexOf('## On AWS'), readme.indexOf('## Speed'))
+  expect(ofAws).not.toMatch(/^\|/m)
+  expect(read('docs/aws.md')).toMatch(/verified/i)
+  expect(read('docs/aws.md')).toMatch(/doctor/)
+})
+
 test('it explains the words that the command prints', () => {
   const words = readme.slice(readme.indexOf('## Words'))
   for (const word of ['Rollout', 'Shard', 'Lease', 'Fragment', 'Policy lag', 'Plan', 'Learner', 'Deterministic'])

@@ -86,7 +86,7 @@ test.each([
   [`if (process.env.SIM_HOME === undefined) throw new Error('SIM_HOME is not set')`, 'SIM_HOME is not set'],
   [
     `import { readFileSync } from 'node:fs'\nreadFileSync(new URL('table.json', import.meta.url))`,
-    'ENOENT: no such file or directory',
+    "ENOENT: no such file or directory, open 'table.json'; ",
   ],
 ])('code that misses something of the machine it was written on is refused with what to do', async (text, said) => {
   const { store, lease } = await ownEnv(`${text}\n${moduleOf(1)}`)

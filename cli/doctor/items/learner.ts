@@ -57,7 +57,7 @@ export const learnerGone: Item = {
   name: 'learner: gone',
   disturbs: true,
   pass: 'with none asked for, it leaves the stage and its machine goes away',
-  advice: 'end the machine in the AWS console, lest it costs on, and deploy the stage again',
+  advice: 'end the machine in the AWS console, so that it costs nothing more, and deploy the stage again',
   async look(patient) {
     const { group, store, description } = patient.stage
     if (description.learner.kind === 'anywhere') return skipped('the learner is a machine of your own')
