@@ -21,7 +21,7 @@ import type { Resumed } from './resume.ts'
 import type { RunFolder } from './runFolder.ts'
 import { STANDING_EVERY_MS, writeStanding } from './standing.ts'
 
-/** The first checkpoint; each next one after twice as long, up to the setting. */
+/** Between the first checkpoint, at the first update, and the second; each next one after twice as long, up to the setting. */
 const FIRST_CHECKPOINT_MS = 250
 /** How often a local run is saved, unless told. */
 export const CHECKPOINT_SECONDS = 30
