@@ -5,7 +5,7 @@ import { makeVectorEnv } from '../shared/env/index.ts'
 import { type Lease, parseLease } from '../shared/protocol/lease.ts'
 import { encodeManifest } from '../shared/protocol/manifest.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
-import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
+import { RolloutWorker, runLease } from '../shared/rollout/index.ts'
 import { policy, trainSetting } from './cartPoleSetting.ts'
 import { PlainPolicy } from './plainPolicy.ts'
 import { type Row, higherIsBetter } from './result.ts'
@@ -27,7 +27,6 @@ export async function rolloutRow(): Promise<Row> {
       ports: { ...ports, clock: systemClock },
       worker,
       prepare: async () => worker.begin(lease, ports.store, 'CartPole-v1'),
-      sender: new FragmentSender(lease, ports),
       signal: new AbortController().signal,
       coldStart: false,
     })

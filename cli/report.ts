@@ -59,8 +59,8 @@ function known(
   { code, message, where, userStack }: MillraceError,
   { serial, colors }: { readonly serial: boolean; readonly colors: Colors },
 ): string[] {
-  // The stack begins with the place.
-  const said = (key: string) => key === 'at' && userStack !== undefined
+  // The stack begins with the place. That a failure might have passed is for programs: it was tried for minutes by now.
+  const said = (key: string) => (key === 'at' && userStack !== undefined) || key === 'mayPass'
   const places = Object.entries(where).filter(([key, value]) => value !== undefined && value !== '' && !said(key))
   const shownPlaces = places.map(([key, value]) => `${key} ${oneLine(withShownPaths(String(value)))}`)
   const known = serial && code === 'E_ENV_STEP' ? undefined : HINTS[code]

@@ -4,7 +4,7 @@ import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../sh
 import { allowedEndpoints } from '../shared/protocol/endpointsFromLease.ts'
 import { parseLease } from '../shared/protocol/lease.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
-import { FragmentSender, RolloutWorker, runLease } from '../shared/rollout/index.ts'
+import { RolloutWorker, runLease } from '../shared/rollout/index.ts'
 import { envSource } from './envSource.ts'
 import { ownProcess } from './ownProcess.ts'
 
@@ -39,8 +39,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
     lease,
     ports: { store, queue, clock: systemClock },
     worker,
-    prepare: async () => worker.begin(lease, store, await envSource(lease, store)),
-    sender: new FragmentSender(lease, { store, queue }),
+    prepare: async (patient) => worker.begin(lease, patient, await envSource(lease, patient)),
     signal: new AbortController().signal,
     limitMs: context.getRemainingTimeInMillis(),
     coldStart,

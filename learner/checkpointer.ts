@@ -10,8 +10,8 @@ import type { Learner } from './training/learner.ts'
 export interface CheckpointSetting {
   readonly everyMs: number
   /**
-   * Time from the start to the first checkpoint. Each interval is twice the one before, up to `everyMs`, so that a run that dies early loses
-   * at most half of what it did. By default `everyMs`.
+   * The first checkpoint comes with the first update, the second this long after it. Each interval is twice the one before, up to `everyMs`, so
+   * that a run that dies early loses at most half of what it did. By default `everyMs`.
    */
   readonly firstMs?: number
   /** Save the run also when it ends by itself or fails. By default only when it is interrupted. */
@@ -52,14 +52,16 @@ export class Checkpointer {
   private saving: Promise<void> | undefined
   private lastMs: number
   private savedAt: number
-  private intervalMs: number
+  /** Until the next one, and between that and the one after it. */
+  private intervalMs = 0
+  private nextMs: number
 
   constructor(setting: CheckpointSetting, parts: CheckpointerParts) {
     this.setting = setting
     this.parts = parts
     this.lastMs = parts.clock.monotonic()
     this.savedAt = parts.state.clocks.updates
-    this.intervalMs = setting.firstMs ?? setting.everyMs
+    this.nextMs = setting.firstMs ?? setting.everyMs
     parts.state.onTrained = () => this.due()
   }
 
@@ -80,7 +82,8 @@ export class Checkpointer {
     const now = this.parts.clock.monotonic()
     if (this.saving || now - this.lastMs < this.intervalMs) return
     this.lastMs = now
-    this.intervalMs = Math.min(this.setting.everyMs, this.intervalMs * 2)
+    this.intervalMs = this.nextMs
+    this.nextMs = Math.min(this.setting.everyMs, this.nextMs * 2)
     this.saving = this.save().finally(() => {
       this.saving = undefined
     })

@@ -1,7 +1,9 @@
 import { sha256Hex } from '../shared/batch/hash.ts'
+import { Patience } from '../shared/cloud/patience.ts'
 import type { Clock, ObjectStore } from '../shared/cloud/ports.ts'
 import { keys } from '../shared/protocol/keys.ts'
 import { type Manifest, encodeManifest, halfOf } from '../shared/protocol/manifest.ts'
+import { Deletions } from './deletions.ts'
 
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
@@ -9,6 +11,8 @@ const HEARTBEAT_EVERY_MS = 2_000
 const LOOK_EVERY_MS = 500
 /** A wall clock that moved by this much against the monotonic one was set; drift stays far below. */
 const JUMP_MS = 1_000
+/** Once the run is over, writes are tried again no longer than this: functions then end by the heartbeat. */
+const LAST_TRIES_MS = 10_000
 /** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go. */
 const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32 }
 
@@ -22,6 +26,11 @@ export interface PublisherOptions {
   readonly consumed: () => readonly number[]
   /** Writes made, for the bill. */
   readonly onRequest: (puts: number) => void
+  /** A write failed, and is tried again for some minutes. */
+  readonly onOutage?: (error: unknown) => void
+  readonly onEvent?: (text: string) => void
+  /** The heartbeat cannot be written: functions end, and will not hear of anything new. */
+  readonly onFatal?: (error: unknown) => void
 }
 
 /**
@@ -31,6 +40,10 @@ export interface PublisherOptions {
 export class Publisher {
   private readonly store: ObjectStore
   private readonly clock: Clock
+  private readonly patience: Patience
+  private readonly enough = new AbortController()
+  private readonly gone: Deletions<string>
+  private readonly onFatal: (error: unknown) => void
   private readonly run: string
   private readonly heartbeatMs: number
   private readonly everyVersion: boolean
@@ -38,13 +51,13 @@ export class Publisher {
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
   private stopped = false
+  private speaking = Number.NEGATIVE_INFINITY
   private dirty = false
   private writing: Promise<void> | undefined
   private lastWrite = Number.NEGATIVE_INFINITY
   /** By how much the wall clock was ahead of the monotonic one at the last write. */
   private wallAhead = 0
   private timer: NodeJS.Timeout | undefined
-  private failure: unknown
   private readonly kept: { readonly version: number; readonly key: string; readonly bytes: number }[] = []
   /** Of every version that has an object of its own, in the order they were made. Only where old ones are asked for. */
   private readonly hashes = new Map<number, string>()
@@ -52,10 +65,14 @@ export class Publisher {
   constructor(
     store: ObjectStore,
     clock: Clock,
-    { run, heartbeatMs, everyVersion, consumed, onRequest }: PublisherOptions,
+    { run, heartbeatMs, everyVersion, consumed, onRequest, ...told }: PublisherOptions,
   ) {
+    const { onOutage, onEvent = () => undefined, onFatal = () => undefined } = told
     this.store = store
     this.clock = clock
+    this.patience = new Patience({ clock, signal: this.enough.signal, ...(onOutage && { onOutage }) })
+    this.gone = new Deletions({ clock, what: 'old policies', onEvent, delete: (objects) => store.delete(objects) })
+    this.onFatal = onFatal
     this.run = run
     this.heartbeatMs = heartbeatMs
     this.everyVersion = everyVersion
@@ -63,13 +80,11 @@ export class Publisher {
     this.onRequest = onRequest
   }
 
-  /** Starts the heartbeat. A failed heartbeat is thrown by the next publish. */
+  /** Starts the heartbeat. One that cannot be written, in minutes, goes to `onFatal`. */
   start(): void {
     this.timer = setInterval(() => {
       if (!this.policy || !this.isDue()) return
-      this.write().catch((error: unknown) => {
-        this.failure = error
-      })
+      this.write().catch(this.onFatal)
     }, LOOK_EVERY_MS)
     this.timer.unref()
   }
@@ -81,13 +96,17 @@ export class Publisher {
     return jumped || now - this.lastWrite >= HEARTBEAT_EVERY_MS
   }
 
+  /** Since when (monotonic ms) the learner's word has been written without a failure, so that functions could hear it; while it fails, never. */
+  get speaksSince(): number {
+    return this.speaking
+  }
+
   /**
    * Makes a policy the newest one: its object first, where it has one, then the manifest that names it.
    * @param version rises with every call; calls may overlap
    * @throws MillraceError E_STORE
    */
   async publish(version: number, model: Uint8Array): Promise<void> {
-    if (this.failure !== undefined) throw this.failure
     const key = keys.policy(this.run, version)
     const sha256 = sha256Hex(model)
     if (this.everyVersion) this.hashes.set(version, halfOf(sha256))
@@ -107,7 +126,7 @@ export class Publisher {
   private async keep(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
     this.onRequest(1)
-    await this.store.put(key, model)
+    await this.patience.try(() => this.store.put(key, model))
     this.kept.push({ version, key, bytes: model.byteLength })
   }
 
@@ -116,15 +135,25 @@ export class Publisher {
     const bytes = this.kept.reduce((sum, policy) => sum + policy.bytes, 0)
     if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && bytes <= KEPT.bytes)) return
     const gone = this.kept.splice(0, this.kept.length - KEPT.newest)
-    for (const { version } of gone) this.hashes.delete(version)
-    await this.store.delete(gone.map(({ key }) => key))
+    for (const { version, key } of gone) {
+      this.hashes.delete(version)
+      this.gone.add(key)
+    }
+    await this.gone.flush()
   }
 
-  /** Tells every function to end. */
+  /** Tells every function to end. @throws MillraceError E_STORE when that could not be written within some seconds */
   async stop(): Promise<void> {
     clearInterval(this.timer)
     this.stopped = true
-    if (this.policy) await this.write()
+    const timer = setTimeout(() => this.enough.abort(), LAST_TRIES_MS)
+    try {
+      if (this.policy) await this.write()
+      await this.gone.close()
+    } finally {
+      clearTimeout(timer)
+      this.enough.abort()
+    }
   }
 
   /** A large policy whose object took long does not replace one that is newer. */
@@ -141,14 +170,25 @@ export class Publisher {
 
   private async writeAll(): Promise<void> {
     try {
-      while (this.dirty && this.policy) await this.writeOnce(this.policy)
+      while (this.dirty && this.policy) await this.writeOnce()
     } finally {
       // At once and not in a later microtask: a write asked for in between would be answered by one that is over.
       this.writing = undefined
     }
   }
 
-  private async writeOnce(policy: Manifest['policy']): Promise<void> {
+  /** Every try writes the newest state: an old one would be an old heartbeat. */
+  private async writeOnce(): Promise<void> {
+    const failed = () => {
+      this.speaking = Number.POSITIVE_INFINITY
+    }
+    await this.patience.try(() => this.putManifest(), { failed })
+    if (this.speaking === Number.POSITIVE_INFINITY) this.speaking = this.clock.monotonic()
+  }
+
+  private async putManifest(): Promise<void> {
+    const { policy } = this
+    if (!policy) return
     this.dirty = false
     this.lastWrite = this.clock.monotonic()
     this.wallAhead = this.clock.now() - this.lastWrite

@@ -1,4 +1,5 @@
 import { sha256Hex } from '../shared/batch/hash.ts'
+import { Patience, patientStore } from '../shared/cloud/patience.ts'
 import { CostMeter } from '../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../shared/cost/priceBook.ts'
 import { asDefinition, isBuiltIn, makeVectorEnv } from '../shared/env/index.ts'
@@ -12,6 +13,7 @@ import { checkpointOf, experimentHash } from './checkpoint.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { EndlessEpisodes } from './endlessEpisodes.ts'
 import type { Experiment } from './experiment.ts'
+import { Outages } from './outages.ts'
 import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
 import { Reporter } from './reporter.ts'
@@ -33,9 +35,11 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   const { algorithm, rollouts, seed } = experiment
   const before = resume && checkpointOf(experiment, resume)
   const spec = specOf(experiment)
-  const env = await envOf(experiment, options)
   const events = new RunEvents(observer)
   const onEvent = (text: string): void => events.add({ level: 'warn', text })
+  const outages = new Outages(cloud.clock, onEvent)
+  const start = new Patience({ clock: cloud.clock, signal: options.signal, onOutage: outages.seen })
+  const env = await envOf(experiment, { ...options, cloud: { ...cloud, store: patientStore(cloud.store, start) } })
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
     functionGbSecondUsd: cloud.functionGbSecondUsd,
@@ -56,6 +60,8 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     pacing,
     newestVersion: () => state.policyVersion,
     meter,
+    learnerSpeaksSince: () => publisher.speaksSince,
+    outages,
     onEvent,
   })
   const state: RunState = new RunState((fragment) => sampler.consumed(fragment))
@@ -67,13 +73,16 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     engine: options.engine,
     state: before?.train,
   })
-  const publisher = new Publisher(cloud.store, cloud.clock, {
+  const publisher: Publisher = new Publisher(cloud.store, cloud.clock, {
     run,
     heartbeatMs: cloud.heartbeatMs,
     // An exact pace asks for versions that are no longer the newest; the newest itself rides in the manifest where it is small.
     everyVersion: pacing.mode === 'exact',
     consumed: () => sampler.consumedUpTo,
     onRequest: (s3Put) => meter.request({ s3Put }),
+    onOutage: outages.seen,
+    onEvent,
+    onFatal: (error) => sampler.source.fail(error),
   })
   const elapsedMs = Math.max(before?.report.elapsedMs ?? 0, earlier?.elapsedMs ?? 0)
   const report = { curve: [], curveStride: 1, ...before?.report, elapsedMs }

@@ -143,9 +143,8 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   }
 }
 
-/** Whether the weights are still those of the last update after the run failed with this error. */
-const isSound = (error: unknown): boolean =>
-  !isMillraceError(error, 'E_TRAIN_DIVERGED') && !isMillraceError(error, 'E_ENGINE')
+/** Whether the weights are still those of the last update after the run failed with this error: one that diverged keeps them. */
+const isSound = (error: unknown): boolean => !isMillraceError(error, 'E_ENGINE')
 
 /** The limit that came before the signal from outside, if one did. */
 const whyOver = (goal: Goal, over: AbortSignal): StopReason | undefined =>

@@ -5,7 +5,7 @@ import type { BatchQueue, ObjectStore, QueueMessage } from '../../shared/cloud/p
 import { MillraceError } from '../../shared/errors.ts'
 import { OwnOutput } from './ownOutput.ts'
 import { parseLease } from '../../shared/protocol/lease.ts'
-import { FragmentSender, RolloutWorker, runLease } from '../../shared/rollout/index.ts'
+import { RolloutWorker, runLease } from '../../shared/rollout/index.ts'
 
 /** A debugger stops everything for as long as its user thinks: no lease may be taken for dead meanwhile. */
 const HEARTBEAT_MS = 24 * 3600 * 1000
@@ -42,9 +42,8 @@ export function serialCloud(): RunCloud {
         if (!kept) workers.push(worker)
         const ports = { store, queue, clock: systemClock }
         const prepare = async () => worker.begin(lease, store, await envSource(lease, store))
-        const sender = new FragmentSender(lease, { store, queue })
         // Its report says how it ended, and goes through the queue like any function's.
-        const job = { lease, ports, worker, prepare, sender, signal: stop.signal, coldStart: kept === undefined }
+        const job = { lease, ports, worker, prepare, signal: stop.signal, coldStart: kept === undefined }
         const run = output ? output.run(lease.shard, () => runLease(job)) : runLease(job)
         const settled = run
           .catch(() => {})

@@ -1,10 +1,12 @@
 import { openFragment } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import { type Patience, patientQueue, patientStore } from '../../shared/cloud/patience.ts'
 import type { BatchQueue, Clock, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { type FragmentMessage, type InvocationFailed, parseMessage } from '../../shared/protocol/message.ts'
+import { Deletions } from '../deletions.ts'
 import type { Admission } from './admission.ts'
 import { Watermark } from './watermark.ts'
 
@@ -19,6 +21,8 @@ export interface InboxOptions {
   readonly queue: BatchQueue
   readonly store: ObjectStore
   readonly clock: Clock
+  /** For what fails and may pass. Deletes are tried again without it. */
+  readonly patience: Patience
   readonly run: string
   /** What becomes of another run's messages; see `RunCloud.leftovers`. */
   readonly leftovers: 'reject' | 'delete'
@@ -68,11 +72,12 @@ export class Inbox {
   private readonly held = new Map<string, Held>()
   private readonly opening = new Set<Promise<void>>()
   private roomWaiter: (() => void) | undefined
-  private doneMessages: QueueMessage[] = []
-  private doneKeys: string[] = []
-  private deleting: Promise<void> = Promise.resolve()
+  private readonly store: ObjectStore
+  private readonly queue: BatchQueue
+  private readonly doneMessages: Deletions<QueueMessage>
+  private readonly doneKeys: Deletions<string>
   private flushedAt: number
-  /** Since when there has been room; while there is none, never. */
+  /** Since when there has been room, and an answer to every receive; while there is not, never. */
   private roomSince: number
   private heardAt: number
   private readonly marks: number[]
@@ -81,6 +86,19 @@ export class Inbox {
 
   constructor(options: InboxOptions) {
     this.options = options
+    const { clock, store, queue, patience, onEvent } = options
+    this.store = patientStore(store, patience)
+    this.queue = patientQueue(queue, patience)
+    const rest = { clock, onEvent }
+    this.doneMessages = new Deletions({
+      ...rest,
+      what: 'messages',
+      delete: (messages) => {
+        options.onRequests({ sqs: Math.ceil(messages.length / MAX_RECEIVE) })
+        return queue.delete(messages)
+      },
+    })
+    this.doneKeys = new Deletions({ ...rest, what: 'bodies of messages', delete: (keys) => store.delete(keys) })
     this.flushedAt = this.roomSince = this.heardAt = options.clock.monotonic()
     this.marks = Array.from({ length: options.shards }, () => 0)
   }
@@ -114,7 +132,10 @@ export class Inbox {
 
   /** Receives until the signal aborts. */
   async pump(): Promise<void> {
-    const { queue, signal, capacity, clock, onRequests } = this.options
+    const { queue, signal, capacity, clock, patience, onRequests } = this.options
+    const failed = () => {
+      this.roomSince = Number.POSITIVE_INFINITY
+    }
     while (!signal.aborted) {
       if (clock.monotonic() - this.flushedAt >= FLUSH_AFTER_MS) this.flush()
       if (this.size >= capacity) {
@@ -125,13 +146,12 @@ export class Inbox {
         this.roomSince = clock.monotonic()
         continue
       }
-      const messages = await queue.receive({
-        max: Math.min(MAX_RECEIVE, capacity - this.size),
-        waitMs: LONG_POLL_MS,
-        signal,
-      })
+      const max = Math.min(MAX_RECEIVE, capacity - this.size)
+      const receive = () => queue.receive({ max, waitMs: LONG_POLL_MS, signal })
+      const messages = await patience.try(receive, { signal, failed })
       onRequests({ sqs: 1 })
       this.heardAt = clock.monotonic()
+      if (this.roomSince === Number.POSITIVE_INFINITY) this.roomSince = this.heardAt
       for (const message of messages) {
         const opened: Promise<void> = this.accept(message)
           .catch((error: unknown) => this.options.onFatal(error))
@@ -158,7 +178,7 @@ export class Inbox {
     this.wake()
     await Promise.all(this.opening)
     this.flush()
-    await this.deleting
+    await Promise.all([this.doneMessages.close(), this.doneKeys.close()])
   }
 
   private wake(): void {
@@ -188,7 +208,7 @@ export class Inbox {
   }
 
   private async acceptFragment(message: QueueMessage, parsed: FragmentMessage): Promise<void> {
-    const { store, check, onFragment, onRequests, signal } = this.options
+    const { check, onFragment, onRequests, signal } = this.options
     const key = parsed.body.in === 'bucket' ? parsed.body.key : undefined
     // Nothing is kept for a shard that does not exist.
     const seen = this.seen.get(parsed.shard)
@@ -206,7 +226,7 @@ export class Inbox {
     let fragment: SampleBatch
     try {
       if (key !== undefined) onRequests({ s3Get: 1 })
-      fragment = await openFragment(parsed, store)
+      fragment = await openFragment(parsed, this.store)
       check(fragment)
     } catch (error) {
       this.held.delete(id)
@@ -264,7 +284,11 @@ export class Inbox {
     this.options.onRejected?.()
     this.options.onEvent(`a message was put into the dead-letter queue (${kind}): ${reason}`)
     this.options.onRequests({ sqs: 2 })
-    await this.options.queue.reject(message, reason)
+    try {
+      await this.queue.reject(message, reason)
+    } catch (error) {
+      this.options.onEvent(`it could not be put there, and comes again: ${sentence(error)}`)
+    }
   }
 
   /** A function makes its fragments the same way every time: what is wrong with so many will be wrong with the next. */
@@ -277,25 +301,15 @@ export class Inbox {
 
   /** Deletes in bulk. */
   private put({ message, key }: Done): void {
-    this.doneMessages.push(message)
-    if (key !== undefined) this.doneKeys.push(key)
-    if (this.doneMessages.length >= MAX_RECEIVE) this.flush()
+    this.doneMessages.add(message)
+    if (key !== undefined) this.doneKeys.add(key)
+    if (this.doneMessages.size >= MAX_RECEIVE) this.flush()
   }
 
   private flush(): void {
     this.flushedAt = this.options.clock.monotonic()
-    const messages = this.doneMessages.splice(0)
-    const bodies = this.doneKeys.splice(0)
-    if (messages.length === 0) return
-    this.options.onRequests({ sqs: Math.ceil(messages.length / MAX_RECEIVE) })
-    this.deleting = this.deleting
-      .then(async () => {
-        await Promise.all([
-          this.options.queue.delete(messages),
-          bodies.length > 0 ? this.options.store.delete(bodies) : undefined,
-        ])
-      })
-      .catch((error: unknown) => this.options.onFatal(error))
+    void this.doneMessages.flush()
+    void this.doneKeys.flush()
   }
 }
 

@@ -1,3 +1,4 @@
+import { OUTAGE_MS } from '../../shared/cloud/patience.ts'
 import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { Lease, LeaseReport, StoredObject } from '../../shared/protocol/lease.ts'
@@ -5,8 +6,6 @@ import { DoubtfulLeases } from './doubtfulLeases.ts'
 import { Spell } from './spell.ts'
 
 const PAUSE_MS = { first: 50, last: 5_000 }
-/** How long Lambda may be out of reach, or fail itself, before the run ends with its error. */
-const OUTAGE_MS = 180_000
 
 /** What is known of the lease a shard works under. Times in monotonic ms: a wall clock that is set must not end leases. */
 export interface Held {

@@ -1,3 +1,4 @@
+import { OUTAGE_MS } from '../../shared/cloud/patience.ts'
 import { MillraceError, type Where } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
@@ -12,7 +13,7 @@ import { Watchdogs } from './watchdogs.ts'
 const GRACE_MS = 5_000
 /** After an invocation that Lambda took and then had no environment for: it has tried for a minute, or the function is stopped. */
 const NOT_STARTED_PAUSE_MS = 5_000
-/** Leases of one shard that may fail in a row, without a single fragment, before the run ends with their error. */
+/** Leases of one shard that may fail in a row, without a single fragment, before the run ends with their error; more in an outage of S3 or SQS. */
 const MAX_FAILURES = 3
 /** Lambda tries for a minute to start a function, and says some time later that it could not: sooner, silence means nothing. */
 const SILENCE_MS = 120_000
@@ -28,6 +29,10 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly fragmentLength: number
   /** Is there a policy for functions to act with? */
   readonly policyIsOut: () => boolean
+  /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
+  readonly learnerSpeaksSince: () => number
+  /** Has S3 or SQS failed the learner since then (monotonic ms)? */
+  readonly outageSince: (ms: number) => boolean
   readonly handover: Pick<Handover, 'next' | 'again' | 'forget' | 'late'>
   /** The run cannot go on. */
   readonly onFatal: (error: unknown) => void
@@ -139,8 +144,10 @@ export class LeaseKeeper {
   private givesUp(shard: number, { lease, issuedAt }: Held, error: LeaseReport['error']): boolean {
     const text = error?.message ?? 'no reason given'
     this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${text}`)
-    const { count } = this.failures.add(shard, lease, issuedAt)
-    if (count < MAX_FAILURES) return false
+    const { clock, outageSince } = this.options
+    const { count, since } = this.failures.add(shard, lease, issuedAt)
+    const isOutage = error?.where?.['mayPass'] === true || outageSince(issuedAt)
+    if (count < MAX_FAILURES || (isOutage && clock.monotonic() - since < OUTAGE_MS)) return false
     const where = { ...error?.where, shard, lease, code: error?.code }
     this.fail(`shard ${shard} failed ${count} times in a row: ${text}`, where, error?.stack)
     return true

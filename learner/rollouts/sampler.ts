@@ -1,9 +1,11 @@
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
+import { Patience } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, Pacing } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
+import type { Outages } from '../outages.ts'
 import type { RunCloud } from '../runCloud.ts'
 import { Admission } from './admission.ts'
 import { Handover } from './handover.ts'
@@ -31,6 +33,9 @@ export interface SamplerOptions {
   /** The newest policy version that functions can know of. */
   readonly newestVersion: () => number
   readonly meter: CostMeter
+  /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
+  readonly learnerSpeaksSince: () => number
+  readonly outages: Outages
   readonly onEvent: (text: string) => void
 }
 
@@ -75,6 +80,7 @@ export class Sampler implements Sampling {
       queue: cloud.queue,
       store: cloud.store,
       clock: cloud.clock,
+      patience: new Patience({ clock: cloud.clock, signal: this.abort.signal, onOutage: options.outages.seen }),
       run,
       leftovers: cloud.leftovers ?? 'reject',
       shards: rollouts.shards,
@@ -113,6 +119,8 @@ export class Sampler implements Sampling {
       exact: pacing.mode === 'exact',
       fragmentLength: rollouts.fragmentLength,
       policyIsOut: () => this.policyIsOut,
+      learnerSpeaksSince: options.learnerSpeaksSince,
+      outageSince: options.outages.since,
       // Batches in order need every fragment; otherwise one that never came is not worth those after it.
       goOnAt: (shard, sentUpTo) =>
         pacing.mode === 'exact' ? this.inbox.firstMissing(shard) : Math.max(sentUpTo, this.inbox.afterLast(shard)),

@@ -5,9 +5,11 @@ import { Failures } from './failures.ts'
 import { Spell } from './spell.ts'
 
 /** Before a shard's next lease; doubles with every one in a row. */
-const PAUSE_MS = { first: 1_000, last: 30_000 }
+const PAUSE_MS = { first: 1_000, last: 30_000, mute: 5_000 }
 /** Leases of one shard in a row; with their pauses that is two and a half minutes, which an object store's trouble seldom lasts. */
 const MAX_IN_A_ROW = 10
+/** A goodbye is on its way no longer than this, nor an event that waits for its function. */
+const OVERTAKEN_MS = 60_000
 /** A function that worked, or waited for anything, has taken longer. */
 const AT_ONCE_MS = 5_000
 
@@ -16,6 +18,8 @@ export interface UnheardOptions {
   readonly leaseMs: number
   /** Until then functions have nothing to hear. */
   readonly policyIsOut: () => boolean
+  /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
+  readonly learnerSpeaksSince: () => number
   readonly onEvent: (text: string) => void
 }
 
@@ -48,11 +52,13 @@ export class Unheard {
    * @returns how long to wait before the shard's next lease, ms
    * @throws MillraceError E_ROLLOUT when it was one too many
    */
-  pauseAfter({ shard, lease }: LeaseReport): number {
-    const { clock, policyIsOut, onEvent } = this.options
+  pauseAfter({ shard, lease, totalMs }: LeaseReport): number {
+    const { clock, policyIsOut, learnerSpeaksSince, onEvent } = this.options
     // The first policy may take its time: functions go without one, and are no sign of anything.
     if (!policyIsOut()) return PAUSE_MS.first
     const now = clock.monotonic()
+    // The bucket's outage is why, and is told already.
+    if (now - learnerSpeaksSince() < totalMs + OVERTAKEN_MS) return PAUSE_MS.mute
     const { count } = this.leases.add(shard, lease, now)
     const question = `is this machine's clock right (${new Date(clock.now()).toISOString()}), and can it write to the bucket?`
     if (this.spell.begins(now)) {

@@ -11,6 +11,8 @@ import type { FoundCheckpoint } from './runSetting.ts'
 /** The one before the newest stays, should that be unreadable. */
 const KEPT_CHECKPOINTS = 2
 const STOP_POLL_MS = 2_000
+/** Between the first checkpoint, at the first update, and the second; each next one after twice as long, up to the setting. */
+const FIRST_CHECKPOINT_MS = 1_000
 
 export interface RunDesk {
   readonly parts: StageParts
@@ -44,6 +46,9 @@ export async function trainAttempt(record: RunRecord, { request, experiment, fro
     logProgress(record, parts, done.signal),
     watchStop(record, desk, { stop, done: done.signal }),
   ]
+  const everyMs = parts.stage.checkpointSeconds * 1000
+  const begunAt = parts.clock.monotonic()
+  const lasted = () => parts.clock.monotonic() - begunAt >= everyMs
   let result: TrainResult
   try {
     result = await parts.train(experiment, {
@@ -53,8 +58,10 @@ export async function trainAttempt(record: RunRecord, { request, experiment, fro
       observer: record,
       signal: AbortSignal.any([stop.signal, ending, claim.lost]),
       checkpoint: {
-        everyMs: parts.stage.checkpointSeconds * 1000,
-        save: (bytes, updates) => saveCheckpoint(record, desk, { bytes, updates }),
+        everyMs,
+        firstMs: Math.min(everyMs, FIRST_CHECKPOINT_MS),
+        atEveryEnd: true,
+        save: (bytes, updates) => saveCheckpoint(record, desk, { bytes, updates, lasted: lasted() }),
       },
       attempt,
       resume: from?.bytes,
@@ -94,7 +101,7 @@ async function watchStop(
 async function saveCheckpoint(
   record: RunRecord,
   { parts, claim }: RunDesk,
-  { bytes, updates }: { readonly bytes: Uint8Array; readonly updates: number },
+  { bytes, updates, lasted }: { readonly bytes: Uint8Array; readonly updates: number; readonly lasted: boolean },
 ): Promise<void> {
   if (!claim.held) throw lostClaim()
   const { run } = record.current
@@ -103,8 +110,8 @@ async function saveCheckpoint(
   // Lines of updates that a checkpoint has behind it are never made again.
   await record.save()
   await store.put(key, bytes)
-  // A run that comes this far each time is not what kills its learners.
-  record.set({ checkpoint: { key, updates, at: clock.now() }, losses: 0 })
+  // A run that lasts so long each time is not what kills its learners; one that comes to its first update may be.
+  record.set({ checkpoint: { key, updates, at: clock.now() }, ...(lasted && { losses: 0 }) })
   log(`${run}: checkpoint at update ${updates}, ${bytes.byteLength} bytes`)
   const old = (await store.list(keys.checkpoints(run))).slice(0, -KEPT_CHECKPOINTS)
   if (old.length > 0) await store.delete(old)

@@ -21,7 +21,7 @@ import type { Resumed } from './resume.ts'
 import type { RunFolder } from './runFolder.ts'
 import { STANDING_EVERY_MS, writeStanding } from './standing.ts'
 
-/** Time of the first checkpoint. Each interval is twice the one before, up to the setting. */
+/** Time between the first checkpoint, at the first update, and the second. Each interval is twice the one before, up to the setting. */
 const FIRST_CHECKPOINT_MS = 250
 /** Default interval between checkpoints of a local run. */
 export const CHECKPOINT_SECONDS = 30

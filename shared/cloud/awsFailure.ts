@@ -1,4 +1,5 @@
 import { type ErrorCode, MillraceError } from '../errors.ts'
+import { mayPass } from './mayPass.ts'
 
 /** What an SDK client throws, as far as adapters look at it. */
 export interface AwsFailure {
@@ -18,9 +19,10 @@ export function awsFailure(cause: unknown): AwsFailure {
   return { name: error.name, message: error.message, status: httpStatusCode, attempts: attempts ?? 1, cause }
 }
 
-/** The failure as Millrace's own error, with what was tried and where. */
+/** The failure as Millrace's own error, with what was tried and where; `where.mayPass` is true where another try may succeed. */
 export function asMillraceError(code: ErrorCode, doing: string, failure: AwsFailure): MillraceError {
   const status = failure.status === undefined ? '' : `, HTTP ${failure.status}`
   const message = `${doing}: ${failure.message} (${failure.name}${status})`
-  return new MillraceError(code, message, { status: failure.status }, { cause: failure.cause })
+  const where = { status: failure.status, ...(mayPass(failure) && { mayPass: true }) }
+  return new MillraceError(code, message, where, { cause: failure.cause })
 }

@@ -1,24 +1,11 @@
 import { InvokeCommand, type LambdaClient } from '@aws-sdk/client-lambda'
 import { signalOptions, withSignal } from './abort.ts'
-import { type AwsFailure, asMillraceError, awsFailure } from './awsFailure.ts'
+import { asMillraceError, awsFailure } from './awsFailure.ts'
+import { mayPass } from './mayPass.ts'
 import type { Invoker } from './ports.ts'
 
 /** Lambda says within a second that it took an event. */
 const ANSWER_MS = 30_000
-
-/** What Node says of a connection that could not be made or did not last. Not of one that must not be trusted. */
-const CONNECTION = new Set([
-  'ECONNRESET',
-  'ECONNREFUSED',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENETDOWN',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-])
 
 /**
  * An Invoker on Lambda's asynchronous invocation. Give it a client with one attempt a call: a lease must not be sent twice, for two
@@ -47,11 +34,4 @@ export function lambdaInvoker(client: LambdaClient, functionName: string): Invok
 /** Which limit was hit; Lambda says it in a field of its own. */
 function reasonOf(error: unknown): string | undefined {
   return error instanceof Error && 'Reason' in error && typeof error.Reason === 'string' ? error.Reason : undefined
-}
-
-/** Lambda's own failure, or no answer of it. What is wrong with the request, its credentials or the function does not pass. */
-function mayPass({ status, name, cause }: AwsFailure): boolean {
-  if (status !== undefined) return status >= 500
-  if (name === 'TimeoutError' || name === 'AbortError') return true
-  return cause instanceof Error && 'code' in cause && CONNECTION.has(String(cause.code))
 }

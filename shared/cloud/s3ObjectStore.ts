@@ -12,6 +12,7 @@ import { MillraceError } from '../errors.ts'
 import { signalOptions, withSignal } from './abort.ts'
 import { asMillraceError, awsFailure, type AwsFailure } from './awsFailure.ts'
 import { systemClock } from './clock.ts'
+import { BROKEN_OFF } from './mayPass.ts'
 import type { ObjectStore, ReadResult, WriteCondition } from './ports.ts'
 
 /** How often a write is tried that lost a race inside S3 (409), which the SDK does not retry by itself. */
@@ -145,7 +146,8 @@ function collect(body: GetObjectCommandOutput['Body'], length: number): Promise<
     })
     body.on('end', () => {
       if (filled === length) resolve(whole)
-      else reject(new Error(`the body has ${filled} bytes, ${length} were announced`))
+      else
+        reject(Object.assign(new Error(`the body has ${filled} bytes, ${length} were announced`), { name: BROKEN_OFF }))
     })
     body.on('error', reject)
   })

@@ -1,4 +1,5 @@
 import type { Clock, ObjectStore } from '../cloud/ports.ts'
+import { errorMayPass } from '../cloud/mayPass.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
 import { type Manifest, parseManifest } from '../protocol/manifest.ts'
 import { keys } from '../protocol/keys.ts'
@@ -27,7 +28,10 @@ export class ManifestWatch {
   private etag: string | undefined
   private lastPoll = Number.NEGATIVE_INFINITY
   private inFlight: Promise<void> | undefined
+  /** What the last poll failed with, where that ends a lease. */
   private failure: unknown
+  /** The same where it may pass. */
+  private trouble: unknown
   private readonly closing = new AbortController()
   private current: Manifest | undefined
   /** Is the learner alive? */
@@ -47,7 +51,12 @@ export class ManifestWatch {
     this.pollMs = Math.min(pollMs, MAX_POLL_MS)
   }
 
-  /** The newest manifest that was read. @throws MillraceError E_MANIFEST before the first, and what the last poll failed with */
+  /**
+   * The newest manifest that was read. A poll that fails, and may not fail the next time, changes nothing: how long the lease goes on
+   * without one is for the heartbeat to say.
+   *
+   * @throws MillraceError E_MANIFEST before the first, and when it is gone; E_STORE when the last poll was refused for good
+   */
   get latest(): Manifest {
     if (this.failure !== undefined) throw this.failure
     if (this.current === undefined)
@@ -55,19 +64,28 @@ export class ManifestWatch {
     return this.current
   }
 
+  /** Was a manifest read? */
+  get known(): boolean {
+    return this.current !== undefined
+  }
+
   /** Starts a poll if one is due and none is in flight. Never waits. */
   glance(): void {
     if (this.inFlight === undefined && this.clock.monotonic() - this.lastPoll >= this.pollMs) void this.poll()
   }
 
-  /** Waits for the first manifest until `untilMs` (monotonic); true if there is one. @throws what the read failed with, but not that it is absent */
+  /** Waits for the first manifest until `untilMs` (monotonic); true if there is one. @throws what the read failed with, at the end where that might have passed; not that it is absent */
   async appears(untilMs: number, signal: AbortSignal): Promise<boolean> {
     let pauseMs = FIRST_POLL_MS
     for (;;) {
       await this.pollUntil(untilMs)
       if (this.current) return true
       if (this.failure !== undefined && !isMillraceError(this.failure, 'E_MANIFEST')) throw this.failure
-      if (signal.aborted || this.clock.monotonic() >= untilMs) return false
+      if (signal.aborted) return false
+      if (this.clock.monotonic() >= untilMs) {
+        if (this.trouble !== undefined) throw this.trouble
+        return false
+      }
       await this.clock.sleep(pauseMs, signal)
       pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
     }
@@ -116,12 +134,16 @@ export class ManifestWatch {
         this.word.heard(this.current)
         this.etag = found.etag
       }
+      this.trouble = undefined
       this.failure =
         found.kind === 'absent'
           ? new MillraceError('E_MANIFEST', `run ${this.run} has no manifest`, { run: this.run })
           : undefined
     } catch (error) {
-      this.failure = error
+      // One that is damaged is written again with the next heartbeat.
+      const passes = errorMayPass(error) || (this.current !== undefined && isMillraceError(error, 'E_MANIFEST'))
+      if (passes) this.trouble = error
+      else this.failure = error
     }
   }
 }

@@ -1,3 +1,4 @@
+import { Patience, patientQueue, patientStore } from '../cloud/patience.ts'
 import type { BatchQueue, Clock, ObjectStore } from '../cloud/ports.ts'
 import { isMillraceError, type Where } from '../errors.ts'
 import type { Lease, LeaseEnd, LeaseError, LeaseReport, StartParts } from '../protocol/lease.ts'
@@ -7,7 +8,7 @@ import { userTrace } from '../userCode/index.ts'
 import { ManifestWatch } from './manifestWatch.ts'
 import { Pace } from './pace.ts'
 import { Sender } from './sender.ts'
-import type { FragmentSender } from './fragmentSender.ts'
+import { FragmentSender } from './fragmentSender.ts'
 import type { Left } from './leaseState.ts'
 import type { RolloutWorker } from './rolloutWorker.ts'
 
@@ -17,6 +18,9 @@ const MARGIN_MS = 500
 const FIRST_MANIFEST_MS = 30_000
 /** By this machine's clock the deadline has passed, or the learner's word run out: this long it waits for a sign that it is not so. */
 const SIGN_OF_LIFE_MS = 5_000
+
+/** A learner waits five seconds after the deadline for a goodbye: so long what is to reach it is tried again. */
+const LATE_MS = 4_000
 
 /** What a lease needs of the world. */
 export interface RolloutPorts {
@@ -30,9 +34,8 @@ export interface LeaseJob {
   readonly lease: Lease
   readonly ports: RolloutPorts
   readonly worker: RolloutWorker
-  /** Makes the worker ready for this lease; what it fails with ends the lease. */
-  readonly prepare: () => Promise<void>
-  readonly sender: FragmentSender
+  /** Makes the worker ready for this lease, with a store that rides out bad minutes; what it fails with ends the lease. */
+  readonly prepare: (store: ObjectStore) => Promise<void>
   readonly signal: AbortSignal
   /** How long the function may work, whatever the lease says; ms. */
   readonly limitMs?: number
@@ -45,10 +48,12 @@ export interface LeaseJob {
  * Steps and sends fragments until the lease is done: its fragments are made, its deadline has come, the manifest says stop,
  * or the learner's heartbeat has run out. Sending fragment k overlaps stepping fragment k+1; the manifest is polled beside both.
  *
- * The report is also the last message on the queue, whatever happened. An error ends the lease with its sentence in the report.
+ * What S3 and SQS fail, and may not fail later, is tried again for as long as the learner is there and the lease lasts; what they refuse
+ * for good ends the lease at once. The report is also the last message on the queue, whatever happened. An error ends the lease with its
+ * sentence in the report.
  */
 export async function runLease(job: LeaseJob): Promise<LeaseReport> {
-  const { lease, ports, sender } = job
+  const { lease, ports } = job
   const startedAt = ports.clock.monotonic()
   const before = { ...job.worker.requests }
   const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
@@ -58,13 +63,17 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     pollMs: lease.manifestPollMs,
     clockAhead,
   })
+  const untilMs = lastTryMs(job, startedAt)
+  const patience = new Patience({ clock: ports.clock, untilMs, worthIt: () => !watch.known || watch.word.holds })
+  const store = patientStore(ports.store, patience)
+  const sender = new FragmentSender(lease, { store, queue: patientQueue(ports.queue, patience) })
   const sends = new Sender(lease.maxSendsInFlight)
   const start: Progress['start'] = {}
   let end: LeaseEnd = 'error'
   let error: LeaseReport['error']
   let left: Left = {}
   try {
-    end = await work(job, { watch, sends, tally, start })
+    end = await work(job, { watch, store, sender, sends, tally, start })
     await sends.drain()
     // After 'stopped' there is no next lease.
     if (end !== 'stopped') left = await job.worker.leave(lease.firstSequence + tally.fragments)
@@ -96,12 +105,15 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     ...(problem === undefined ? {} : { envStateProblem: problem }),
     ...(error ? { error } : {}),
   }
-  await ports.queue.send(JSON.stringify({ kind: 'leaseEnd', format: 1, report }))
+  const goodbye = JSON.stringify({ kind: 'leaseEnd', format: 1, report })
+  await new Patience({ clock: ports.clock, untilMs }).try(() => ports.queue.send(goodbye))
   return report
 }
 
 interface Progress {
   readonly watch: ManifestWatch
+  readonly store: ObjectStore
+  readonly sender: FragmentSender
   readonly sends: Sender
   /** Fragments and env steps that were sent. */
   readonly tally: { fragments: number; envSteps: number; steppingMs: number; waitingMs: number }
@@ -114,8 +126,8 @@ type FirstParts = Omit<StartParts, 'loadMs'>
 /** True once the first fragment is made, the last of the parts. */
 const isWhole = (start: Partial<FirstParts>): start is FirstParts => start.fragmentMs !== undefined
 
-async function work(job: LeaseJob, { watch, sends, tally, start }: Progress): Promise<LeaseEnd> {
-  const { lease, ports, worker, sender, signal } = job
+async function work(job: LeaseJob, { watch, store, sender, sends, tally, start }: Progress): Promise<LeaseEnd> {
+  const { lease, ports, worker, signal } = job
   const { clock } = ports
   const pace = new Pace(lease)
   const endsAt = leaseEnd(job)
@@ -130,7 +142,7 @@ async function work(job: LeaseJob, { watch, sends, tally, start }: Progress): Pr
     if (clock.monotonic() >= lastMs) return 'deadline'
     return watch.word.holds ? undefined : 'heartbeat'
   }
-  await job.prepare()
+  await job.prepare(store)
   start.envMs = clock.monotonic() - begunAt
   if (!(await watch.appears(Math.min(lastMs, clock.monotonic() + FIRST_MANIFEST_MS), signal))) {
     return signal.aborted ? 'stopped' : clock.monotonic() >= endsAt(watch.word.clockAhead) ? 'deadline' : 'heartbeat'
@@ -141,11 +153,13 @@ async function work(job: LeaseJob, { watch, sends, tally, start }: Progress): Pr
   for (let made = 0; made < lease.maxFragments;) {
     const why = ended()
     if (why) return why
+    sends.check()
     const sequence = lease.firstSequence + made
     const version = pace.version(sequence, watch.latest)
     if (version === undefined) {
       const from = clock.monotonic()
-      const over = (m: Manifest): boolean => m.stop || !watch.word.holds || pace.version(sequence, m) !== undefined
+      const over = (m: Manifest): boolean =>
+        m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
       tally.waitingMs += clock.monotonic() - from
       if (!came) pace.insist()
@@ -183,6 +197,13 @@ function leaseEnd({ lease, ports: { clock }, limitMs = Infinity }: LeaseJob): (a
   const [from, leftMs] = [clock.monotonic(), lease.deadline - clock.now()]
   const longest = Math.min(limitMs, lease.maxMs ?? Infinity)
   return (ahead) => from + Math.min(leftMs - ahead, longest) - MARGIN_MS
+}
+
+/** Until when (monotonic ms) what is to reach the learner is tried again. */
+function lastTryMs(job: LeaseJob, startedAt: number): number {
+  const { limitMs = Infinity, worker } = job
+  const endsAt = Math.max(leaseEnd(job)(worker.clockAhead), startedAt + SIGN_OF_LIFE_MS)
+  return Math.min(endsAt + MARGIN_MS + LATE_MS, startedAt + limitMs - MARGIN_MS / 2)
 }
 
 /** Waits for the manifest to change, which only a learner that lives does. */

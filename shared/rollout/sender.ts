@@ -1,6 +1,6 @@
 /**
  * Runs sends beside stepping with a bound on how many are in flight. The first failure is kept and thrown at the next
- * call, so that a lease ends with the error of its queue and not with a silent loss.
+ * call, so that a lease ends with the error of its queue and not with a silent loss; whoever waits meanwhile looks at `hasFailed`.
  */
 export class Sender {
   private readonly limit: number
@@ -24,13 +24,18 @@ export class Sender {
     this.inFlight.add(sending)
   }
 
+  get hasFailed(): boolean {
+    return this.failed !== undefined
+  }
+
   /** Waits for all sends. @throws what one of them failed with */
   async drain(): Promise<void> {
     await Promise.all(this.inFlight)
     this.check()
   }
 
-  private check(): void {
+  /** @throws what a send failed with */
+  check(): void {
     if (this.failed) throw this.failed.error
   }
 }

@@ -11,6 +11,7 @@ import { makeLearner } from '../../learner/training/makeLearner.ts'
 import { planOf } from '../../learner/planOf.ts'
 import { decodeBatch, encodeBatch, openSealed, sealBatch } from '../../shared/batch/index.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import { parseLease } from '../../shared/protocol/lease.ts'
 import { parseManifest } from '../../shared/protocol/manifest.ts'
 
@@ -93,8 +94,9 @@ const learnerOf = (checkpoint: Checkpoint) => {
 test('an interrupted run goes on from its last checkpoint: weights and moments bit for bit, every clock, and on to its goal', async () => {
   const first = await attempt(endless, { updates: 6 })
   expect(first.result.summary.reason).toBe('interrupted')
-  expect(first.checkpoints).toHaveLength(1)
-  const { bytes, updates } = first.checkpoints[0]!
+  expect(first.checkpoints).toHaveLength(2)
+  expect(first.checkpoints[0]?.updates).toBe(1)
+  const { bytes, updates } = first.checkpoints[1]!
   const saved = decodeCheckpoint(bytes)
   expect(updates).toBeGreaterThanOrEqual(6)
   expect(saved.state.clocks.updates).toBe(updates)
@@ -138,6 +140,43 @@ test('checkpoints made while training agree with themselves, and in deterministi
   expect(second.lines.every(({ lag }) => lag.max <= 4)).toBe(true)
 })
 
+test.each([
+  ['diverges', { learningRate: { clock: 'updates', from: 5e-3, to: 3e38, over: 5 } }, 'E_TRAIN_DIVERGED'],
+  ['loses its bucket', {}, 'E_STORE'],
+] as const)('a run that %s leaves a checkpoint and the policy of its last good update', async (_, change, code) => {
+  const saved: { bytes: Uint8Array; updates: number; policy: Uint8Array | undefined }[] = []
+  let [manifests, made] = [0, 0]
+  const cloud = serialCloud()
+  const put: typeof cloud.store.put = async (key, body, condition) => {
+    if (code === 'E_STORE' && key.endsWith('/manifest.json') && ++manifests > 8)
+      throw new MillraceError('E_STORE', 'there is no such bucket', { status: 404 })
+    return await cloud.store.put(key, body, condition)
+  }
+  const failing = experiment({
+    ...setting,
+    algorithm: setting.algorithm.withConfig({ ...setting.algorithm.config, ...change }),
+  })
+  const training = train(failing, {
+    run: 'run',
+    cloud: { ...cloud, store: { ...cloud.store, put } },
+    observer: { onUpdate: () => void made++ },
+    checkpoint: {
+      everyMs: 1e9,
+      atEveryEnd: true,
+      withPolicy: true,
+      save: async (bytes, updates, policy) => void saved.push({ bytes, updates, policy: policy?.model }),
+    },
+  })
+  await expect(training).rejects.toMatchObject({ code })
+  await cloud.close()
+  expect(made).toBeGreaterThan(0)
+  const last = saved.at(-1)!
+  expect(last.updates).toBe(made)
+  const learner = learnerOf(decodeCheckpoint(last.bytes))
+  expect(await learner.policy()).toEqual(last.policy)
+  await learner.close()
+})
+
 test('a save that fails is told and the run goes on; nothing is saved where nothing was trained', async () => {
   const failing = async () => Promise.reject(new Error('the bucket is gone'))
   const { events, result } = await attempt(endless, { updates: 3, checkpoint: { everyMs: 0, save: failing } })
@@ -149,7 +188,7 @@ test('a save that fails is told and the run goes on; nothing is saved where noth
 
 test('time and money of the earlier attempt count: one that has used up its seconds is over at once', async () => {
   const first = await attempt(endless, { updates: 2 })
-  const { bytes } = first.checkpoints[0]!
+  const { bytes } = first.checkpoints.at(-1)!
   const late = decodeCheckpoint(bytes)
   const spent = encodeCheckpoint({
     ...late,
@@ -163,10 +202,10 @@ test('time and money of the earlier attempt count: one that has used up its seco
 
 test('what a lost attempt took after its checkpoint, or without one, counts too, under a name of its own', async () => {
   const first = await attempt(endless, { updates: 2 })
-  const known = decodeCheckpoint(first.checkpoints[0]!.bytes).costByPart
+  const known = decodeCheckpoint(first.checkpoints.at(-1)!.bytes).costByPart
   const sum = Object.values(known).reduce((total, usd) => total + usd, 0)
   for (const [resume, lost] of [
-    [first.checkpoints[0]!.bytes, 7 - sum],
+    [first.checkpoints.at(-1)!.bytes, 7 - sum],
     [undefined, 7],
   ] as const) {
     const earlier = { elapsedMs: 3_600_000, costUsd: 7 }
@@ -182,7 +221,7 @@ test('what a lost attempt took after its checkpoint, or without one, counts too,
 
 test('an attempt that is over before it begins has the policy and the numbers of its checkpoint, and samples nothing', async () => {
   const first = await attempt(endless, { updates: 6 })
-  const { bytes } = first.checkpoints[0]!
+  const { bytes } = first.checkpoints.at(-1)!
   const saved = decodeCheckpoint(bytes)
   const { result, leases } = await attempt(endless, { resume: bytes, signal: AbortSignal.abort(), run: 'run.2' })
   expect(leases).toEqual([])
@@ -272,7 +311,7 @@ describe('the file', () => {
 
   test('weights that do not fit the network are refused before anything runs', async () => {
     const first = await attempt(endless, { updates: 1 })
-    const saved = decodeCheckpoint(first.checkpoints[0]!.bytes)
+    const saved = decodeCheckpoint(first.checkpoints.at(-1)!.bytes)
     const small = encodeCheckpoint({ ...saved, train: { ...saved.train, weights: new Float32Array(3) } })
     await expect(attempt(endless, { resume: small })).rejects.toMatchObject({
       code: 'E_CHECKPOINT',

@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { afterEach, expect, test, vi } from 'vitest'
-import { Publisher } from '../../learner/publisher.ts'
+import { Publisher, type PublisherOptions } from '../../learner/publisher.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { systemClock } from '../../shared/cloud/clock.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { type Manifest, parseManifest } from '../../shared/protocol/manifest.ts'
+import { badStore } from '../fakes/badMinutes.ts'
 import { type MemoryStore, memoryStore } from '../fakes/memoryStore.ts'
 
 const RUN = 'run-1'
@@ -14,15 +15,16 @@ const HEARTBEAT_MS = 10_000
 /** Over and under the size that rides in the manifest. */
 const modelOf = (version: number, large: boolean) => new Uint8Array(large ? 70_000 : 100).fill(version + 1)
 
-function publishing(store: ObjectStore, consumed: () => readonly number[] = () => [0], everyVersion = true) {
+function publishing(store: ObjectStore, changes: Partial<PublisherOptions> = {}) {
   const puts = { count: 0 }
   const onRequest = (made: number) => void (puts.count += made)
   const publisher = new Publisher(store, systemClock, {
     run: RUN,
     heartbeatMs: HEARTBEAT_MS,
-    everyVersion,
-    consumed,
+    everyVersion: true,
+    consumed: () => [0],
     onRequest,
+    ...changes,
   })
   return { publisher, puts }
 }
@@ -119,7 +121,7 @@ test('a write asked for in the very moment another one ends is not taken for don
 test('a publish is over when functions can see it: a small model in the manifest, a large one by its key, both with their hash', async () => {
   for (const large of [false, true]) {
     const store = memoryStore()
-    const { publisher } = publishing(store, () => [4, 9])
+    const { publisher } = publishing(store, { consumed: () => [4, 9] })
     const model = modelOf(3, large)
     await publisher.publish(3, model)
     const { policy, consumed, stop } = await manifestIn(store)
@@ -134,7 +136,7 @@ test('the heartbeat goes on while nothing is published, tells what was consumed 
   vi.useFakeTimers()
   const store = memoryStore()
   let consumed = 0
-  const { publisher } = publishing(store, () => [consumed])
+  const { publisher } = publishing(store, { consumed: () => [consumed] })
   publisher.start()
   await vi.advanceTimersByTimeAsync(5000)
   expect(store.requests.put).toBe(0)
@@ -185,18 +187,90 @@ test('stop is final: what is published after it still says stop, also when it ca
   expect(await manifestIn(store)).toMatchObject({ stop: true, policy: { version: 1 } })
 })
 
-test('a bucket that fails rejects the publish; a heartbeat that fails is told by the next publish', async () => {
+test('a bucket that refuses rejects the publish; a heartbeat that is refused goes to onFatal at once, though nothing is published any more', async () => {
   vi.useFakeTimers()
   const store = memoryStore()
-  const { publisher } = publishing(store)
+  const fatal: unknown[] = []
+  const { publisher } = publishing(store, { onFatal: (error) => fatal.push(error) })
   store.failNext('put')
   await expect(publisher.publish(0, modelOf(0, true))).rejects.toMatchObject({ code: 'E_STORE' })
   publisher.start()
   await publisher.publish(1, modelOf(1, false))
   store.failNext('put')
   await vi.advanceTimersByTimeAsync(4000)
-  await expect(publisher.publish(2, modelOf(2, false))).rejects.toMatchObject({ code: 'E_STORE' })
+  expect(fatal).toEqual([expect.objectContaining({ code: 'E_STORE' })])
   await publisher.stop()
+})
+
+test.each([2_000, 60_000])(
+  'an outage of %d ms is told within seconds and ridden out: what is written after it is the newest state, with a fresh heartbeat',
+  async (outageMs) => {
+    vi.useFakeTimers()
+    const store = memoryStore()
+    const outages: unknown[] = []
+    const fatal: unknown[] = []
+    let outUntil = 0
+    const failing = badStore(store, (call) => call === 'put' && Date.now() < outUntil)
+    const { publisher } = publishing(failing, {
+      onOutage: (error) => outages.push(error),
+      onFatal: (error) => fatal.push(error),
+    })
+    publisher.start()
+    await publisher.publish(0, modelOf(0, false))
+    expect(publisher.speaksSince).toBe(Number.NEGATIVE_INFINITY)
+    outUntil = Date.now() + outageMs
+    await vi.advanceTimersByTimeAsync(Math.min(outageMs, 2_600) - 1)
+    const published = publisher.publish(1, modelOf(1, false))
+    if (outageMs > 3_000) {
+      expect(outages.length).toBeGreaterThan(0)
+      expect(publisher.speaksSince).toBe(Number.POSITIVE_INFINITY)
+    }
+    await vi.advanceTimersByTimeAsync(outageMs + 5_000)
+    await published
+    const { policy, heartbeatUntil } = await manifestIn(store)
+    expect(policy.version).toBe(1)
+    expect(heartbeatUntil).toBeGreaterThan(Date.now() + HEARTBEAT_MS - 3_000)
+    expect(publisher.speaksSince).toBeLessThanOrEqual(performance.now())
+    expect(fatal).toEqual([])
+    await publisher.stop()
+    expect(vi.getTimerCount()).toBe(0)
+  },
+)
+
+test('a heartbeat that cannot be written for three minutes ends the run with the cause; stop does not wait for the bucket for long', async () => {
+  vi.useFakeTimers()
+  const store = memoryStore()
+  const fatal: unknown[] = []
+  let out = false
+  const failing = badStore(store, () => out)
+  const { publisher } = publishing(failing, { onFatal: (error) => fatal.push(error) })
+  publisher.start()
+  await publisher.publish(0, modelOf(0, false))
+  out = true
+  await vi.advanceTimersByTimeAsync(175_000)
+  expect(fatal).toEqual([])
+  await vi.advanceTimersByTimeAsync(15_000)
+  expect(fatal[0]).toMatchObject({ code: 'E_STORE', message: expect.stringContaining('bad minute') })
+  let stopped = false
+  const stopping = publisher.stop().catch(() => (stopped = true))
+  await vi.advanceTimersByTimeAsync(16_000)
+  expect(stopped).toBe(true)
+  await stopping
+  expect(vi.getTimerCount()).toBe(0)
+})
+
+test('old policies that cannot be deleted fail no publish: it is told once, and at the end how many are left', async () => {
+  vi.useFakeTimers()
+  const store = memoryStore()
+  const events: string[] = []
+  const { publisher } = publishing(
+    badStore(store, (call) => call === 'delete'),
+    { onEvent: (text) => events.push(text) },
+  )
+  for (let version = 0; version < 600; version++) await publisher.publish(version, modelOf(0, false))
+  expect(events).toEqual([expect.stringMatching(/^old policies are not deleted: .* the run goes on/)])
+  await publisher.stop()
+  expect(events[1]).toMatch(/^\d+ old policies were not deleted$/)
 })
 
 test('however long a run is, the bucket holds a bounded number of policies, the newest among them, and the manifest the hash of each', async () => {
@@ -221,7 +295,7 @@ test('however long a run is, the bucket holds a bounded number of policies, the 
 
 test('where nobody asks for an older version, a small policy rides in the manifest alone, and a large one has its object', async () => {
   const store = memoryStore()
-  const { publisher, puts } = publishing(store, () => [0], false)
+  const { publisher, puts } = publishing(store, { everyVersion: false })
   await publisher.publish(0, modelOf(0, false))
   expect([...store.objects.keys()]).toEqual([keys.manifest(RUN)])
   expect(puts.count).toBe(1)

@@ -7,7 +7,10 @@ import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import type { ObjectStore } from '../../../shared/cloud/ports.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import type { FragmentMessage } from '../../../shared/protocol/message.ts'
+import { badQueue, badStore } from '../../fakes/badMinutes.ts'
+import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
+import { virtualClock } from '../../fakes/virtualClock.ts'
 import { sampleFragment, withColumns } from '../../shared/batch/arbitrary.ts'
 import { RUN, SHARDS, SIZE, fragmentOf, inboxOf, messageOf, reportOf } from './inboxes.ts'
 
@@ -322,17 +325,84 @@ test('a bucket that fails is no fault of the message: the run hears of it, and t
   await box.end()
 })
 
-test('a queue that fails ends receiving with its error; one that fails to delete is told', async () => {
+test('a queue that refuses ends receiving with its error; nobody dies of a delete: it is told, tried again, and done', async () => {
   const box = inboxOf()
   await box.send(...(await Promise.all(Array.from({ length: 10 }, (_, n) => messageOf(fragmentOf(0, n), inline)))))
   box.queue.failNext('delete')
   for (const fragment of box.got) box.inbox.consumed(fragment)
   await box.settled()
-  expect(box.fatal).toEqual([expect.objectContaining({ code: 'E_QUEUE' })])
+  expect(box.events).toEqual([expect.stringMatching(/^messages are not deleted: .* the run goes on/)])
+  expect(box.queue.inFlight).toBe(10)
+  await box.clock.advance(30_000)
+  expect(box.queue.inFlight).toBe(0)
   await box.end()
+  expect(box.fatal).toEqual([])
   const other = inboxOf()
   other.queue.failNext('receive')
   await expect(other.inbox.pump()).rejects.toMatchObject({ code: 'E_QUEUE' })
+})
+
+test('deletes that always fail end nothing: what comes back is a duplicate, and the end says how many are left', async () => {
+  const clock = virtualClock()
+  const queue = memoryQueue({ clock })
+  const box = inboxOf({ clock, queue: badQueue(queue, (call) => call === 'delete') })
+  for (let n = 0; n < 30; n++) await queue.send(JSON.stringify(await messageOf(fragmentOf(0, n), inline)))
+  const pumping = box.inbox.pump()
+  await clock.advance(0)
+  for (const fragment of box.got) box.inbox.consumed(fragment)
+  for (let minute = 0; minute < 10; minute++) {
+    await clock.advance(60_000)
+    queue.redeliver()
+  }
+  await clock.advance(1_000)
+  expect(box.got).toHaveLength(30)
+  expect(box.inbox.rejected.duplicate).toBe(300)
+  await box.end()
+  await pumping
+  expect(box.fatal).toEqual([])
+  expect(box.events).toEqual([expect.stringMatching(/^messages are not deleted/), '330 messages were not deleted'])
+})
+
+test('an outage of the queue is ridden out, and while it lasts nobody is blamed for what was not heard; one of ten minutes ends the run', async () => {
+  const clock = virtualClock()
+  const queue = memoryQueue({ clock })
+  let out = false
+  const box = inboxOf({ clock, queue: badQueue(queue, (call) => out && call === 'receive') })
+  const pumping = box.inbox.pump()
+  await clock.advance(1_000)
+  expect(box.inbox.heardAllSince(clock.monotonic())).toBe(true)
+  out = true
+  await clock.advance(60_000)
+  expect(box.outages[0]).toMatchObject({ code: 'E_QUEUE' })
+  expect(box.inbox.listens).toBe(false)
+  const during = clock.monotonic()
+  out = false
+  await queue.send(JSON.stringify(await messageOf(fragmentOf(0, 0), inline)))
+  await clock.advance(10_000)
+  expect(box.got).toHaveLength(1)
+  expect(box.inbox.heardAllSince(during)).toBe(false)
+  expect(box.inbox.heardAllSince(clock.monotonic())).toBe(true)
+  out = true
+  const ended = expect(pumping).rejects.toMatchObject({ code: 'E_QUEUE' })
+  await clock.advance(220_000)
+  await ended
+})
+
+test('a bucket that is away for a minute delays a spilled body and loses nothing', async () => {
+  const clock = virtualClock()
+  const store = memoryStore()
+  const message = await messageOf(fragmentOf(0, 0), { store, spilled: true })
+  const from = clock.monotonic()
+  const box = inboxOf({ clock, store: badStore(store, () => clock.monotonic() - from < 60_000) })
+  await box.queue.send(JSON.stringify(message))
+  const pumping = box.inbox.pump()
+  await clock.advance(59_000)
+  expect(box.got).toEqual([])
+  await clock.advance(7_000)
+  expect(box.got).toHaveLength(1)
+  expect(box.fatal).toEqual([])
+  await box.end()
+  await pumping
 })
 
 test('closing waits for bodies on their way, and gives nothing on that arrives after the end', async () => {

@@ -2,12 +2,13 @@ import { Inbox, type InboxOptions } from '../../../learner/rollouts/inbox.ts'
 import { packFragment, toMessage, validateFragment } from '../../../shared/batch/index.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import type { ObjectStore } from '../../../shared/cloud/ports.ts'
+import { Patience } from '../../../shared/cloud/patience.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import type { LeaseReport } from '../../../shared/protocol/lease.ts'
 import type { FragmentMessage, InvocationFailed } from '../../../shared/protocol/message.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
-import { virtualClock } from '../../fakes/virtualClock.ts'
+import { type VirtualClock, virtualClock } from '../../fakes/virtualClock.ts'
 import { promiseOf, sampleFragment } from '../../shared/batch/arbitrary.ts'
 
 export const RUN = 'run-1'
@@ -52,8 +53,8 @@ export const reportOf = (changes: Partial<LeaseReport> = {}): LeaseReport => ({
 })
 
 /** An inbox between fakes; what it gives is collected, and nothing is consumed unless the test does it. */
-export function inboxOf(changes: Partial<InboxOptions> = {}) {
-  const clock = virtualClock()
+export function inboxOf(changes: Partial<InboxOptions> & { readonly clock?: VirtualClock } = {}) {
+  const clock = changes.clock ?? virtualClock()
   const store = memoryStore()
   const queue = memoryQueue({ clock })
   const abort = new AbortController()
@@ -62,11 +63,18 @@ export function inboxOf(changes: Partial<InboxOptions> = {}) {
   const failed: InvocationFailed[] = []
   const events: string[] = []
   const fatal: unknown[] = []
+  const outages: unknown[] = []
   const bill = { sqs: 0, s3Get: 0 }
   const inbox = new Inbox({
     queue,
     store,
     clock,
+    patience: new Patience({
+      clock,
+      signal: abort.signal,
+      onOutage: (error) => outages.push(error),
+      random: () => 0.5,
+    }),
     run: RUN,
     leftovers: 'reject',
     shards: SHARDS,
@@ -99,6 +107,7 @@ export function inboxOf(changes: Partial<InboxOptions> = {}) {
     failed,
     events,
     fatal,
+    outages,
     bill,
     settled,
     async send(...messages: readonly (object | string)[]) {

@@ -33,6 +33,8 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
     exact: false,
     fragmentLength: 20,
     policyIsOut: () => true,
+    learnerSpeaksSince: () => Number.NEGATIVE_INFINITY,
+    outageSince: () => false,
     handover,
     onEvent: (text) => events.push(text),
     onFatal: (error) => fatal.push(error),

@@ -158,6 +158,27 @@ test('three failures of a shard in a row end the run with the error of the env; 
   expect(k.events).toHaveLength(told)
 })
 
+test.each([
+  [
+    'their function says that it may pass',
+    { error: { code: 'E_STORE', message: 'slow down', where: { mayPass: true } } },
+    false,
+  ],
+  ['the learner sees the same', { error: { code: 'E_ROLLOUT', message: 'ended with an error' } }, true],
+] as const)('failures in an outage end the run only after three minutes of them (%s)', async (_, { error }, seen) => {
+  const k = keeperOf({ outageSince: () => seen })
+  await k.open(1)
+  for (let n = 0; n < 17; n++) {
+    await vi.advanceTimersByTimeAsync(10_000)
+    await k.ends(0, { end: 'error', error })
+  }
+  expect(k.fatal).toEqual([])
+  expect(k.leases()).toHaveLength(18)
+  await vi.advanceTimersByTimeAsync(20_000)
+  await k.ends(0, { end: 'error', error })
+  expect(k.fatal).toEqual([expect.objectContaining({ code: 'E_ROLLOUT' })])
+})
+
 test("a failure that is not the env's ends the run as E_ROLLOUT, three in a row", async () => {
   const k = keeperOf()
   await k.open(1)

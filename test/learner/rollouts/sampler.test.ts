@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Outages } from '../../../learner/outages.ts'
 import { Sampler } from '../../../learner/rollouts/sampler.ts'
 import type { RunCloud } from '../../../learner/runCloud.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
@@ -62,6 +63,8 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
     pacing: { mode: 'newest', perVersion: 2, lead: 0, patienceMs: 60_000, ...options.pacing },
     newestVersion: () => 0,
     meter: new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() }),
+    learnerSpeaksSince: () => Number.NEGATIVE_INFINITY,
+    outages: new Outages(systemClock, (text) => events.push(text)),
     onEvent: (text) => events.push(text),
   })
   const open = () =>

@@ -69,6 +69,22 @@ test('before the first policy is out functions have nothing to hear, however lon
   expect({ events: k.events, fatal: k.fatal }).toEqual({ events: [], fatal: [] })
 })
 
+test('while the learner cannot write its heartbeat, and for a minute after, that is why: nobody is blamed, and it is no hot loop', async () => {
+  let since = Number.POSITIVE_INFINITY
+  const k = keeperOf({ learnerSpeaksSince: () => since })
+  await k.open(1)
+  await playDeaf(k, 170_000, HEARTBEAT)
+  expect(k.leases().length).toBeLessThanOrEqual(36)
+  since = performance.now()
+  await k.ends(0, HEARTBEAT)
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect({ events: k.events, fatal: k.fatal }).toEqual({ events: [], fatal: [] })
+  const before = k.leases().length
+  k.keeper.alive(0)
+  await k.ends(0, { end: 'deadline', fragments: 3 })
+  expect(k.leases()).toHaveLength(before + 1)
+})
+
 test('a function that began when its deadline was near, or waited for the learner until then, did hear it', async () => {
   const k = keeperOf()
   await k.open(1)

@@ -11,7 +11,7 @@ import type { EnvSource } from '../../../shared/env/index.ts'
 import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, halfOf } from '../../../shared/protocol/manifest.ts'
 import { type FragmentMessage, type Message, parseMessage } from '../../../shared/protocol/message.ts'
-import { FragmentSender, RolloutWorker, runLease } from '../../../shared/rollout/index.ts'
+import { RolloutWorker, runLease } from '../../../shared/rollout/index.ts'
 import type { VirtualClock } from '../../fakes/virtualClock.ts'
 
 /** A policy over CartPole's observations that never learned anything. */
@@ -132,8 +132,7 @@ export function work(lease: Lease, world: World): Promise<LeaseReport> {
     lease,
     ports: { store, queue, clock },
     worker,
-    prepare: async () => worker.begin(lease, store, source),
-    sender: new FragmentSender(lease, { store, queue }),
+    prepare: async (patient) => worker.begin(lease, patient, source),
     signal: world.signal ?? new AbortController().signal,
     coldStart: true,
     ...(world.loadMs === undefined ? {} : { loadMs: world.loadMs }),
