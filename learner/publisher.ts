@@ -1,6 +1,7 @@
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { Clock, ObjectStore } from '../shared/cloud/ports.ts'
 import { keys } from '../shared/protocol/keys.ts'
+import { MAX_EARLIER_POLICIES, type PolicyHash } from '../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, halfOf } from '../shared/protocol/manifest.ts'
 
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
@@ -10,7 +11,7 @@ const LOOK_EVERY_MS = 500
 /** A wall clock that moved by this much against the monotonic one was set; drift stays far below. */
 const JUMP_MS = 1_000
 /** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go. */
-const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32 }
+const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32, told: 256 }
 
 export interface PublisherOptions {
   readonly run: string
@@ -18,6 +19,8 @@ export interface PublisherOptions {
   readonly heartbeatMs: number
   /** Is every version to be an object of its own, also one that is small enough to ride in the manifest? */
   readonly everyVersion: boolean
+  /** The oldest version that a function may still ask for; those after it are kept. Only where old ones are asked for. */
+  readonly oldestNeeded?: (() => number) | undefined
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
   /** Writes made, for the bill. */
@@ -34,6 +37,7 @@ export class Publisher {
   private readonly run: string
   private readonly heartbeatMs: number
   private readonly everyVersion: boolean
+  private readonly oldestNeeded: () => number
   private readonly consumed: () => readonly number[]
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
@@ -52,13 +56,14 @@ export class Publisher {
   constructor(
     store: ObjectStore,
     clock: Clock,
-    { run, heartbeatMs, everyVersion, consumed, onRequest }: PublisherOptions,
+    { run, heartbeatMs, everyVersion, oldestNeeded, consumed, onRequest }: PublisherOptions,
   ) {
     this.store = store
     this.clock = clock
     this.run = run
     this.heartbeatMs = heartbeatMs
     this.everyVersion = everyVersion
+    this.oldestNeeded = oldestNeeded ?? (() => Number.POSITIVE_INFINITY)
     this.consumed = consumed
     this.onRequest = onRequest
   }
@@ -115,9 +120,25 @@ export class Publisher {
   private async retire(): Promise<void> {
     const bytes = this.kept.reduce((sum, policy) => sum + policy.bytes, 0)
     if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && bytes <= KEPT.bytes)) return
-    const gone = this.kept.splice(0, this.kept.length - KEPT.newest)
+    const needed = this.oldestNeeded()
+    const free = this.kept.findIndex(({ version }) => version >= needed)
+    const most = this.kept.length - KEPT.newest
+    const gone = this.kept.splice(0, free < 0 ? most : Math.min(free, most))
+    if (gone.length === 0) return
     for (const { version } of gone) this.hashes.delete(version)
     await this.store.delete(gone.map(({ key }) => key))
+  }
+
+  /** What a function needs to check the models that it steps with again: from this version on. */
+  hashesFrom(first: number): readonly PolicyHash[] {
+    return [...this.hashes].filter(([version]) => version >= first).slice(-MAX_EARLIER_POLICIES)
+  }
+
+  /** The last ones before the newest: a lease that goes further back has the hashes with it. */
+  private earlier(newest: number): PolicyHash[] {
+    const last: PolicyHash[] = []
+    for (const entry of [...this.hashes].slice(-KEPT.told)) if (entry[0] < newest) last.push(entry)
+    return last
   }
 
   /** Tells every function to end. */
@@ -159,7 +180,7 @@ export class Publisher {
         format: 1,
         run: this.run,
         policy,
-        ...(this.everyVersion && { earlier: [...this.hashes].filter(([version]) => version < policy.version) }),
+        ...(this.everyVersion && { earlier: this.earlier(policy.version) }),
         consumed: [...this.consumed()],
         heartbeatUntil: this.clock.now() + this.heartbeatMs,
         heartbeatMs: this.heartbeatMs,

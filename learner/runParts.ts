@@ -55,6 +55,7 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     seed: rolloutSeed,
     pacing,
     newestVersion: () => state.policyVersion,
+    policyHashes: (first) => publisher.hashesFrom(first),
     meter,
     onEvent,
   })
@@ -67,11 +68,12 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     engine: options.engine,
     state: before?.train,
   })
-  const publisher = new Publisher(cloud.store, cloud.clock, {
+  const publisher: Publisher = new Publisher(cloud.store, cloud.clock, {
     run,
     heartbeatMs: cloud.heartbeatMs,
     // An exact pace asks for versions that are no longer the newest; the newest itself rides in the manifest where it is small.
     everyVersion: pacing.mode === 'exact',
+    oldestNeeded: () => sampler.oldestVersion,
     consumed: () => sampler.consumedUpTo,
     onRequest: (s3Put) => meter.request({ s3Put }),
   })

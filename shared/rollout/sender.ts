@@ -30,7 +30,13 @@ export class Sender {
     this.check()
   }
 
-  private check(): void {
+  /** Has a send failed? */
+  get failing(): boolean {
+    return this.failed !== undefined
+  }
+
+  /** @throws what a send failed with */
+  check(): void {
     if (this.failed) throw this.failed.error
   }
 }
