@@ -57,9 +57,11 @@ export class ExactStarts {
     return this.from(shard, next, Math.max(next, start.sendFrom ?? 0))
   }
 
-  /** A lease failed. Where it could not go on from the state that it was given, nobody is given that again. */
-  unusable({ shard, envStateProblem }: LeaseReport, { envState }: LeaseStart): void {
-    if (envStateProblem !== undefined && envState) this.options.states.drop(shard, envState.key)
+  /** A lease failed. Where it could not go on from the state that it was given, nobody is given that again. @returns whether that is so */
+  unusable({ shard, envStateProblem }: LeaseReport, { envState }: LeaseStart): boolean {
+    if (envStateProblem === undefined || !envState) return false
+    this.options.states.drop(shard, envState.key)
+    return true
   }
 
   /** A shard's lease failed or was lost, or it has none yet. */

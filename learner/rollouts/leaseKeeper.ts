@@ -89,9 +89,11 @@ export class LeaseKeeper {
     if (end === 'error') {
       // A lease that failed may have lost one fragment and sent the next.
       const { error, fragments } = report
-      const over = EnvFaults.are(error)
-        ? this.isOver(held, { shard, lease, fragments, error })
-        : this.givesUp(shard, held, error)
+      const over = this.options.starts?.unusable(report, held.start)
+        ? this.passes(shard, held, error)
+        : EnvFaults.are(error)
+          ? this.isOver(held, { shard, lease, fragments, error })
+          : this.givesUp(shard, held, error)
       const next = this.afterError(report, held)
       if (!over) this.retry(shard, next)
       return
@@ -118,7 +120,6 @@ export class LeaseKeeper {
     const { starts, handover, goOnAt } = this.options
     if (starts) {
       handover.told(report)
-      starts.unusable(report, held.start)
       return starts.again(report.shard)
     }
     handover.next(report)
@@ -173,6 +174,12 @@ export class LeaseKeeper {
     if (fatal) this.options.onFatal(fatal)
     else this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${error.message}; trying again from other seeds`)
     return fatal !== undefined
+  }
+
+  /** Tells of a failure that is none of the shard's: there is an earlier state to go on from, or in the end none. */
+  private passes(shard: number, { lease }: Held, error: LeaseReport['error']): false {
+    this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${error?.message ?? 'no reason given'}`)
+    return false
   }
 
   /** Tells of a failure of another kind; true when it was one too many. */
