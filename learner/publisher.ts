@@ -1,3 +1,4 @@
+import { MillraceError } from '../shared/errors.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import type { Clock, ObjectStore } from '../shared/cloud/ports.ts'
 import { keys } from '../shared/protocol/keys.ts'
@@ -52,6 +53,7 @@ export class Publisher {
   private readonly kept: { readonly version: number; readonly key: string; readonly bytes: number }[] = []
   /** Of every version that has an object of its own, in the order they were made. Only where old ones are asked for. */
   private readonly hashes = new Map<number, string>()
+  private readonly storing = new Map<number, Promise<void>>()
 
   constructor(
     store: ObjectStore,
@@ -109,7 +111,34 @@ export class Publisher {
     await this.retire()
   }
 
+  /** Puts versions of an earlier attempt where functions find them. They are the oldest. */
+  async restore(policies: readonly { readonly version: number; readonly model: Uint8Array }[]): Promise<void> {
+    for (const { version, model } of policies) {
+      this.hashes.set(version, halfOf(sha256Hex(model)))
+      await this.keep(version, model)
+    }
+  }
+
+  /** The models of these versions, oldest first, those being written included. @throws MillraceError E_STORE */
+  async models(first: number, last: number): Promise<{ version: number; model: Uint8Array }[]> {
+    const found: { version: number; model: Uint8Array }[] = []
+    for (const [version] of this.hashesFrom(first)) {
+      if (version > last) break
+      await this.storing.get(version)
+      const read = await this.store.get(keys.policy(this.run, version))
+      if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
+      found.push({ version, model: read.body })
+    }
+    return found
+  }
+
   private async keep(version: number, model: Uint8Array): Promise<void> {
+    const kept = this.put(version, model).finally(() => this.storing.delete(version))
+    this.storing.set(version, kept)
+    await kept
+  }
+
+  private async put(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
     this.onRequest(1)
     await this.store.put(key, model)

@@ -14,7 +14,7 @@ import type { IssuerOptions, LeaseStart } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
 import { Repairs } from './repairs.ts'
 import { ReturnCheck } from './returnCheck.ts'
-import { SavedStates } from './savedStates.ts'
+import { type PinnedStates, SavedStates, type StatePoint } from './savedStates.ts'
 import { Silence } from './silence.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
@@ -38,6 +38,8 @@ export interface SamplerOptions {
   readonly newestVersion: () => number
   /** Hashes of the policies from this version on. Only in an exact pace. */
   readonly policyHashes?: ((first: number) => readonly PolicyHash[]) | undefined
+  /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
+  readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
   readonly meter: CostMeter
   readonly onEvent: (text: string) => void
 }
@@ -82,7 +84,7 @@ export class Sampler implements Sampling {
       consumedUpTo: () => this.inbox.consumedUpTo,
     })
     const exact = pacing.mode === 'exact'
-    const from = Array.from({ length: rollouts.shards }, () => 0)
+    const from = options.goOn?.consumed ?? Array.from({ length: rollouts.shards }, () => 0)
     this.returns = new ReturnCheck({
       shards: rollouts.shards,
       numEnvs: rollouts.envsPerShard,
@@ -96,6 +98,7 @@ export class Sampler implements Sampling {
       run,
       leftovers: cloud.leftovers ?? 'reject',
       shards: rollouts.shards,
+      from: exact ? from : undefined,
       onLost: ({ shard, sequence }) => this.repairs?.need(shard, sequence),
       // What pacing lets through twice over (a batch may need all of it to be full), and what may be in flight besides.
       capacity: Math.max(
@@ -137,7 +140,7 @@ export class Sampler implements Sampling {
     if (exact) {
       const { shards } = rollouts
       const consumedUpTo = () => this.inbox.consumedUpTo
-      this.states = new SavedStates({ shards, store: cloud.store, consumedUpTo })
+      this.states = new SavedStates({ shards, store: cloud.store, consumedUpTo, begin: options.goOn?.points })
       this.starts = new ExactStarts({
         run,
         states: this.states,
@@ -239,6 +242,15 @@ export class Sampler implements Sampling {
     await this.keeper.close()
     await this.repairs?.close()
     await this.handover.close()
+  }
+
+  /** States from which the fragments with these numbers, by shard, can be stepped; undefined where the run does not repeat bit for bit. */
+  statesAt(sequences: readonly number[]): PinnedStates | undefined {
+    return this.broken === undefined ? this.states?.at(sequences) : undefined
+  }
+
+  /** Deletes the saved states: nobody will go on from them. */
+  async discard(): Promise<void> {
     await this.states?.close()
   }
 

@@ -1,3 +1,4 @@
+import { sha256Hex } from '../../shared/batch/hash.ts'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import type { StoredObject } from '../../shared/protocol/lease.ts'
 
@@ -23,10 +24,10 @@ export class SavedStates {
   private readonly deleting = new Set<Promise<void>>()
   private pins = 0
 
-  constructor({ shards, store, consumedUpTo }: SavedStatesOptions) {
+  constructor({ shards, store, consumedUpTo, begin }: SavedStatesOptions) {
     this.store = store
     this.consumedUpTo = consumedUpTo
-    this.points = Array.from({ length: shards }, () => [{ sequence: 0 }])
+    this.points = Array.from({ length: shards }, (_, shard) => [begin?.[shard] ?? { sequence: 0 }])
   }
 
   /** The first of several at one place counts: they are the same state. */
@@ -62,14 +63,40 @@ export class SavedStates {
     return this.points.map(([first]) => first?.sequence ?? 0)
   }
 
-  /** Until it is released nothing is deleted. */
-  pin(): { release(): void } {
+  /**
+   * The newest states from which the fragments with these numbers, by shard, can be stepped. Until they are released nothing is deleted.
+   *
+   * @returns undefined where a shard has none, or began anew in between
+   */
+  at(sequences: readonly number[]): PinnedStates | undefined {
+    const points: StatePoint[] = []
+    for (const [shard, sequence] of sequences.entries()) {
+      const point = this.before(shard, sequence)
+      if (!point || (point.sequence > 0 && !point.state)) return undefined
+      points.push(point)
+    }
     this.pins++
     return {
+      points,
+      read: async () => await this.read(points),
       release: () => {
         this.pins--
       },
     }
+  }
+
+  private async read(points: readonly StatePoint[]): Promise<(Uint8Array | undefined)[] | undefined> {
+    const states: (Uint8Array | undefined)[] = []
+    for (const [shard, { state }] of points.entries()) {
+      const found = state && (await this.store.get(state.key))
+      const body = found?.kind === 'found' ? found.body : undefined
+      if (state && (!body || sha256Hex(body) !== state.sha256)) {
+        this.drop(shard, state.key)
+        return undefined
+      }
+      states.push(body)
+    }
+    return states
   }
 
   /** Deletes all. */
@@ -98,9 +125,19 @@ export class SavedStates {
   }
 }
 
+/** States that stay for as long as somebody reads them. */
+export interface PinnedStates {
+  readonly points: readonly StatePoint[]
+  /** Their bytes, undefined for a shard that has none yet; undefined as a whole where one is damaged. */
+  read(): Promise<readonly (Uint8Array | undefined)[] | undefined>
+  release(): void
+}
+
 export interface SavedStatesOptions {
   readonly shards: number
   readonly store: ObjectStore
   /** By shard: the sequence number after the last fragment consumed. */
   readonly consumedUpTo: () => readonly number[]
+  /** By shard: what there is to begin with, in a run that goes on. */
+  readonly begin?: readonly StatePoint[] | undefined
 }
