@@ -10,6 +10,8 @@ export interface PlanSetting {
   readonly shards: number
   /** T x B of one fragment. */
   readonly fragmentSteps: number
+  /** Fragments that are behind a run which goes on exactly where it was. */
+  readonly from?: number
 }
 
 /** An algorithm with its settings: its plan of operators, and its learner (network, loss, optimizer) as plain data. */

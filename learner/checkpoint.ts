@@ -8,6 +8,7 @@ import { Sha256, issues } from '../shared/protocol/fields.ts'
 import { recordOf } from '../shared/protocol/lists.ts'
 import { parseJson } from '../shared/protocol/parseJson.ts'
 import type { Experiment } from './experiment.ts'
+import { ExactMetadata, type ExactState, exactColumns, exactFrom } from './exactState.ts'
 import { planOf } from './planOf.ts'
 import type { ReporterSnapshot } from './reporter.ts'
 import type { RunStateSnapshot } from './runState.ts'
@@ -15,7 +16,7 @@ import type { TrainState } from './tensor/index.ts'
 
 /**
  * Everything needed to resume a run without its learner. The plan's own state is not in it: what a plan of concurrent parts holds at
- * any moment are fragments of the attempt that ended. The next attempt samples new ones.
+ * any moment are fragments of the attempt that ended. The next attempt samples new ones; in an exact pace the very same ones.
  */
 export interface Checkpoint {
   /** The attempt it was made by. */
@@ -27,6 +28,8 @@ export interface Checkpoint {
   readonly report: ReporterSnapshot
   /** USD so far, by part. */
   readonly costByPart: Readonly<Record<string, number>>
+  /** Of a run that repeats bit for bit. */
+  readonly exact?: ExactState | undefined
 }
 
 const count = z.number().int().min(0)
@@ -41,6 +44,7 @@ const Metadata = z.strictObject({
   elapsedMs: z.number().min(0),
   curveStride: z.number().int().min(1),
   costByPart: recordOf(z.string(), z.number().min(0), 64),
+  exact: ExactMetadata.optional(),
 })
 
 const SLOT = 'slot_'
@@ -49,7 +53,7 @@ const SLOT = 'slot_'
  * A checkpoint as one safetensors file: `weights` [P] and `slot_<name>` [P] each, float32; `episode_returns` [E] and `curve` [K, 3]
  * (update, env steps, mean return), float64; the rest as JSON in its metadata. It carries a digest of all its bytes (`sealBatch`).
  */
-export function encodeCheckpoint({ run, experiment, train, state, report, costByPart }: Checkpoint): Uint8Array {
+export function encodeCheckpoint({ run, experiment, train, state, report, costByPart, exact }: Checkpoint): Uint8Array {
   const { clocks, stale, episodes, lastReturns } = state
   const { elapsedMs, curve, curveStride } = report
   const metadata: z.infer<typeof Metadata> = {
@@ -62,6 +66,7 @@ export function encodeCheckpoint({ run, experiment, train, state, report, costBy
     elapsedMs,
     curveStride,
     costByPart,
+    ...(exact && { exact: metadataOf(exact) }),
   }
   const points = Float64Array.from(curve.flatMap(({ update, point }) => [update, ...point]))
   const columns: Record<string, Column> = {
@@ -70,6 +75,7 @@ export function encodeCheckpoint({ run, experiment, train, state, report, costBy
     curve: columnOf(points, [curve.length, 3]),
   }
   for (const [name, slot] of Object.entries(train.slots)) columns[SLOT + name] = columnOf(slot, [slot.length])
+  if (exact) Object.assign(columns, exactColumns(exact))
   const { envSteps, updates: policyVersion } = clocks
   const provenance = { run, shard: 0, lease: 'checkpoint', sequence: 0, policyVersion, envSteps }
   return sealBatch({ provenance, columns, notes: { checkpoint: JSON.stringify(metadata) } })
@@ -87,7 +93,7 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   }
   const parsed = Metadata.safeParse(data)
   if (!parsed.success) throw broken(issues(parsed.error))
-  const { experiment, step, clocks, stale, episodes, elapsedMs, curveStride, costByPart } = parsed.data
+  const { experiment, step, clocks, stale, episodes, elapsedMs, curveStride, costByPart, exact } = parsed.data
   const slots = Object.keys(batch.columns).filter((name) => name.startsWith(SLOT))
   const curve = doubles(batch, 'curve')
   return {
@@ -108,8 +114,11 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
       }),
     },
     costByPart,
+    exact: exact && exactFrom(exact, batch.columns),
   }
 }
+
+const metadataOf = ({ states: _states, policies: _policies, ...metadata }: ExactState) => metadata
 
 /**
  * The checkpoint in these bytes, if it is of this experiment.

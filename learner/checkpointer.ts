@@ -2,6 +2,7 @@ import type { Clock } from '../shared/cloud/ports.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import type { CostMeter } from '../shared/cost/costMeter.ts'
 import { encodeCheckpoint } from './checkpoint.ts'
+import type { ExactState } from './exactState.ts'
 import type { Reporter } from './reporter.ts'
 import type { RunState } from './runState.ts'
 import type { Learner } from './training/learner.ts'
@@ -39,6 +40,8 @@ export interface CheckpointerParts {
   readonly meter: CostMeter
   readonly reporter: Reporter
   readonly clock: Clock
+  /** What is to be saved beside for a run that repeats bit for bit; settled before its first wait. */
+  readonly exact?: ((updates: number) => Promise<ExactState | undefined>) | undefined
   readonly onEvent: (text: string) => void
 }
 
@@ -90,17 +93,17 @@ export class Checkpointer {
   }
 
   private async save(): Promise<void> {
-    const { run, experiment, spec, state, learner, meter, reporter, onEvent } = this.parts
+    const { run, experiment, spec, state, learner, meter, reporter, exact, onEvent } = this.parts
     const snapshot = state.save()
     const { updates } = snapshot.clocks
     if (updates === this.savedAt) return
     try {
       // Asked for in the same moment as the snapshot above.
       const policy = this.setting.withPolicy ? learner.policy() : Promise.resolve(undefined)
-      const [train, model] = await Promise.all([learner.save(), policy])
+      const [train, model, repeats] = await Promise.all([learner.save(), policy, exact?.(updates)])
       const report = reporter.save(updates)
       const costByPart = meter.byPart()
-      const bytes = encodeCheckpoint({ run, experiment, train, state: snapshot, report, costByPart })
+      const bytes = encodeCheckpoint({ run, experiment, train, state: snapshot, report, costByPart, exact: repeats })
       await this.setting.save(bytes, updates, model && { model, spec })
       this.savedAt = updates
     } catch (error) {

@@ -28,7 +28,8 @@ export class EpisodeWindow {
 
   /** Restores what `last` returned after this many episodes. */
   restore(last: ArrayLike<number>, episodes: number): void {
-    this.next = 0
+    // At the same places: a sum of doubles depends on their order.
+    this.next = Math.max(0, episodes - last.length) % this.returns.length
     this.episodes = 0
     for (let i = 0; i < last.length; i++) this.add(last[i] ?? 0)
     this.episodes = episodes

@@ -10,9 +10,13 @@ export interface ExperimentPlan {
   readonly setting: PlanSetting
 }
 
-/** The plan of an experiment, built and not run. @throws MillraceError E_PLAN_PARAMETER */
-export function planOf({ algorithm, rollouts }: Experiment): ExperimentPlan {
-  const setting = { shards: rollouts.shards, fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard }
+/** The plan of an experiment, built and not run. @param from see `PlanSetting` @throws MillraceError E_PLAN_PARAMETER */
+export function planOf({ algorithm, rollouts }: Experiment, from = 0): ExperimentPlan {
+  const setting = {
+    shards: rollouts.shards,
+    fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
+    ...(from > 0 && { from }),
+  }
   const plan = new Plan(algorithm.name)
   return { plan, output: algorithm.plan(plan, setting), setting }
 }

@@ -1,7 +1,9 @@
+import { MillraceError } from '../shared/errors.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { Patience } from '../shared/cloud/patience.ts'
 import type { Clock, ObjectStore } from '../shared/cloud/ports.ts'
 import { keys } from '../shared/protocol/keys.ts'
+import { MAX_EARLIER_POLICIES, type PolicyHash } from '../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, halfOf } from '../shared/protocol/manifest.ts'
 import { Deletions } from './deletions.ts'
 
@@ -14,7 +16,7 @@ const JUMP_MS = 1_000
 /** Once the run is over, writes are tried again no longer than this: functions then end by the heartbeat. */
 const LAST_TRIES_MS = 10_000
 /** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go. */
-const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32 }
+const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32, told: 256 }
 
 export interface PublisherOptions {
   readonly run: string
@@ -22,6 +24,8 @@ export interface PublisherOptions {
   readonly heartbeatMs: number
   /** Is every version to be an object of its own, also one that is small enough to ride in the manifest? */
   readonly everyVersion: boolean
+  /** The oldest version that a function may still ask for; those after it are kept. Only where old ones are asked for. */
+  readonly oldestNeeded?: (() => number) | undefined
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
   /** Writes made, for the bill. */
@@ -47,6 +51,7 @@ export class Publisher {
   private readonly run: string
   private readonly heartbeatMs: number
   private readonly everyVersion: boolean
+  private readonly oldestNeeded: () => number
   private readonly consumed: () => readonly number[]
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
@@ -61,11 +66,12 @@ export class Publisher {
   private readonly kept: { readonly version: number; readonly key: string; readonly bytes: number }[] = []
   /** Of every version that has an object of its own, in the order they were made. Only where old ones are asked for. */
   private readonly hashes = new Map<number, string>()
+  private readonly storing = new Map<number, Promise<void>>()
 
   constructor(
     store: ObjectStore,
     clock: Clock,
-    { run, heartbeatMs, everyVersion, consumed, onRequest, ...told }: PublisherOptions,
+    { run, heartbeatMs, everyVersion, oldestNeeded, consumed, onRequest, ...told }: PublisherOptions,
   ) {
     const { onOutage, onEvent = () => undefined, onFatal = () => undefined } = told
     this.store = store
@@ -76,6 +82,7 @@ export class Publisher {
     this.run = run
     this.heartbeatMs = heartbeatMs
     this.everyVersion = everyVersion
+    this.oldestNeeded = oldestNeeded ?? (() => Number.POSITIVE_INFINITY)
     this.consumed = consumed
     this.onRequest = onRequest
   }
@@ -123,7 +130,34 @@ export class Publisher {
     await this.retire()
   }
 
+  /** Puts versions of an earlier attempt where functions find them. They are the oldest. */
+  async restore(policies: readonly { readonly version: number; readonly model: Uint8Array }[]): Promise<void> {
+    for (const { version, model } of policies) {
+      this.hashes.set(version, halfOf(sha256Hex(model)))
+      await this.keep(version, model)
+    }
+  }
+
+  /** The models of these versions, oldest first, those being written included. @throws MillraceError E_STORE */
+  async models(first: number, last: number): Promise<{ version: number; model: Uint8Array }[]> {
+    const found: { version: number; model: Uint8Array }[] = []
+    for (const [version] of this.hashesFrom(first)) {
+      if (version > last) break
+      await this.storing.get(version)
+      const read = await this.patience.try(() => this.store.get(keys.policy(this.run, version)))
+      if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
+      found.push({ version, model: read.body })
+    }
+    return found
+  }
+
   private async keep(version: number, model: Uint8Array): Promise<void> {
+    const kept = this.put(version, model).finally(() => this.storing.delete(version))
+    this.storing.set(version, kept)
+    await kept
+  }
+
+  private async put(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
     this.onRequest(1)
     await this.patience.try(() => this.store.put(key, model))
@@ -134,12 +168,28 @@ export class Publisher {
   private async retire(): Promise<void> {
     const bytes = this.kept.reduce((sum, policy) => sum + policy.bytes, 0)
     if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && bytes <= KEPT.bytes)) return
-    const gone = this.kept.splice(0, this.kept.length - KEPT.newest)
+    const needed = this.oldestNeeded()
+    const free = this.kept.findIndex(({ version }) => version >= needed)
+    const most = this.kept.length - KEPT.newest
+    const gone = this.kept.splice(0, free < 0 ? most : Math.min(free, most))
+    if (gone.length === 0) return
     for (const { version, key } of gone) {
       this.hashes.delete(version)
       this.gone.add(key)
     }
     await this.gone.flush()
+  }
+
+  /** What a function needs to check the models that it steps with again: from this version on. */
+  hashesFrom(first: number): readonly PolicyHash[] {
+    return [...this.hashes].filter(([version]) => version >= first).slice(-MAX_EARLIER_POLICIES)
+  }
+
+  /** The last ones before the newest: a lease that goes further back has the hashes with it. */
+  private earlier(newest: number): PolicyHash[] {
+    const last: PolicyHash[] = []
+    for (const entry of [...this.hashes].slice(-KEPT.told)) if (entry[0] < newest) last.push(entry)
+    return last
   }
 
   /** Tells every function to end. @throws MillraceError E_STORE when that could not be written within some seconds */
@@ -199,7 +249,7 @@ export class Publisher {
         format: 1,
         run: this.run,
         policy,
-        ...(this.everyVersion && { earlier: [...this.hashes].filter(([version]) => version < policy.version) }),
+        ...(this.everyVersion && { earlier: this.earlier(policy.version) }),
         consumed: [...this.consumed()],
         heartbeatUntil: this.clock.now() + this.heartbeatMs,
         heartbeatMs: this.heartbeatMs,

@@ -9,9 +9,11 @@ import { keys } from '../shared/protocol/keys.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 import { deriveSeed } from '../shared/random.ts'
 import type { PlanSetting } from './algorithm.ts'
-import { checkpointOf, experimentHash } from './checkpoint.ts'
+import { type Checkpoint, experimentHash } from './checkpoint.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { EndlessEpisodes } from './endlessEpisodes.ts'
+import { type ExactResume, rehome, saveExact } from './exactResume.ts'
+import { codeHash } from './exactState.ts'
 import type { Experiment } from './experiment.ts'
 import { Outages } from './outages.ts'
 import { RunEvents } from './runEvents.ts'
@@ -25,15 +27,26 @@ import { makeLearner } from './training/makeLearner.ts'
 /** A function that waits for a newer policy goes on with the old one after this long, so that a lost fragment cannot stop a run. */
 const PATIENCE_MS = 2_000
 
+/** Where an attempt at a run begins. */
+export interface RunBeginning {
+  readonly setting: PlanSetting
+  /** What it goes on from. */
+  readonly before?: Checkpoint | undefined
+  readonly exact?: ExactResume | undefined
+}
+
 /**
  * All that works on a run, made and not started: what samples, what learns, what publishes, what is known of it, and what saves it.
  *
- * @throws MillraceError E_CHECKPOINT when `resume` cannot be read or is of another experiment, E_EXPERIMENT, E_ENV_UNKNOWN, E_POLICY_SPEC
+ * @throws MillraceError E_EXPERIMENT, E_ENV_UNKNOWN, E_POLICY_SPEC
  */
-export async function runParts(experiment: Experiment, setting: PlanSetting, options: TrainOptions) {
-  const { run, cloud, observer = {}, attempt = 1, resume, earlier, checkpoint } = options
+export async function runParts(
+  experiment: Experiment,
+  { setting, before, exact }: RunBeginning,
+  options: TrainOptions,
+) {
+  const { run, cloud, observer = {}, attempt = 1, earlier, checkpoint } = options
   const { algorithm, rollouts, seed } = experiment
-  const before = resume && checkpointOf(experiment, resume)
   const spec = specOf(experiment)
   const events = new RunEvents(observer)
   const onEvent = (text: string): void => events.add({ level: 'warn', text })
@@ -47,9 +60,10 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     learnerHourUsd: cloud.learnerHourUsd,
     before: spentBefore(before?.costByPart, earlier?.costUsd),
   })
-  const baseVersion = before?.state.clocks.updates ?? 0
+  const baseVersion = exact?.state.baseVersion ?? before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
-  const rolloutSeed = attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt)
+  const rolloutSeed = exact?.state.seed ?? (attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt))
+  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
   const sampler = new Sampler({
     run,
     cloud,
@@ -59,13 +73,15 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     seed: rolloutSeed,
     pacing,
     newestVersion: () => state.policyVersion,
+    goOn: exact && points && { consumed: exact.consumed, points },
+    policyHashes: (first) => publisher.hashesFrom(first),
     meter,
     learnerSpeaksSince: () => publisher.speaksSince,
     outages,
     onEvent,
   })
   const state: RunState = new RunState((fragment) => sampler.consumed(fragment))
-  if (before) state.restore(before.state)
+  if (before) state.restore(before.state, baseVersion)
   const learner = makeLearner(experiment, {
     setting,
     policy: spec,
@@ -78,12 +94,15 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     heartbeatMs: cloud.heartbeatMs,
     // An exact pace asks for versions that are no longer the newest; the newest itself rides in the manifest where it is small.
     everyVersion: pacing.mode === 'exact',
+    oldestNeeded: () => sampler.oldestVersion,
     consumed: () => sampler.consumedUpTo,
     onRequest: (s3Put) => meter.request({ s3Put }),
     onOutage: outages.seen,
     onEvent,
     onFatal: (error) => sampler.source.fail(error),
   })
+  await publisher.restore(exact?.state.policies.slice(0, -1) ?? [])
+  const newest = exact?.state.policies.at(-1)
   const elapsedMs = Math.max(before?.report.elapsedMs ?? 0, earlier?.elapsedMs ?? 0)
   const report = { curve: [], curveStride: 1, ...before?.report, elapsedMs }
   const endless = new EndlessEpisodes(state, {
@@ -94,7 +113,18 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
   })
   const reporter = new Reporter({ run, state, sampler, learner, meter, observer, endless, before: report })
   const saved = { run, experiment: experimentHash(experiment), spec, state, learner, meter, reporter }
-  const saver = checkpoint && new Checkpointer(checkpoint, { ...saved, clock: cloud.clock, onEvent })
+  const saving = {
+    experiment,
+    run,
+    seed: rolloutSeed,
+    code: codeHash(options.envCode),
+    pacing,
+    sampler,
+    learner,
+    publisher,
+  }
+  const repeats = pacing.mode === 'exact' ? async (updates: number) => await saveExact(saving, updates) : undefined
+  const saver = checkpoint && new Checkpointer(checkpoint, { ...saved, clock: cloud.clock, exact: repeats, onEvent })
   return {
     elapsedMs,
     spec,
@@ -106,7 +136,8 @@ export async function runParts(experiment: Experiment, setting: PlanSetting, opt
     publisher,
     reporter,
     saver,
-    baseVersion,
+    /** What functions act with first. */
+    firstPolicy: async () => newest ?? { version: baseVersion, model: await learner.policy() },
     events,
     onEvent,
   }

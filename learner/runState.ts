@@ -33,7 +33,7 @@ export class RunState {
     this.acknowledge = acknowledge
   }
 
-  /** Updates that were done before this attempt at the run began: its first policy version. */
+  /** The first policy version: the updates that were done before this attempt began, or before the first of those that it goes on with exactly. */
   get baseVersion(): number {
     return this.began
   }
@@ -43,12 +43,12 @@ export class RunState {
     return { clocks: { ...clocks }, stale: { ...stale }, episodes: episodes.episodes, lastReturns: episodes.last() }
   }
 
-  /** Goes on from an earlier attempt. */
-  restore({ clocks, stale, episodes, lastReturns }: RunStateSnapshot): void {
+  /** Goes on from an earlier attempt. @param baseVersion that of the earlier attempt, where this one is its exact continuation */
+  restore({ clocks, stale, episodes, lastReturns }: RunStateSnapshot, baseVersion: number = clocks.updates): void {
     Object.assign(this.clocks, clocks)
     Object.assign(this.stale, stale)
     this.episodes.restore(lastReturns, episodes)
-    this.began = clocks.updates
+    this.began = baseVersion
   }
 
   /** The newest policy version: the number of updates. */

@@ -2,7 +2,9 @@ import { MillraceError, isMillraceError } from '../shared/errors.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 import type { CheckpointSetting } from './checkpointer.ts'
+import { checkpointOf } from './checkpoint.ts'
 import { endsAfter } from './closing.ts'
+import { exactResume } from './exactResume.ts'
 import type { Experiment } from './experiment.ts'
 import { Goal } from './goal.ts'
 import type { RunObserver, RunSummary, StopReason } from './observer.ts'
@@ -44,15 +46,17 @@ export interface TrainResult {
  * Runs an experiment to its end: experiment → plan → updates, until its goal or a limit is reached or the signal aborts.
  *
  * With `resume` it goes on from a checkpoint: clocks, returns, weights, optimizer, time and cost. What the attempt before it had
- * sampled and not trained on is lost, so that a run that was interrupted is not the run that was not, in deterministic mode neither.
+ * sampled and not trained on is lost; in deterministic mode it is made again, so that the run is the one that was never interrupted.
  *
  * @throws MillraceError E_CHECKPOINT when `resume` cannot be read or is of another experiment, E_ENGINE when the run is over and what
  *   trains hangs; else what made the run impossible or ended it, functions being told to stop by then
  */
 export async function train(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
   const { run, cloud, observer = {}, signal, checkpoint } = options
-  const { plan, output, setting } = planOf(experiment)
-  const parts = await runParts(experiment, setting, options)
+  const before = options.resume && checkpointOf(experiment, options.resume)
+  const exact = before && exactResume(experiment, before, options.envCode)
+  const { plan, output, setting } = planOf(experiment, exact?.from)
+  const parts = await runParts(experiment, { setting, before, exact }, options)
   const {
     elapsedMs,
     spec,
@@ -64,7 +68,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     publisher,
     reporter,
     saver,
-    baseVersion,
+    firstPolicy,
     events,
     onEvent,
   } = parts
@@ -91,9 +95,8 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     reporter.start()
     events.start()
     // Functions start while the learner does: they wait for their first policy.
-    const first = learner
-      .policy()
-      .then((model) => publisher.publish(baseVersion, model))
+    const first = firstPolicy()
+      .then(({ version, model }) => publisher.publish(version, model))
       .then(() => sampler.policyPublished())
       .catch((error: unknown) => sampler.source.fail(error))
     const resources = [
@@ -138,6 +141,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     events.close()
     // A learner that hangs answers neither of the two.
     if (!hangs) await saver?.close()
+    await sampler.discard()
     await tellFunctions()
     if (!hangs) await learner.close()
   }

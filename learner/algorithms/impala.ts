@@ -53,10 +53,10 @@ export const impala = algorithm({
   name: 'impala',
   config: ImpalaConfig,
 
-  plan(plan, c, { shards }) {
+  plan(plan, c, { shards, from }) {
     const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
     const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
-    const sample = (c.deterministic ? fragments.via(inOrder({ shards })) : fragments)
+    const sample = (c.deterministic ? fragments.via(inOrder({ shards, ...(from && { from }) })) : fragments)
       .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
       .via(concatBatches({ minSteps: c.trainBatchSteps }))
       .enqueue(batches)

@@ -21,12 +21,14 @@ export const countSamples = operator({
  * that can be is bounded by the pacing of the rollouts.
  *
  * @param shards number of shards, an integer > 0; every shard must give every sequence number
+ * @param from how many fragments, in that order, are behind a run that goes on; 0 unless told
  */
 export const inOrder = operator({
   name: 'inOrder',
-  check: ({ shards }: { readonly shards: number }) => atLeastOne('inOrder', 'shards', shards),
+  check: ({ shards }: { readonly shards: number; readonly from?: number }) => atLeastOne('inOrder', 'shards', shards),
   state: () => ({ next: 0, early: new Map<number, SampleBatch>() }),
   async *run(source: AsyncIterable<SampleBatch>, { params, state }) {
+    state.next = Math.max(state.next, params.from ?? 0)
     for await (const fragment of source) {
       state.early.set(fragment.provenance.sequence * params.shards + fragment.provenance.shard, fragment)
       for (let due = state.early.get(state.next); due; due = state.early.get(state.next)) {

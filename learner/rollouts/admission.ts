@@ -1,14 +1,13 @@
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { LeaseReport, Pacing } from '../../shared/protocol/lease.ts'
+import { exactVersion } from '../../shared/rollout/pace.ts'
 import type { FragmentMessage, InvocationFailed } from '../../shared/protocol/message.ts'
 
 /** Leases of a shard that are remembered: the shortest last a second, and a queue may hold what was sent for minutes. */
 const REMEMBERED = 256
 /** A function may be late by this much, and its clock may run a little faster. */
 const GRACE_MS = 30_000
-/** `perVersion` is a ratio of small integers: 35 / (7 / 3) comes out just under 15. As in `Pace`. */
-const ROUNDING = 1e-6
 /** Fragments that a function may be ahead by what rounding and the moment of a look at the manifest make of the window. */
 const SLACK = 2
 /** Requests of a lease beside those that its fragments and its time explain, and requests of one fragment: a message has 17 chunks at most. */
@@ -19,6 +18,7 @@ export interface IssuedLease {
   readonly shard: number
   readonly lease: string
   readonly firstSequence: number
+  readonly sendFrom?: number | undefined
   readonly deadline: number
 }
 
@@ -59,10 +59,10 @@ export class Admission {
   }
 
   /** A lease is given out. What becomes of it may never be known: it counts from now on. */
-  issued({ shard, lease, firstSequence, deadline }: IssuedLease): void {
+  issued({ shard, lease, firstSequence, sendFrom, deadline }: IssuedLease): void {
     const leases = this.leases[shard]
     if (!leases) return
-    leases.set(lease, { shard, lease, firstSequence, deadline, issuedAt: this.options.clock.now() })
+    leases.set(lease, { shard, lease, firstSequence, sendFrom, deadline, issuedAt: this.options.clock.now() })
     if (leases.size <= REMEMBERED) return
     for (const oldest of leases.keys()) {
       leases.delete(oldest)
@@ -75,9 +75,10 @@ export class Admission {
     const { shard, lease, sequence, policyVersion, envSteps } = message
     const issued = this.find(message)
     const last = this.lastOf(issued)
-    if (sequence < issued.firstSequence || sequence > last)
+    const first = issued.sendFrom ?? issued.firstSequence
+    if (sequence < first || sequence > last)
       throw refused(
-        `fragment ${sequence} of lease ${lease} (shard ${shard}) lies outside ${issued.firstSequence} to ${last}, which is what the pace lets it send`,
+        `fragment ${sequence} of lease ${lease} (shard ${shard}) lies outside ${first} to ${last}, which is what the pace lets it send`,
         message,
       )
     const version = this.versionOf(sequence)
@@ -109,12 +110,14 @@ export class Admission {
 
   /** @throws MillraceError E_MESSAGE saying why it cannot be the goodbye of a function that was sent out */
   report(report: LeaseReport): void {
-    const { shard, lease, fragments, envSteps, requests } = report
+    const { shard, lease, fragments, nextSequence = 0, envSteps, requests } = report
     const issued = this.find(report)
     const { firstSequence, issuedAt, deadline } = issued
     const wrong = (what: string) => refused(`the report of lease ${lease} (shard ${shard}) says ${what}`, report)
     const most = Math.max(0, this.lastOf(issued) + 1 - firstSequence)
     if (fragments > most) throw wrong(`${fragments} fragments, the pace let it send ${most} at most`)
+    if (nextSequence > firstSequence + most)
+      throw wrong(`${nextSequence} is next, the pace let it come to ${firstSequence + most}`)
     if (envSteps > fragments * this.options.fragmentSteps)
       throw wrong(`${envSteps} env steps in ${fragments} fragments`)
     // By the lease's own length, and not by what this machine's clock says now: it may have been set meanwhile.
@@ -157,9 +160,8 @@ export class Admission {
 
   /** What `Pace` steps a fragment with, where that follows from its number. */
   private versionOf(sequence: number): number | undefined {
-    const { mode, perVersion, lead, publishEvery = 1, baseVersion = 0 } = this.options.pacing
-    if (mode !== 'exact') return undefined
-    return baseVersion + publishEvery * Math.max(0, Math.floor(sequence / perVersion + ROUNDING) - lead)
+    const { pacing } = this.options
+    return pacing.mode === 'exact' ? exactVersion(pacing, sequence) : undefined
   }
 }
 

@@ -7,7 +7,7 @@ export interface Running {
   readonly sizes: Float64Array
   /** Its env steps so far. */
   readonly lengths: Float64Array
-  /** 1 where that is all of it; 0 where its beginning was not seen. */
+  /** 1 where that is all of it; 0 where its beginning was not seen; see `SEEN_BEFORE`. */
   readonly whole: Uint8Array
 }
 
@@ -25,6 +25,9 @@ function copyInto(target: Running, source: Running): void {
   target.whole.set(source.whole)
 }
 
+/** `Running.whole` where the beginning was seen by an earlier attempt at the run: there is nothing to compare with. */
+export const SEEN_BEFORE = 2
+
 /** Fragments that came before those ahead of them; beyond this many, the one that is missing is taken for lost. */
 const MAX_EARLY = 64
 
@@ -41,9 +44,23 @@ export class EpisodeTrail {
   /** False while it is not known where the lease before this one left its envs. */
   private ready: boolean
   private readonly early = new Map<number, Running>()
+  private readonly mostEarly: number
+  private readonly anew = new Set<number>()
+
+  /**
+   * All leases of a shard in an exact pace: each makes the same data, so that it does not matter whose a fragment is.
+   *
+   * @param first the sequence number with which it begins; past 0 an earlier attempt saw what comes before
+   */
+  static ofShard(first: number, numEnvs: number): EpisodeTrail {
+    const trail = new EpisodeTrail(first, numEnvs, true, Number.POSITIVE_INFINITY)
+    if (first > 0) trail.running.whole.fill(SEEN_BEFORE)
+    return trail
+  }
 
   /** @param fresh do the envs start anew with it? Else they go on where an earlier lease ended: see `goOn` */
-  constructor(first: number, numEnvs: number, fresh: boolean) {
+  constructor(first: number, numEnvs: number, fresh: boolean, mostEarly = MAX_EARLY) {
+    this.mostEarly = mostEarly
     this.first = this.next = first
     this.running = runningOf(numEnvs, fresh)
     this.ready = fresh
@@ -69,10 +86,18 @@ export class EpisodeTrail {
     this.ready = true
   }
 
+  /** The envs start anew with this fragment, whichever lease makes it. */
+  startsAnewAt(sequence: number): void {
+    if (sequence === 0 || sequence < this.next) return
+    this.anew.add(sequence)
+    this.enter()
+  }
+
   /** The next fragment came, and left the episodes so. */
   took(after: Running): void {
     copyInto(this.running, after)
     this.next++
+    this.enter()
     this.foldEarly()
   }
 
@@ -80,7 +105,7 @@ export class EpisodeTrail {
   cameEarly(sequence: number, alone: Running): void {
     if (sequence < this.next) return
     this.early.set(sequence, alone)
-    if (this.early.size <= MAX_EARLY) return
+    if (this.early.size <= this.mostEarly) return
     // Of episodes that run over the gap the beginning will never be known.
     this.running.whole.fill(0)
     this.next = Math.min(...this.early.keys())
@@ -92,7 +117,12 @@ export class EpisodeTrail {
     for (let alone = this.early.get(this.next); alone; alone = this.early.get(this.next)) {
       this.early.delete(this.next++)
       this.fold(alone)
+      this.enter()
     }
+  }
+
+  private enter(): void {
+    if (this.anew.delete(this.next)) copyInto(this.running, runningOf(this.running.sums.length, true))
   }
 
   private fold(alone: Running): void {

@@ -19,7 +19,7 @@ export class Handover {
   private readonly options: HandoverOptions
   /** By shard: what its newest lease was given to go on from. */
   private readonly given = new Map<number, StoredObject>()
-  private readonly told = new Set<string>()
+  private readonly sentences = new Set<string>()
   private readonly deleting = new Set<Promise<void>>()
   private cut = 0
 
@@ -34,17 +34,21 @@ export class Handover {
 
   /** A shard's lease ended, and another follows. @returns what that goes on from */
   next(report: LeaseReport): StoredObject | undefined {
-    const { shard, episodesCut = 0, envStateProblem } = report
+    const { shard } = report
     const before = this.given.get(shard)
     const left = this.ownOf(report)
     if (before && before.key !== left?.key) this.delete(before.key)
     if (left) this.given.set(shard, left)
     else this.given.delete(shard)
-    if (envStateProblem !== undefined)
-      this.tell(`shard ${shard}, lease ${report.lease}: ${envStateProblem}`, envStateProblem)
+    this.told(report)
+    return left
+  }
+
+  /** Tells what became of the envs of a lease that ended. */
+  told({ shard, lease, episodesCut = 0, envStateProblem }: LeaseReport): void {
+    if (envStateProblem !== undefined) this.tell(`shard ${shard}, lease ${lease}: ${envStateProblem}`, envStateProblem)
     this.cut += episodesCut
     if (episodesCut > 0 && envStateProblem === undefined) this.tellCut(episodesCut)
-    return left
   }
 
   /** What the shard's newest lease was given, for one that takes its place before it began. */
@@ -88,8 +92,8 @@ export class Handover {
   }
 
   private tell(text: string, kind: string): void {
-    if (this.told.has(kind) || this.told.size >= MAX_TOLD) return
-    this.told.add(kind)
+    if (this.sentences.has(kind) || this.sentences.size >= MAX_TOLD) return
+    this.sentences.add(kind)
     this.options.onEvent(text)
   }
 

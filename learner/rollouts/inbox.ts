@@ -27,6 +27,10 @@ export interface InboxOptions {
   /** What becomes of another run's messages; see `RunCloud.leftovers`. */
   readonly leftovers: 'reject' | 'delete'
   readonly shards: number
+  /** By shard: what came before this sequence number is behind an attempt that is resumed. From 0 unless told. */
+  readonly from?: readonly number[] | undefined
+  /** A fragment came damaged. */
+  readonly onLost?: ((fragment: { readonly shard: number; readonly sequence: number }) => void) | undefined
   /** Fragments held here at most; when it is full nothing more is received. */
   readonly capacity: number
   /** Which messages can be answers to what was asked for; throws why one cannot. Without it all are. */
@@ -100,7 +104,7 @@ export class Inbox {
     })
     this.doneKeys = new Deletions({ ...rest, what: 'bodies of messages', delete: (keys) => store.delete(keys) })
     this.flushedAt = this.roomSince = this.heardAt = options.clock.monotonic()
-    this.marks = Array.from({ length: options.shards }, () => 0)
+    this.marks = Array.from({ length: options.shards }, (_, shard) => options.from?.[shard] ?? 0)
   }
 
   get rejected(): Readonly<Record<Rejection, number>> {
@@ -211,7 +215,7 @@ export class Inbox {
     const { check, onFragment, onRequests, signal } = this.options
     const key = parsed.body.in === 'bucket' ? parsed.body.key : undefined
     // Nothing is kept for a shard that does not exist.
-    const seen = this.seen.get(parsed.shard)
+    const seen = parsed.shard < this.options.shards ? this.watermark(parsed.shard) : undefined
     const id = fragmentId(parsed)
     // Until the first of its number is found good, this may be the good one.
     while (this.held.has(id)) if (await this.held.get(id)?.good) break
@@ -233,7 +237,8 @@ export class Inbox {
       found(false)
       if (isMillraceError(error, 'E_STORE')) throw error
       await this.reject(message, 'corrupt', sentence(error))
-      return this.giveUp(error)
+      this.giveUp(error)
+      return this.options.onLost?.(parsed)
     }
     found(true)
     this.rejectedInARow = 0
@@ -266,6 +271,11 @@ export class Inbox {
     return this.watermark(shard).next
   }
 
+  /** Has this fragment come, and was it good? */
+  has(shard: number, sequence: number): boolean {
+    return this.watermark(shard).has(sequence)
+  }
+
   /** The sequence number after the last one of a shard that came. */
   afterLast(shard: number): number {
     return this.watermark(shard).end
@@ -274,7 +284,7 @@ export class Inbox {
   private watermark(shard: number): Watermark {
     const known = this.seen.get(shard)
     if (known) return known
-    const fresh = new Watermark()
+    const fresh = new Watermark(this.options.from?.[shard])
     this.seen.set(shard, fresh)
     return fresh
   }

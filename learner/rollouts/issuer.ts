@@ -11,6 +11,8 @@ const PAUSE_MS = { first: 50, last: 5_000 }
 export interface Held {
   readonly lease: string
   readonly firstSequence: number
+  /** As it was asked for. */
+  readonly start: LeaseStart
   readonly issuedAt: number
   readonly dueAt: number
   requestId?: string
@@ -25,6 +27,10 @@ export interface LeaseStart {
   readonly retry?: number
   /** What the shard's last lease left, where it left anything. */
   readonly envState?: StoredObject | undefined
+  /** What comes before is stepped and not sent; see `Lease.sendFrom`. */
+  readonly sendFrom?: number
+  /** How many it steps at most. */
+  readonly maxFragments?: number
 }
 
 interface LeaseIdentity {
@@ -51,11 +57,13 @@ export class Issuer {
   private readonly held: Map<number, Held>
   private readonly doubtful: DoubtfulLeases
   private readonly outage = new Spell()
+  private readonly mark: string
   private issued = 0
 
-  /** @param held by shard: what is issued is put there, and taken away where nobody took it */
-  constructor(options: IssuerOptions, held: Map<number, Held>) {
+  /** @param held by shard: what is issued is put there, and taken away where nobody took it; @param mark tells its leases from those of another issuer */
+  constructor(options: IssuerOptions, held: Map<number, Held>, mark = '') {
     this.options = options
+    this.mark = mark
     this.held = held
     this.doubtful = new DoubtfulLeases(options.meter)
   }
@@ -70,13 +78,13 @@ export class Issuer {
     const { invoker, clock, meter, leaseMs, makeLease, onEvent, signal } = this.options
     let outSince: number | undefined
     for (let pauseMs = PAUSE_MS.first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)) {
-      const lease = `${shard}-${this.issued++}`
+      const lease = `${shard}-${this.mark}${this.issued++}`
       const issuedAt = clock.monotonic()
       const dueAt = issuedAt + leaseMs
       const deadline = clock.now() + leaseMs
       const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, ...start })))
       const { firstSequence } = start
-      const held: Held = { lease, firstSequence, issuedAt, dueAt, heard: false }
+      const held: Held = { lease, firstSequence, start, issuedAt, dueAt, heard: false }
       this.held.set(shard, held)
       meter.leaseStarted(lease)
       const result = await invoker.invoke(payload)

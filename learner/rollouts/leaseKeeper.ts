@@ -3,6 +3,7 @@ import { MillraceError, type Where } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
 import { type EnvFault, EnvFaults } from './envFaults.ts'
+import type { ExactStarts } from './exactStarts.ts'
 import { Failures } from './failures.ts'
 import type { Handover } from './handover.ts'
 import { type Held, Issuer, type IssuerOptions, type LeaseStart } from './issuer.ts'
@@ -23,8 +24,10 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly goOnAt: (shard: number, sentUpTo: number) => number
   /** Was the queue listened to without a break since then (monotonic ms), so that whatever was sent has come? */
   readonly heardAllSince: (ms: number) => boolean
-  /** Must a lease make the same data whenever it runs? Then a retry gets the seeds of what failed. */
+  /** Must a lease make the same data whenever it runs? */
   readonly exact: boolean
+  /** Where leases of an exact pace begin. */
+  readonly starts?: ExactStarts | undefined
   /** T, steps of each env in a fragment. */
   readonly fragmentLength: number
   /** Is there a policy for functions to act with? */
@@ -33,7 +36,7 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly learnerSpeaksSince: () => number
   /** Has S3 or SQS failed the learner since then (monotonic ms)? */
   readonly outageSince: (ms: number) => boolean
-  readonly handover: Pick<Handover, 'next' | 'again' | 'forget' | 'late'>
+  readonly handover: Pick<Handover, 'next' | 'again' | 'forget' | 'late' | 'told'>
   /** The run cannot go on. */
   readonly onFatal: (error: unknown) => void
 }
@@ -64,7 +67,8 @@ export class LeaseKeeper {
 
   open(shards: number): void {
     this.faults.open(shards)
-    for (let shard = 0; shard < shards; shard++) this.start(shard, { firstSequence: 0 })
+    for (let shard = 0; shard < shards; shard++)
+      this.start(shard, this.options.starts?.again(shard) ?? { firstSequence: 0 })
   }
 
   /** A fragment came, in which that many episodes ended: the shard's function works. */
@@ -78,32 +82,68 @@ export class LeaseKeeper {
 
   /** A function said goodbye. Its shard gets a new lease unless the run is over. */
   ended(report: LeaseReport): void {
-    const { meter, signal, goOnAt, handover } = this.options
+    const { meter, signal } = this.options
     const { shard, lease, end } = report
     meter.leaseEnded(lease, report)
     this.issuer.ended(report)
     const held = this.held.get(shard)
-    if (held?.lease !== lease) return handover.late(report)
+    if (held?.lease !== lease) return this.late(report)
     this.release(shard)
     // 'stopped' is this learner's own word: the run is ending.
-    if (signal.aborted || end === 'stopped') return handover.late(report)
-    const sentUpTo = held.firstSequence + report.fragments
-    const envState = handover.next(report)
+    if (signal.aborted || end === 'stopped') return this.late(report)
     if (end === 'error') {
       // A lease that failed may have lost one fragment and sent the next.
       const { error, fragments } = report
-      const over = EnvFaults.are(error)
-        ? this.isOver(held, { shard, lease, fragments, error })
-        : this.givesUp(shard, held, error)
-      if (!over) this.retry(shard, goOnAt(shard, sentUpTo))
-    } else if (this.unheard.is(report, held.dueAt)) this.startUnheard(report, { firstSequence: sentUpTo, envState })
+      const over = this.options.starts?.unusable(report, held.start)
+        ? this.passes(shard, held, error)
+        : EnvFaults.are(error)
+          ? this.isOver(held, { shard, lease, fragments, error })
+          : this.givesUp(shard, held, error)
+      const next = this.afterError(report, held)
+      if (!over) this.retry(shard, next)
+      return
+    }
+    const next = this.afterEnd(report, held)
+    if (this.unheard.is(report, held.dueAt)) this.startUnheard(report, next)
     else {
       // It waited for a policy, or for the learner, and said so: nothing hangs.
       this.failures.forget(shard)
       this.faults.worked(shard)
       this.failed.delete(shard)
-      this.start(shard, { firstSequence: sentUpTo, envState })
+      this.start(shard, next)
     }
+  }
+
+  private afterEnd(report: LeaseReport, held: Held): LeaseStart {
+    const { starts, handover } = this.options
+    if (!starts) return { firstSequence: held.firstSequence + report.fragments, envState: handover.next(report) }
+    handover.told(report)
+    return starts.after(report, held.start)
+  }
+
+  private afterError(report: LeaseReport, held: Held): LeaseStart {
+    const { starts, handover, goOnAt } = this.options
+    if (starts) {
+      handover.told(report)
+      return starts.again(report.shard)
+    }
+    handover.next(report)
+    return { firstSequence: goOnAt(report.shard, held.firstSequence + report.fragments) }
+  }
+
+  /** It was lost, or crashed, without a word. */
+  private afterLoss(shard: number, { firstSequence }: Held): LeaseStart {
+    const { starts, handover, goOnAt } = this.options
+    if (starts) return starts.again(shard)
+    handover.forget(shard)
+    return { firstSequence: goOnAt(shard, firstSequence) }
+  }
+
+  /** A goodbye of a lease that another has taken the place of. */
+  private late(report: LeaseReport): void {
+    const { starts, handover } = this.options
+    if (starts) starts.keep(report)
+    else handover.late(report)
   }
 
   /** The platform says that an invocation ended without an answer: it crashed, ran out of time or memory, or never started. */
@@ -114,7 +154,7 @@ export class LeaseKeeper {
 
   /** The same, by the lease. One that was never started is tried again after a pause: nothing is wrong with the function. */
   cameToNothing({ shard, lease, started, reason }: Omit<InvocationFailed, 'kind' | 'run'>): void {
-    const { meter, signal, goOnAt, handover, onEvent } = this.options
+    const { meter, signal, goOnAt, handover, starts, onEvent } = this.options
     if (!started) this.failures.withdraw(shard, lease)
     const held = this.held.get(shard)
     if (held?.lease !== lease || signal.aborted) return
@@ -122,12 +162,13 @@ export class LeaseKeeper {
     meter.leaseEnded(lease)
     if (!started) {
       onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
-      const from = { firstSequence: goOnAt(shard, held.firstSequence), envState: handover.again(shard) }
+      const from = starts
+        ? held.start
+        : { firstSequence: goOnAt(shard, held.firstSequence), envState: handover.again(shard) }
       return this.start(shard, from, NOT_STARTED_PAUSE_MS)
     }
     if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
-    handover.forget(shard)
-    this.retry(shard, goOnAt(shard, held.firstSequence))
+    this.retry(shard, this.afterLoss(shard, held))
   }
 
   /** Tells of an env's error, or ends the run with it; true when it does. */
@@ -138,6 +179,12 @@ export class LeaseKeeper {
     if (fatal) this.options.onFatal(fatal)
     else this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${error.message}; trying again from other seeds`)
     return fatal !== undefined
+  }
+
+  /** Tells of a failure that is none of the shard's: there is an earlier state to go on from, or in the end none. */
+  private passes(shard: number, { lease }: Held, error: LeaseReport['error']): false {
+    this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${error?.message ?? 'no reason given'}`)
+    return false
   }
 
   /** Tells of a failure of another kind; true when it was one too many. */
@@ -158,10 +205,10 @@ export class LeaseKeeper {
   }
 
   /** After a lease that failed: what failed is not repeated, unless it has to be. */
-  private retry(shard: number, firstSequence: number): void {
+  private retry(shard: number, next: LeaseStart): void {
     const failed = (this.failed.get(shard) ?? 0) + 1
     this.failed.set(shard, failed)
-    this.start(shard, this.options.exact ? { firstSequence } : { firstSequence, retry: failed })
+    this.start(shard, this.options.exact ? next : { ...next, retry: failed })
   }
 
   /** Waits for invocations being made; the functions themselves end by the manifest. */
@@ -201,15 +248,14 @@ export class LeaseKeeper {
   }
 
   private lost(shard: number, held: Held, lostAt: number): void {
-    const { meter, signal, goOnAt, handover, onEvent } = this.options
-    const { lease, firstSequence } = held
+    const { meter, signal, onEvent } = this.options
+    const { lease } = held
     if (this.held.get(shard) !== held || signal.aborted) return
     this.release(shard)
     meter.leaseEnded(lease)
-    handover.forget(shard)
     onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
     const silent = this.silentLeases(shard, held, lostAt)
-    if (silent === 0) return this.retry(shard, goOnAt(shard, firstSequence))
+    if (silent === 0) return this.retry(shard, this.afterLoss(shard, held))
     this.fail(
       `shard ${shard} failed ${silent} times in a row: no word since its deadline, and not one fragment; the env may hang in step or ` +
         `reset, or take longer for a fragment than a lease lasts (rollouts.leaseSeconds) or than the function's time-out allows`,

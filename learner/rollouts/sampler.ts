@@ -3,16 +3,20 @@ import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { Patience } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
-import type { Lease, Pacing } from '../../shared/protocol/lease.ts'
+import type { Lease, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
 import type { Outages } from '../outages.ts'
 import type { RunCloud } from '../runCloud.ts'
+import { exactVersion } from '../../shared/rollout/pace.ts'
 import { Admission } from './admission.ts'
+import { ExactStarts } from './exactStarts.ts'
 import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
-import type { IssuerOptions } from './issuer.ts'
+import type { IssuerOptions, LeaseStart } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
+import { Repairs } from './repairs.ts'
 import { ReturnCheck } from './returnCheck.ts'
+import { type PinnedStates, SavedStates, type StatePoint } from './savedStates.ts'
 import { Silence } from './silence.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
@@ -20,6 +24,8 @@ import { RolloutSource, type Sampling } from './source.ts'
 const MAX_SENDS_IN_FLIGHT = 4
 const UNCOUNTED =
   'returns of some episodes are not counted: fragments before them were lost, and no reward seen so far explains such returns'
+/** How far a lease of an exact pace that is lost goes back, about. A function pays a write for it. */
+const SAVE_EVERY_MS = 2_000
 const MAX_FRAGMENTS = Number.MAX_SAFE_INTEGER
 
 export interface SamplerOptions {
@@ -32,6 +38,10 @@ export interface SamplerOptions {
   readonly pacing: Pacing
   /** The newest policy version that functions can know of. */
   readonly newestVersion: () => number
+  /** Hashes of the policies from this version on. Only in an exact pace. */
+  readonly policyHashes?: ((first: number) => readonly PolicyHash[]) | undefined
+  /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
+  readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
   readonly meter: CostMeter
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
@@ -50,10 +60,14 @@ export class Sampler implements Sampling {
   private readonly handover: Handover
   private readonly admission: Admission
   private readonly returns: ReturnCheck
+  private readonly states: SavedStates | undefined
+  private readonly starts: ExactStarts | undefined
+  private readonly repairs: Repairs | undefined
+  private broken: string | undefined
   /** Fragments some of whose returns nothing explains, and what of them goes on. */
   private readonly explained = new WeakMap<SampleBatch, SampleBatch>()
   private pumping: Promise<void> = Promise.resolve()
-  private watching: Promise<void> = Promise.resolve()
+  private watching: Promise<unknown> = Promise.resolve()
   private policyIsOut = false
   private toldUncounted = false
 
@@ -74,7 +88,13 @@ export class Sampler implements Sampling {
       newestVersion: options.newestVersion,
       consumedUpTo: () => this.inbox.consumedUpTo,
     })
-    this.returns = new ReturnCheck({ shards: rollouts.shards, numEnvs: rollouts.envsPerShard })
+    const exact = pacing.mode === 'exact'
+    const from = options.goOn?.consumed ?? Array.from({ length: rollouts.shards }, () => 0)
+    this.returns = new ReturnCheck({
+      shards: rollouts.shards,
+      numEnvs: rollouts.envsPerShard,
+      exactFrom: exact ? from : undefined,
+    })
     this.inbox = new Inbox({
       ...shared,
       queue: cloud.queue,
@@ -84,6 +104,8 @@ export class Sampler implements Sampling {
       run,
       leftovers: cloud.leftovers ?? 'reject',
       shards: rollouts.shards,
+      from: exact ? from : undefined,
+      onLost: ({ shard, sequence }) => this.repairs?.need(shard, sequence),
       // What pacing lets through twice over (a batch may need all of it to be full), and what may be in flight besides.
       capacity: Math.max(
         16,
@@ -93,12 +115,17 @@ export class Sampler implements Sampling {
       check: (fragment) => this.check(fragment, promise),
       onFragment: (fragment) => {
         this.silence.broken()
+        this.starts?.heard(fragment)
         this.keeper.alive(fragment.provenance.shard, columnNamed(fragment, 'episode_lengths').data.length)
         this.source.push(this.explained.get(fragment) ?? fragment)
       },
       onRejected: () => this.silence.broken(),
-      onLeaseEnd: (report) => this.keeper.ended(report),
-      onInvocationFailed: (failed) => this.keeper.cameToNothing(failed),
+      onLeaseEnd: (report) => {
+        if (!this.repairs?.ended(report)) this.keeper.ended(report)
+      },
+      onInvocationFailed: (failed) => {
+        if (!this.repairs?.cameToNothing(failed, failed.reason)) this.keeper.cameToNothing(failed)
+      },
       onRequests: (made) => meter.request(made),
     })
     this.silence = new Silence({
@@ -107,23 +134,45 @@ export class Sampler implements Sampling {
       rollouts,
       waiting: () => this.waiting(),
     })
-    this.keeper = new LeaseKeeper({
+    const issuing = {
       ...shared,
       invoker: cloud.invoker,
       clock: cloud.clock,
       meter,
       leaseMs: leaseSeconds * 1000,
+      makeLease: (lease: Parameters<IssuerOptions['makeLease']>[0]) => this.makeLease(lease),
+      heardAllSince: (ms: number) => this.inbox.heardAllSince(ms),
+    }
+    if (exact) {
+      const { shards } = rollouts
+      const consumedUpTo = () => this.inbox.consumedUpTo
+      this.states = new SavedStates({ shards, store: cloud.store, consumedUpTo, begin: options.goOn?.points })
+      this.starts = new ExactStarts({
+        run,
+        states: this.states,
+        firstMissing: (shard) => this.inbox.firstMissing(shard),
+        onBroken: (reason) => this.onBroken(reason),
+      })
+      this.repairs = new Repairs({
+        ...issuing,
+        shards,
+        starts: this.starts,
+        gap: (shard) => ({ from: this.inbox.firstMissing(shard), to: this.inbox.afterLast(shard) }),
+        has: (shard, sequence) => this.inbox.has(shard, sequence),
+      })
+    }
+    this.keeper = new LeaseKeeper({
+      ...issuing,
       handover: this.handover,
-      makeLease: (lease) => this.makeLease(lease),
-      heardAllSince: (ms) => this.inbox.heardAllSince(ms),
-      exact: pacing.mode === 'exact',
+      exact,
+      starts: this.starts,
       fragmentLength: rollouts.fragmentLength,
       policyIsOut: () => this.policyIsOut,
       learnerSpeaksSince: options.learnerSpeaksSince,
       outageSince: options.outages.since,
       // Batches in order need every fragment; otherwise one that never came is not worth those after it.
       goOnAt: (shard, sentUpTo) =>
-        pacing.mode === 'exact' ? this.inbox.firstMissing(shard) : Math.max(sentUpTo, this.inbox.afterLast(shard)),
+        exact ? this.inbox.firstMissing(shard) : Math.max(sentUpTo, this.inbox.afterLast(shard)),
     })
   }
 
@@ -132,9 +181,26 @@ export class Sampler implements Sampling {
     return this.policyIsOut && this.keeper.inFlight > 0 && this.inbox.size === 0 && this.inbox.listens
   }
 
+  private onBroken(reason: string): void {
+    if (this.broken !== undefined) return
+    this.broken = reason
+    this.options.onEvent(`this run will not repeat bit for bit: ${reason}`)
+  }
+
+  /** Why the run cannot be repeated bit for bit, though it was to be. */
+  get brokenBecause(): string | undefined {
+    return this.broken
+  }
+
+  /** The oldest policy version that a shard which has to be stepped again would ask for. */
+  get oldestVersion(): number {
+    const { pacing } = this.options
+    return this.states ? exactVersion(pacing, Math.min(...this.states.oldest)) : Number.POSITIVE_INFINITY
+  }
+
   /** The platform told of an invocation that failed. */
   invocationFailed(requestId: string, reason: string): void {
-    this.keeper.crashed(requestId, reason)
+    if (!this.repairs?.cameToNothing({ requestId }, reason)) this.keeper.crashed(requestId, reason)
   }
 
   /** The first policy is there for functions to read; until then they wait. */
@@ -143,7 +209,7 @@ export class Sampler implements Sampling {
   }
 
   get leasesInFlight(): number {
-    return this.keeper.inFlight
+    return this.keeper.inFlight + (this.repairs?.inFlight ?? 0)
   }
 
   /** Episodes that ended with a lease, because their env could not be saved. */
@@ -170,7 +236,7 @@ export class Sampler implements Sampling {
 
   start(): void {
     this.keeper.open(this.options.rollouts.shards)
-    this.watching = this.silence.watch()
+    this.watching = Promise.all([this.silence.watch(), this.repairs?.watch()])
     this.pumping = this.inbox.pump().catch((error: unknown) => {
       if (!this.abort.signal.aborted) this.source.fail(error)
     })
@@ -182,7 +248,18 @@ export class Sampler implements Sampling {
     await this.pumping
     await this.watching
     await this.keeper.close()
+    await this.repairs?.close()
     await this.handover.close()
+  }
+
+  /** States from which the fragments with these numbers, by shard, can be stepped; undefined where the run does not repeat bit for bit. */
+  statesAt(sequences: readonly number[]): PinnedStates | undefined {
+    return this.broken === undefined ? this.states?.at(sequences) : undefined
+  }
+
+  /** Deletes the saved states: nobody will go on from them. */
+  async discard(): Promise<void> {
+    await this.states?.close()
   }
 
   private check(fragment: SampleBatch, promise: Parameters<typeof validateFragment>[1]): void {
@@ -195,7 +272,18 @@ export class Sampler implements Sampling {
     this.explained.set(fragment, explained)
   }
 
-  private makeLease({ envState, ...lease }: Parameters<IssuerOptions['makeLease']>[0]): Lease {
+  /** One that goes back asks for policies that the manifest does not tell of any more. */
+  private exactFields({ firstSequence, sendFrom }: LeaseStart): Partial<Lease> {
+    const { pacing, policyHashes } = this.options
+    if (sendFrom === undefined || !policyHashes) return { saveEveryMs: SAVE_EVERY_MS }
+    return { saveEveryMs: SAVE_EVERY_MS, earlierPolicies: [...policyHashes(exactVersion(pacing, firstSequence))] }
+  }
+
+  private makeLease({
+    envState,
+    maxFragments = MAX_FRAGMENTS,
+    ...lease
+  }: Parameters<IssuerOptions['makeLease']>[0]): Lease {
     const { run, cloud, rollouts, env, policy, seed, pacing } = this.options
     const given = { ...lease, envState }
     this.admission.issued(given)
@@ -209,9 +297,10 @@ export class Sampler implements Sampling {
       policy,
       numEnvs: rollouts.envsPerShard,
       fragmentLength: rollouts.fragmentLength,
-      maxFragments: MAX_FRAGMENTS,
+      maxFragments,
       maxMs: rollouts.leaseSeconds * 1000,
       pacing,
+      ...(pacing.mode === 'exact' && this.exactFields(lease)),
       stages: [],
       exploration: {},
       seed,

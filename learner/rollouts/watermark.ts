@@ -2,9 +2,14 @@
 export class Watermark {
   private readonly ahead = new Set<number>()
   /** The first sequence number not seen yet. */
-  next = 0
+  next: number
   /** The sequence number after the last one seen. */
-  end = 0
+  end: number
+
+  /** @param from those before it count as seen */
+  constructor(from = 0) {
+    this.next = this.end = from
+  }
 
   has(sequence: number): boolean {
     return sequence < this.next || this.ahead.has(sequence)

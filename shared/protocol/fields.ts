@@ -3,6 +3,9 @@ import * as z from 'zod'
 /** SHA-256 in lower-case hex, as everything here writes it. */
 export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 lower-case hex digits' })
 
+/** The first half of one. */
+export const HalfSha256 = z.string().regex(/^[0-9a-f]{32}$/, { error: 'expected 32 lower-case hex digits' })
+
 const MAX_SENTENCE = 500
 const MAX_ISSUES = 8
 

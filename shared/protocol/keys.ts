@@ -28,6 +28,9 @@ export const keys = {
     `batches/${named(run)}/${shard}/${named(lease)}-${ordered(sequence)}.safetensors`,
   /** Where a lease left the envs of its shard. */
   envState: (run: string, shard: number, lease: string) => `states/${named(run)}/${shard}/${named(lease)}.safetensors`,
+  /** Where the envs of a shard stood under a lease, before the fragment with this sequence number. */
+  savePoint: (run: string, shard: number, lease: string, sequence: number) =>
+    `states/${named(run)}/${shard}/${named(lease)}-${ordered(sequence)}.safetensors`,
   /** Modules, named by their hash: the env for functions, the experiment for the learner. */
   code: (run: string, sha256: string) => `code/${named(run)}/${sha256.slice(0, 16)}.mjs`,
   /** Runs that wait for a stage's learner, or are with it. */

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
-import { Sha256, issues } from './fields.ts'
+import { HalfSha256, Sha256, issues } from './fields.ts'
 import { JsonObject } from './json.ts'
 import { listOf, recordOf } from './lists.ts'
 import { Label, Name, ObjectKey } from './names.ts'
@@ -12,6 +12,13 @@ export { issues }
 /** An object of the run's bucket. */
 export const StoredObject = z.strictObject({ key: ObjectKey, sha256: Sha256 })
 export type StoredObject = z.infer<typeof StoredObject>
+
+/** A policy version with the first half of its model's SHA-256: 128 bits are enough to tell a model that was damaged or replaced. */
+export const PolicyHash = z.tuple([z.number().int().min(0), HalfSha256])
+export type PolicyHash = z.infer<typeof PolicyHash>
+
+/** More would not fit into the payload of an invocation. */
+export const MAX_EARLIER_POLICIES = 4096
 
 const count = z.number().int().min(1)
 const requests = z.number().min(0)
@@ -48,6 +55,12 @@ export const Lease = z.strictObject({
   lease: Name,
   /** Sequence number of the lease's first fragment within its shard. */
   firstSequence: z.number().int().min(0),
+  /** Fragments before this one are stepped and not sent: they have come already. `firstSequence` unless told. Only in an exact pace. */
+  sendFrom: z.number().int().min(0).optional(),
+  /** Versions that may be asked for and that the manifest has no hash of any more. Only in an exact pace. */
+  earlierPolicies: listOf(PolicyHash, MAX_EARLIER_POLICIES).optional(),
+  /** Save the envs between two fragments this often at most, ms, so that a lease that is lost can be stepped again from there. Only in an exact pace. */
+  saveEveryMs: z.number().min(0).optional(),
   /** How many leases of this shard failed in a row before this one. It goes into the seeds, so that a retry does not repeat what failed. 0 unless told. */
   retry: z.number().int().min(0).optional(),
   /** Where the shard's last lease left its envs and random streams: this lease goes on from there. Without it the envs start anew. */
@@ -122,6 +135,8 @@ export const LeaseReport = z.strictObject({
   lease: Name,
   end: LeaseEnd,
   fragments: z.number().int().min(0),
+  /** The first sequence number that it did not step, where all before it were sent. */
+  nextSequence: z.number().int().min(0).optional(),
   envSteps: z.number().int().min(0),
   /** Time from start to end, time spent in policy and env stepping, and time waiting for a newer policy; ms. */
   totalMs: z.number().min(0),

@@ -1,14 +1,12 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { Sha256, issues } from './fields.ts'
+import { PolicyHash } from './lease.ts'
 import { listOf, numbersOf } from './lists.ts'
 import { Name, ObjectKey } from './names.ts'
 import { MESSAGE_LIMITS, parseJsonBytes, whyNoJson } from './parseJson.ts'
 
 const isCount = (value: unknown): boolean => Number.isSafeInteger(value) && (value as number) >= 0
-
-/** 128 bits are enough to tell a damaged model, or one that was put in another's place; and a manifest is written at every version. */
-const HalfSha256 = z.string().regex(/^[0-9a-f]{32}$/, { error: 'expected 32 lower-case hex digits' })
 
 /** The half of a hash that `Manifest.earlier` has. */
 export const halfOf = (sha256: string): string => sha256.slice(0, 32)
@@ -31,7 +29,7 @@ export const Manifest = z.strictObject({
    * Versions before the newest that are in the bucket, with the first half of their models' SHA-256: a function that is to step with
    * one checks it as it checks the newest. Only where the pace asks for them.
    */
-  earlier: listOf(z.tuple([z.number().int().min(0), HalfSha256]), 1024).optional(),
+  earlier: listOf(PolicyHash, 1024).optional(),
   /** By shard: the sequence number after the last fragment that the learner consumed. Opens the window of `newest` pacing. */
   consumed: numbersOf('whole numbers', isCount),
   /** ms since the epoch; past it a function stops by itself. */

@@ -12,6 +12,24 @@ const MAX_SENTENCE = 1_000
 /** What a lease leaves to the next one of its shard, as its report says it. */
 export type Left = Pick<LeaseReport, 'envState' | 'episodesCut' | 'envStateProblem'>
 
+/** A place in a shard's stream at which its envs were saved. */
+export interface SavePoint {
+  /** Of the fragment that comes next. */
+  readonly sequence: number
+  readonly sha256: string
+}
+
+/** The name of the note by which a fragment tells of the newest save point before it. */
+export const SAVE_POINT_NOTE = 'save_point'
+
+export const savePointNote = ({ sequence, sha256 }: SavePoint): string => `${sequence} ${sha256}`
+
+/** @returns undefined for a note that is none */
+export function parseSavePoint(note: string | undefined): SavePoint | undefined {
+  const [, sequence, sha256] = /^(\d{1,15}) ([0-9a-f]{64})$/.exec(note ?? '') ?? []
+  return sha256 === undefined ? undefined : { sequence: Number(sequence), sha256 }
+}
+
 /**
  * Lets a collector go on from the state that a lease names.
  *
@@ -30,7 +48,8 @@ export async function takeUp(
     collector.load(decodeEnvState(found.body, lease))
     return undefined
   } catch (error) {
-    return sentence(`the envs start anew, because they cannot go on from where the last lease left them`, error)
+    const anew = lease.pacing.mode === 'exact' ? 'the envs' : 'the envs start anew, because they'
+    return sentence(`${anew} cannot go on from where the last lease left them`, error)
   }
 }
 
@@ -45,13 +64,8 @@ export async function leaveState(
   { store, nextSequence }: { readonly store: ObjectStore; readonly nextSequence: number },
 ): Promise<Left> {
   try {
-    const state = collector.save()
-    if (!state) return { episodesCut: collector.runningEpisodes }
-    const body = encodeEnvState(state, lease, nextSequence)
-    if (body.length > MAX_STATE_BYTES)
-      throw new Error(
-        `their state takes ${body.length} bytes, at most ${MAX_STATE_BYTES} are kept; fewer envs take less`,
-      )
+    const body = savedState(collector, lease, nextSequence)
+    if (!body) return { episodesCut: collector.runningEpisodes }
     const key = keys.envState(lease.run, lease.shard, lease.lease)
     await store.put(key, body)
     return { envState: { key, sha256: sha256Hex(body) } }
@@ -59,6 +73,19 @@ export async function leaveState(
     const envStateProblem = sentence('the envs could not be saved for the next lease', error)
     return { episodesCut: collector.runningEpisodes, envStateProblem }
   }
+}
+
+/**
+ * Where a collector stands before the fragment `nextSequence`, as bytes; undefined where its env cannot be saved.
+ *
+ * @throws what the env's `save` threw, or an error saying that there is too much to keep
+ */
+export function savedState(collector: Collector, lease: Lease, nextSequence: number): Uint8Array | undefined {
+  const state = collector.save()
+  if (!state) return undefined
+  const body = encodeEnvState(state, lease, nextSequence)
+  if (body.length <= MAX_STATE_BYTES) return body
+  throw new Error(`their state takes ${body.length} bytes, at most ${MAX_STATE_BYTES} are kept; fewer envs take less`)
 }
 
 const sentence = (what: string, error: unknown): string =>

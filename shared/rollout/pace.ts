@@ -1,8 +1,16 @@
-import type { Lease } from '../protocol/lease.ts'
+import type { Lease, Pacing } from '../protocol/lease.ts'
 import type { Manifest } from '../protocol/manifest.ts'
 
 /** `perVersion` is a ratio of small integers: 35 / (7 / 3) comes out just under 15. */
 const ROUNDING = 1e-6
+
+/** The policy version that the fragment with this sequence number is stepped with in an exact pace. */
+export function exactVersion(
+  { perVersion, lead, publishEvery = 1, baseVersion = 0 }: Omit<Pacing, 'mode' | 'patienceMs'>,
+  sequence: number,
+): number {
+  return baseVersion + publishEvery * Math.max(0, Math.floor(sequence / perVersion + ROUNDING) - lead)
+}
 
 /** Decides when a fragment may be stepped, and with which policy version; see `Pacing` for the two rules. */
 export class Pace {
@@ -20,9 +28,8 @@ export class Pace {
 
   /** The policy version for the fragment with this sequence number, or undefined while it has to wait. */
   version(sequence: number, { policy, consumed }: Pick<Manifest, 'policy' | 'consumed'>): number | undefined {
-    const { mode, perVersion, lead, publishEvery = 1, baseVersion = 0 } = this.pacing
-    if (mode === 'exact') {
-      const wanted = baseVersion + publishEvery * Math.max(0, Math.floor(sequence / perVersion + ROUNDING) - lead)
+    if (this.pacing.mode === 'exact') {
+      const wanted = exactVersion(this.pacing, sequence)
       return policy.version >= wanted ? wanted : undefined
     }
     const done = consumed[this.shard] ?? 0

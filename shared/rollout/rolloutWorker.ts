@@ -1,16 +1,18 @@
 import { sha256Hex } from '../batch/hash.ts'
 import type { SampleBatch } from '../batch/sampleBatch.ts'
-import type { ObjectStore } from '../cloud/ports.ts'
+import { systemClock } from '../cloud/clock.ts'
+import type { Clock, ObjectStore } from '../cloud/ports.ts'
 import type { EnvSource, VectorEnv } from '../env/index.ts'
 import { makeVectorEnv } from '../env/index.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
 import { PolicySession } from '../policy/session.ts'
 import { keys } from '../protocol/keys.ts'
-import type { Lease } from '../protocol/lease.ts'
+import type { Lease, PolicyHash } from '../protocol/lease.ts'
 import { type Manifest, halfOf } from '../protocol/manifest.ts'
 import { deriveSeed } from '../random.ts'
 import { Collector } from './collector.ts'
-import { type Left, leaveState, takeUp } from './leaseState.ts'
+import { type Left, SAVE_POINT_NOTE, leaveState, savePointNote, takeUp } from './leaseState.ts'
+import { SavePoints } from './savePoints.ts'
 
 /** A fragment and the way to give its memory back once it was encoded. */
 export interface Collected {
@@ -28,6 +30,7 @@ export class RolloutWorker {
   private store: ObjectStore | undefined
   private wentOn = false
   private stateProblem: string | undefined
+  private saved: SavePoints | undefined
   /** See `LearnerWord`: a warm function need not find out again. */
   clockAhead = 0
   /** Objects read from and written to the bucket, for the bill. */
@@ -38,9 +41,9 @@ export class RolloutWorker {
    * derive from (run seed, shard, first sequence of the lease). So a lease gives the same data wherever and whenever it runs. Those of a
    * retry derive from its number too, so that it does not repeat what failed.
    *
-   * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE, E_ENV_STEP
+   * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_SPACE, E_ENV_STEP; E_ROLLOUT when it cannot go on from its state in an exact pace
    */
-  async begin(lease: Lease, store: ObjectStore, source: EnvSource): Promise<void> {
+  async begin(lease: Lease, store: ObjectStore, source: EnvSource, clock: Clock = systemClock): Promise<void> {
     const { env, numEnvs, envState } = lease
     const key = JSON.stringify([env, numEnvs])
     if (this.env?.key !== key) this.close()
@@ -52,12 +55,18 @@ export class RolloutWorker {
     this.bound = false
     this.wentOn = false
     this.stateProblem = undefined
+    this.saved = undefined
     try {
       this.collector = collectorFor(lease, vector)
+      if (lease.pacing.mode === 'exact' && lease.saveEveryMs !== undefined)
+        this.saved = new SavePoints(lease, { store, clock, onPut: () => this.requests.s3Put++ })
       if (!envState) return
       this.requests.s3Get++
       this.stateProblem = await takeUp(this.collector, { ...lease, envState }, store)
       this.wentOn = this.stateProblem === undefined
+      // Other data than it was to make would be worse than none: the learner knows an earlier state.
+      if (this.stateProblem !== undefined && lease.pacing.mode === 'exact')
+        throw new MillraceError('E_ROLLOUT', this.stateProblem, { shard: lease.shard, lease: lease.lease })
       if (!this.wentOn) this.collector = collectorFor(lease, vector)
     } catch (error) {
       this.close()
@@ -75,6 +84,7 @@ export class RolloutWorker {
     const { lease, collector, store, wentOn } = this
     if (!lease || !collector || !store) return {}
     if (nextSequence === lease.firstSequence) return wentOn ? { envState: lease.envState } : {}
+    await this.saved?.close()
     const left = await leaveState(collector, lease, { store, nextSequence })
     if (left.envState) this.requests.s3Put++
     return left
@@ -128,10 +138,16 @@ export class RolloutWorker {
     if (!lease || !collector) throw new MillraceError('E_INTERNAL', 'a fragment was asked for before a lease')
     const { run, shard } = lease
     try {
+      this.saved?.offer(collector, sequence)
       const fragment = await collector.collect()
       // The learner follows episodes over leases, and these envs did not go on.
       const anew = this.stateProblem !== undefined && sequence === lease.firstSequence
-      const notes = { env: lease.env.id, ...(anew && { envs: 'anew' }) }
+      const point = this.saved?.stored
+      const notes = {
+        env: lease.env.id,
+        ...(anew && { envs: 'anew' }),
+        ...(point && { [SAVE_POINT_NOTE]: savePointNote(point) }),
+      }
       return {
         batch: fragment.toBatch({ run, shard, lease: lease.lease, sequence }, notes),
         release: () => fragment.release(),
@@ -154,7 +170,9 @@ export class RolloutWorker {
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
       throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
-    return version === policy.version ? checked(found.body, policy) : checkedEarlier(found.body, manifest, version)
+    return version === policy.version
+      ? checked(found.body, policy)
+      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], version)
   }
 }
 
@@ -169,8 +187,8 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
   })
 }
 
-/** @throws MillraceError E_POLICY_MODEL when it is not the model that the manifest knows under that version */
-function checkedEarlier(model: Uint8Array, { earlier = [] }: Manifest, version: number): Uint8Array {
+/** @throws MillraceError E_POLICY_MODEL when it is not the model that manifest or lease knows under that version */
+function checkedEarlier(model: Uint8Array, earlier: readonly PolicyHash[], version: number): Uint8Array {
   const promised = earlier.find(([known]) => known === version)?.[1]
   const found = halfOf(sha256Hex(model))
   if (found === promised) return model

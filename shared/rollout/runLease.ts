@@ -57,6 +57,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   const startedAt = ports.clock.monotonic()
   const before = { ...job.worker.requests }
   const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
+  const stepped = { fragments: 0 }
   const { clockAhead } = job.worker
   const watch = new ManifestWatch(ports.store, ports.clock, {
     run: lease.run,
@@ -71,12 +72,13 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   const start: Progress['start'] = {}
   let end: LeaseEnd = 'error'
   let error: LeaseReport['error']
-  let left: Left = {}
+  let left: Left & Pick<LeaseReport, 'nextSequence'> = {}
   try {
-    end = await work(job, { watch, store, sender, sends, tally, start })
+    end = await work(job, { watch, store, sender, sends, tally, stepped, start })
     await sends.drain()
     // After 'stopped' there is no next lease.
-    if (end !== 'stopped') left = await job.worker.leave(lease.firstSequence + tally.fragments)
+    const nextSequence = lease.firstSequence + stepped.fragments
+    if (end !== 'stopped') left = { nextSequence, ...(await job.worker.leave(nextSequence)) }
   } catch (cause) {
     end = 'error'
     error = describe(cause)
@@ -117,6 +119,8 @@ interface Progress {
   readonly sends: Sender
   /** Fragments and env steps that were sent. */
   readonly tally: { fragments: number; envSteps: number; steppingMs: number; waitingMs: number }
+  /** Fragments that were stepped, those that are not sent included. */
+  readonly stepped: { fragments: number }
   /** How long each thing took that a lease does first. */
   readonly start: Partial<FirstParts>
 }
@@ -126,7 +130,10 @@ type FirstParts = Omit<StartParts, 'loadMs'>
 /** True once the first fragment is made, the last of the parts. */
 const isWhole = (start: Partial<FirstParts>): start is FirstParts => start.fragmentMs !== undefined
 
-async function work(job: LeaseJob, { watch, store, sender, sends, tally, start }: Progress): Promise<LeaseEnd> {
+async function work(
+  job: LeaseJob,
+  { watch, store, sender, sends, tally, stepped, start }: Progress,
+): Promise<LeaseEnd> {
   const { lease, ports, worker, signal } = job
   const { clock } = ports
   const pace = new Pace(lease)
@@ -150,11 +157,12 @@ async function work(job: LeaseJob, { watch, store, sender, sends, tally, start }
   if (!watch.word.holds) await signOfLife(watch, Math.min(lastMs, clock.monotonic() + SIGN_OF_LIFE_MS), signal)
   lastMs = endsAt(watch.word.clockAhead)
   start.manifestMs = clock.monotonic() - begunAt - start.envMs
-  for (let made = 0; made < lease.maxFragments;) {
+  const { firstSequence, sendFrom = firstSequence } = lease
+  while (stepped.fragments < lease.maxFragments) {
     const why = ended()
     if (why) return why
     sends.check()
-    const sequence = lease.firstSequence + made
+    const sequence = firstSequence + stepped.fragments
     const version = pace.version(sequence, watch.latest)
     if (version === undefined) {
       const from = clock.monotonic()
@@ -162,6 +170,8 @@ async function work(job: LeaseJob, { watch, store, sender, sends, tally, start }
         m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
       tally.waitingMs += clock.monotonic() - from
+      // What was not sent may be what the next version waits for.
+      sends.check()
       if (!came) pace.insist()
       continue
     }
@@ -175,7 +185,11 @@ async function work(job: LeaseJob, { watch, store, sender, sends, tally, start }
     const steppedMs = performance.now() - from
     start.fragmentMs ??= steppedMs
     tally.steppingMs += steppedMs
-    made++
+    stepped.fragments++
+    if (sequence < sendFrom) {
+      fragment.release()
+      continue
+    }
     await sends.start(async () => {
       try {
         await sender.send(fragment.batch)

@@ -1,0 +1,100 @@
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
+import { keys } from '../../shared/protocol/keys.ts'
+import type { LeaseReport } from '../../shared/protocol/lease.ts'
+import { SAVE_POINT_NOTE, parseSavePoint } from '../../shared/rollout/leaseState.ts'
+import type { LeaseStart } from './issuer.ts'
+import type { SavedStates } from './savedStates.ts'
+
+const CUT =
+  'the env has no save and load, and a lease ended by the clock in the middle of a stretch; give it save and load, or raise rollouts.leaseSeconds'
+
+export interface ExactStartsOptions {
+  readonly run: string
+  readonly states: SavedStates
+  /** The first sequence number of a shard that has not come. */
+  readonly firstMissing: (shard: number) => number
+  /** Fragments after which the envs start anew, for envs that cannot be saved. */
+  readonly stretch?: number | undefined
+  /** The run cannot be repeated bit for bit any more; told once. */
+  readonly onBroken: (reason: string) => void
+}
+
+/**
+ * Where the leases of an exact pace begin. What a fragment holds follows from (run seed, shard, sequence) and the policies, whatever
+ * became of the functions: after a loss a shard is stepped again from its newest saved state, and only what has not come is sent.
+ */
+export class ExactStarts {
+  private readonly options: ExactStartsOptions
+  /** By shard: where the last lease began that came to no new state. */
+  private readonly fruitless = new Map<number, number>()
+
+  constructor(options: ExactStartsOptions) {
+    this.options = options
+  }
+
+  /** A fragment tells where its function saved the envs before it. */
+  heard({ provenance, notes }: SampleBatch): void {
+    const { run, states } = this.options
+    const { shard, lease, sequence } = provenance
+    const point = parseSavePoint(notes[SAVE_POINT_NOTE])
+    if (!point || point.sequence > sequence) return
+    const state = { key: keys.savePoint(run, shard, lease, point.sequence), sha256: point.sha256 }
+    states.add(shard, { sequence: point.sequence, state })
+  }
+
+  /** A lease ended without an error. @param start where it began */
+  after(report: LeaseReport, start: LeaseStart): LeaseStart {
+    const { stretch, states } = this.options
+    const { shard, end, nextSequence: next, envStateProblem = CUT } = report
+    this.keep(report)
+    // It did nothing.
+    if (next === undefined || next <= start.firstSequence) return start
+    if (stretch !== undefined && next % stretch === 0) states.add(shard, { sequence: next })
+    const stuck = end === 'deadline' && states.before(shard, next)?.sequence === start.firstSequence
+    if (stuck && (stretch !== undefined || this.fruitless.get(shard) === start.firstSequence))
+      this.begin(shard, next, envStateProblem)
+    if (stuck) this.fruitless.set(shard, start.firstSequence)
+    return this.from(shard, next, Math.max(next, start.sendFrom ?? 0))
+  }
+
+  /** A lease failed. Where it could not go on from the state that it was given, nobody is given that again. @returns whether that is so */
+  unusable({ shard, envStateProblem }: LeaseReport, { envState }: LeaseStart): boolean {
+    if (envStateProblem === undefined || !envState) return false
+    this.options.states.drop(shard, envState.key)
+    return true
+  }
+
+  /** A shard's lease failed or was lost, or it has none yet. */
+  again(shard: number): LeaseStart {
+    const missing = this.options.firstMissing(shard)
+    return this.from(shard, missing, missing)
+  }
+
+  /** One that steps and sends these again. @param to the sequence number after the last of them */
+  repair(shard: number, { from, to }: { readonly from: number; readonly to: number }): LeaseStart {
+    const start = this.from(shard, from, from)
+    const most = to - start.firstSequence
+    return { ...start, maxFragments: Math.min(most, start.maxFragments ?? most) }
+  }
+
+  /** A goodbye that comes too late: what it left is as good as any. */
+  keep({ run, shard, lease, envState, nextSequence }: LeaseReport): void {
+    if (!envState || nextSequence === undefined || envState.key !== keys.envState(run, shard, lease)) return
+    this.options.states.add(shard, { sequence: nextSequence, state: envState })
+  }
+
+  /** The envs start anew where they were to go on: nothing else is left. */
+  private begin(shard: number, sequence: number, why: string): void {
+    this.options.onBroken(why)
+    this.options.states.add(shard, { sequence })
+  }
+
+  /** A lease that begins at or before `sequence`, and sends from `sendFrom` on. */
+  private from(shard: number, sequence: number, sendFrom: number): LeaseStart {
+    const { states, stretch } = this.options
+    if (!states.before(shard, sequence)) this.begin(shard, sequence, 'no saved state of the envs is left to go on from')
+    const { sequence: firstSequence, state: envState } = states.before(shard, sequence) ?? { sequence }
+    const start = { firstSequence, envState, ...(sendFrom > firstSequence && { sendFrom }) }
+    return stretch === undefined ? start : { ...start, maxFragments: stretch - (firstSequence % stretch) }
+  }
+}

@@ -1,0 +1,158 @@
+import { MillraceError } from '../../shared/errors.ts'
+import type { LeaseReport } from '../../shared/protocol/lease.ts'
+import type { ExactStarts } from './exactStarts.ts'
+import { type Held, Issuer, type IssuerOptions } from './issuer.ts'
+import { Watchdogs } from './watchdogs.ts'
+
+/** A function may be late by this much before its lease counts as lost. */
+const GRACE_MS = 5_000
+/** Repairs of one shard that may come to nothing in a row before the run ends. */
+const MAX_FAILURES = 5
+/** How often gaps are looked for, and how long one is there before it counts: a queue keeps no order. */
+const LOOK_MS = 1_000
+const GAP_MS = 5_000
+
+export interface RepairsOptions extends IssuerOptions {
+  readonly shards: number
+  readonly starts: ExactStarts
+  /** The first sequence number of a shard that has not come, and the one after the last that came. */
+  readonly gap: (shard: number) => { readonly from: number; readonly to: number }
+  readonly has: (shard: number, sequence: number) => boolean
+  /** Was the queue listened to without a break since then (monotonic ms)? */
+  readonly heardAllSince: (ms: number) => boolean
+  readonly onFatal: (error: unknown) => void
+}
+
+/**
+ * Makes fragments of an exact pace again that came damaged or not at all, by a lease of their own beside that of their shard, which goes
+ * on. What that one sent since is good, and what comes twice is dropped.
+ */
+export class Repairs {
+  private readonly options: RepairsOptions
+  private readonly held = new Map<number, Held>()
+  private readonly issuer: Issuer
+  private readonly wanted: Set<number>[]
+  /** By shard: repairs that came to nothing in a row. */
+  private readonly failed = new Map<number, number>()
+  private readonly gaps = new Map<number, { readonly from: number; readonly since: number }>()
+  private readonly starting = new Set<Promise<void>>()
+  private readonly watchdogs = new Watchdogs()
+
+  constructor(options: RepairsOptions) {
+    this.options = options
+    this.issuer = new Issuer(options, this.held, 'again-')
+    this.wanted = Array.from({ length: options.shards }, () => new Set<number>())
+  }
+
+  get inFlight(): number {
+    return this.held.size
+  }
+
+  /** This fragment came to nothing. */
+  need(shard: number, sequence: number): void {
+    this.wanted[shard]?.add(sequence)
+    this.begin(shard)
+  }
+
+  /** A function said goodbye. @returns whether it was one of these */
+  ended(report: LeaseReport): boolean {
+    const { shard, lease, end, error } = report
+    const held = this.held.get(shard)
+    if (held?.lease !== lease) return false
+    const { starts, meter, onEvent } = this.options
+    meter.leaseEnded(lease, report)
+    this.issuer.ended(report)
+    starts.keep(report)
+    if (end === 'error') {
+      onEvent(`shard ${shard}, lease ${lease} failed: ${error?.message ?? 'no reason given'}`)
+      starts.unusable(report, held.start)
+    }
+    this.over(shard, held, end === 'error')
+    return true
+  }
+
+  /** The platform says that an invocation came to nothing. @returns whether it was one of these */
+  cameToNothing(of: { readonly lease: string } | { readonly requestId: string }, reason: string): boolean {
+    const is = (held: Held) => ('lease' in of ? held.lease === of.lease : held.requestId === of.requestId)
+    const found = [...this.held].find(([, held]) => is(held))
+    if (!found) return false
+    const [shard, held] = found
+    const { lease } = held
+    this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${reason}`)
+    this.options.meter.leaseEnded(lease)
+    this.over(shard, held, true)
+    return true
+  }
+
+  /** Looks for fragments that never came, though later ones did. */
+  async watch(): Promise<void> {
+    const { clock, signal } = this.options
+    while (!signal.aborted) {
+      await clock.sleep(LOOK_MS, signal)
+      if (!signal.aborted) this.look()
+    }
+  }
+
+  async close(): Promise<void> {
+    this.watchdogs.close()
+    await Promise.all(this.starting)
+  }
+
+  private look(): void {
+    const { shards, gap, clock, heardAllSince, onEvent } = this.options
+    const now = clock.monotonic()
+    for (let shard = 0; shard < shards; shard++) {
+      const { from, to } = gap(shard)
+      const known = this.gaps.get(shard)
+      if (from >= to) this.gaps.delete(shard)
+      else if (known?.from !== from) this.gaps.set(shard, { from, since: now })
+      else if (now - known.since >= GAP_MS && heardAllSince(known.since) && !this.held.has(shard)) {
+        onEvent(`fragment ${from} of shard ${shard} did not come; it is made again`)
+        this.gaps.delete(shard)
+        this.need(shard, from)
+      }
+    }
+  }
+
+  private begin(shard: number): void {
+    const { starts, has, signal } = this.options
+    const wanted = this.wanted[shard]
+    if (!wanted || signal.aborted || this.held.has(shard)) return
+    for (const sequence of wanted) if (has(shard, sequence)) wanted.delete(sequence)
+    if (wanted.size === 0) return
+    const [from, to] = [Math.min(...wanted), Math.max(...wanted) + 1]
+    // What is damaged again is wanted again.
+    wanted.clear()
+    const started: Promise<void> = this.issue(shard, starts.repair(shard, { from, to }))
+      .catch((error: unknown) => this.options.onFatal(error))
+      .finally(() => this.starting.delete(started))
+    this.starting.add(started)
+  }
+
+  private async issue(shard: number, start: ReturnType<ExactStarts['repair']>): Promise<void> {
+    const { clock, signal, meter } = this.options
+    const held = await this.issuer.issue(shard, start)
+    if (!held || this.held.get(shard) !== held || signal.aborted) return
+    this.watchdogs.set(shard, Math.max(0, held.dueAt - clock.monotonic()) + GRACE_MS, () => {
+      if (this.held.get(shard) !== held) return
+      meter.leaseEnded(held.lease)
+      this.over(shard, held, true)
+    })
+  }
+
+  private over(shard: number, { start }: Held, failed: boolean): void {
+    this.watchdogs.clear(shard)
+    this.held.delete(shard)
+    if (!failed) {
+      this.failed.delete(shard)
+      return this.begin(shard)
+    }
+    const { firstSequence, sendFrom = firstSequence, maxFragments = 0 } = start
+    for (let sequence = sendFrom; sequence < firstSequence + maxFragments; sequence++) this.wanted[shard]?.add(sequence)
+    const count = (this.failed.get(shard) ?? 0) + 1
+    this.failed.set(shard, count)
+    if (count < MAX_FAILURES) return this.begin(shard)
+    const text = `what shard ${shard} lacks could not be made again, ${count} times in a row`
+    this.options.onFatal(new MillraceError('E_ROLLOUT', text, { shard }))
+  }
+}

@@ -1,0 +1,159 @@
+import { Outages } from '../../../learner/outages.ts'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import type { RunCloud } from '../../../learner/runCloud.ts'
+import { Sampler } from '../../../learner/rollouts/sampler.ts'
+import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
+import { systemClock } from '../../../shared/cloud/clock.ts'
+import type { BatchQueue, ObjectStore } from '../../../shared/cloud/ports.ts'
+import { CostMeter } from '../../../shared/cost/costMeter.ts'
+import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
+import { type Lease, parseLease } from '../../../shared/protocol/lease.ts'
+import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
+import { memoryQueue } from '../../fakes/memoryQueue.ts'
+import { memoryStore } from '../../fakes/memoryStore.ts'
+import { virtualClock } from '../../fakes/virtualClock.ts'
+import { RUN, leaseOf, publish, work } from '../../shared/rollout/leases.ts'
+
+const SHARDS = 2
+const FRAGMENTS = 12
+
+/** What goes wrong with one lease, at its message `at`. */
+interface Fault {
+  readonly kind: 'none' | 'crash' | 'failedSend' | 'flipped' | 'noState' | 'badState'
+  readonly at: number
+  /** Fragments after which it ends, where it comes so far. */
+  readonly length: number
+  readonly saves: boolean
+}
+
+function flipped(body: string): string {
+  const message = JSON.parse(body) as { body?: { base64?: string } }
+  const { base64 } = message.body ?? {}
+  if (base64 === undefined) return body
+  const at = base64.length >> 1
+  const other = base64[at] === 'A' ? 'B' : 'A'
+  return JSON.stringify({
+    ...message,
+    body: { ...message.body, base64: base64.slice(0, at) + other + base64.slice(at + 1) },
+  })
+}
+
+/** What Lambda says of an invocation that failed. */
+const crashOf = (lease: Lease): string =>
+  JSON.stringify({
+    requestContext: { requestId: 'r', condition: 'RetriesExhausted' },
+    requestPayload: lease,
+    responseContext: { functionError: 'Unhandled' },
+  })
+
+/** The cloud as the function of this lease sees it. */
+function faulty(lease: Lease, { kind, at }: Fault, { store, queue }: { store: ObjectStore; queue: BatchQueue }) {
+  let [sent, saved] = [0, 0]
+  const sends: BatchQueue['send'] = async (body) => {
+    const now = sent++
+    if (kind === 'crash' && now >= at) {
+      if (now === at) await queue.send(crashOf(lease))
+      return
+    }
+    if (kind === 'failedSend' && now === at) throw new Error('the queue is away')
+    await queue.send(kind === 'flipped' && now === at ? flipped(body) : body)
+  }
+  const puts: ObjectStore['put'] = async (key, body, condition) => {
+    if (key.startsWith('states/') && kind === 'noState') throw new Error('the store is away')
+    if (key.startsWith('states/') && kind === 'badState' && saved++ === 0)
+      return await store.put(key, body.slice(0, -1), condition)
+    return await store.put(key, body, condition)
+  }
+  return { store: { ...store, put: puts }, queue: { ...queue, send: sends } }
+}
+
+async function fragmentsUnder(faults: readonly Fault[]): Promise<{ got: SampleBatch[]; broken: string | undefined }> {
+  const [store, queue, idle] = [memoryStore(), memoryQueue({ clock: virtualClock() }), virtualClock()]
+  let leases = 0
+  const invoker = fakeInvoker(async (payload) => {
+    const lease = parseLease(payload)
+    const fault = faults[leases++] ?? { kind: 'none', at: 0, length: 4, saves: true }
+    const { length } = fault
+    const steps = length + (lease.sendFrom ?? lease.firstSequence) - lease.firstSequence
+    const given = { ...lease, maxFragments: Math.min(steps, lease.maxFragments), saveEveryMs: fault.saves ? 0 : 1e9 }
+    await work(given, faulty(given, fault, { store, queue })).catch(() => queue.send(crashOf(lease)))
+  })
+  const cloud: RunCloud = {
+    where: 'here',
+    store,
+    queue,
+    invoker,
+    clock: { ...systemClock, sleep: (ms, signal) => idle.sleep(ms, signal) },
+    bucket: 'bucket',
+    queueUrl: 'queue',
+    spillAboveBytes: 300_000,
+    manifestPollMs: 0,
+    heartbeatMs: 10_000,
+    memoryMb: 1024,
+    trainWorker: undefined,
+    close: async () => undefined,
+  }
+  const { env, policy } = leaseOf()
+  const sampler = new Sampler({
+    run: RUN,
+    cloud,
+    rollouts: { shards: SHARDS, envsPerShard: 4, fragmentLength: 5, leaseSeconds: 60 },
+    env,
+    policy,
+    seed: 1,
+    pacing: { mode: 'exact', perVersion: 100, lead: 0, patienceMs: 60_000 },
+    newestVersion: () => 0,
+    meter: new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() }),
+    onEvent: () => undefined,
+    learnerSpeaksSince: () => Number.NEGATIVE_INFINITY,
+    outages: new Outages(systemClock, () => undefined),
+  })
+  await publish(store)
+  const opened = sampler.source.open({ mode: 'async', inFlight: 1, stages: [], signal: new AbortController().signal })
+  const early = new Map<string, SampleBatch>()
+  const got: SampleBatch[] = []
+  for (let n = 0; n < FRAGMENTS * SHARDS; n++) {
+    const [shard, wanted] = [n % SHARDS, `${n % SHARDS}/${Math.floor(n / SHARDS)}`]
+    while (!early.has(wanted)) {
+      const event = await opened.request(String(shard))
+      if (event.kind !== 'item') throw new Error(event.kind)
+      const { provenance } = event.item
+      early.set(`${provenance.shard}/${provenance.sequence}`, event.item)
+    }
+    const fragment = early.get(wanted)
+    if (!fragment) throw new Error('it is there')
+    got.push(fragment)
+    sampler.consumed(fragment)
+  }
+  const broken = sampler.brokenBecause
+  await publish(store, {}, { stop: true })
+  await opened.close()
+  await invoker.idle()
+  return { got, broken }
+}
+
+const dataOf = (fragments: readonly SampleBatch[]) =>
+  fragments.map(({ provenance: { shard, sequence }, columns }) => ({ shard, sequence, columns }))
+
+const anyFault = fc.record<Fault>({
+  kind: fc.constantFrom('none', 'crash', 'failedSend', 'flipped', 'noState', 'badState'),
+  at: fc.integer({ min: 1, max: 4 }),
+  length: fc.integer({ min: 1, max: 5 }),
+  saves: fc.boolean(),
+})
+
+test('whatever crashes, is damaged or lost on its way, in an exact pace the same fragments come, each once', async () => {
+  const calm = await fragmentsUnder([])
+  expect(calm.got).toHaveLength(FRAGMENTS * SHARDS)
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyFault, { maxLength: 12 }), async (faults) => {
+      const { got, broken } = await fragmentsUnder(faults)
+      // Two damaged states in a row are all that there were, and the run says so.
+      if (broken !== undefined && faults.filter(({ kind }) => kind === 'badState').length > 1) return
+      expect(broken).toBeUndefined()
+      expect(dataOf(got)).toEqual(dataOf(calm.got))
+    }),
+    { numRuns: 40, interruptAfterTimeLimit: 15_000, timeout: 3_000, endOnFailure: true },
+  )
+})
