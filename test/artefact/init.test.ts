@@ -19,7 +19,7 @@ beforeAll(() => {
   expect(said).toContain('made my-experiment: ')
 }, 120_000)
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+afterAll(() => rmSync(folder, { recursive: true, force: true }), 60_000)
 
 test('the two commands of its README train it to its goal and pass its tests, and its types are right', () => {
   const commands = readmeCommands()

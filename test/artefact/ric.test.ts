@@ -95,7 +95,11 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the zip
     const messages = await drain(queue)
     expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, report: cold })
     expect(cold).toMatchObject({ end: 'fragments', fragments: 3, envSteps: 60, coldStart: true })
-    expect(fragmentsOf(messages).map(({ sequence }) => sequence)).toEqual([0, 1, 2])
+    expect(
+      fragmentsOf(messages)
+        .map(({ sequence }) => sequence)
+        .toSorted(),
+    ).toEqual([0, 1, 2])
     for (const batch of await opened(messages, store)) {
       expect(batch.provenance).toMatchObject({ envSteps: 20, policyVersion: 0 })
       validateFragment(batch, lease)
