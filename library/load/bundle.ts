@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises'
 import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { BuildFailure, Loader, Message, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
+import type { BuildFailure, Loader, OnResolveArgs, Plugin, PluginBuild } from 'esbuild'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
-import { MillraceError, isMillraceError, nearestName } from '../../shared/errors.ts'
-import { oneLine } from '../../shared/oneLine.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import { bundleError } from './bundleError.ts'
 import { withService } from './esbuildService.ts'
 import { libraryEntries, libraryEntry, type LibraryEntries } from './libraryEntries.ts'
-import { shown } from './shown.ts'
 import { withUserMap } from './userMap.ts'
 
 export interface BundleOptions {
@@ -269,35 +268,4 @@ async function run(file: string, build: Build): Promise<Built> {
 
 function isBuildFailure(error: unknown): error is BuildFailure {
   return error instanceof Error && 'errors' in error && Array.isArray(error.errors)
-}
-
-function bundleError(file: string, failure: BuildFailure): MillraceError {
-  const thrown: unknown = failure.errors.find((e) => isMillraceError(e.detail))?.detail
-  const message = failure.errors[0]
-  const text = isMillraceError(thrown) ? thrown.message : (message?.text ?? 'it cannot be read')
-  const more = failure.errors.length > 1 ? ` (and ${failure.errors.length - 1} more)` : ''
-  const sentence = oneLine(`${position(file, message)}: ${text}${advice(text)}${offendingLine(message)}${more}`)
-  return new MillraceError(isMillraceError(thrown) ? thrown.code : 'E_EXPERIMENT', sentence, {}, { cause: failure })
-}
-
-function position(file: string, message: Message | undefined): string {
-  const at = userLocation(message)
-  return at ? `${at.file || shown(file)}:${at.line}:${at.column + 1}` : shown(file)
-}
-
-/** What a plugin throws is located in the plugin; its last note says which import led there. */
-function userLocation(message: Message | undefined): Message['location'] | undefined {
-  return message?.detail instanceof Error ? message.notes.at(-1)?.location : message?.location
-}
-
-function advice(text: string): string {
-  const name = /^Could not resolve "([^./"][^"]*)"/.exec(text)?.[1]
-  if (name === undefined) return ''
-  const near = nearestName(name.replace(/\/.*/, ''), ['millrace'])
-  return near ? `; did you mean '${near}'?` : '; is that package installed?'
-}
-
-function offendingLine(message: Message | undefined): string {
-  const line = userLocation(message)?.lineText.trim()
-  return line ? `, in \`${line.length > 100 ? `${line.slice(0, 100)}…` : line}\`` : ''
 }

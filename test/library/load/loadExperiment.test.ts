@@ -143,6 +143,11 @@ describe('one sentence says what is wrong and where', () => {
   test('an import that is not there', async () => {
     write('a.ts', `import './b.ts'\n`)
     expect((await complaint('a.ts')).message).toMatch(/a\.ts:1:8: Could not resolve "\.\/b\.ts", in/)
+    write('envs.ts', '')
+    write('other.ts', `import './env.ts'\n`)
+    expect((await complaint('other.ts')).message).toMatch(
+      /Could not resolve "\.\/env\.ts"; did you mean '\.\/envs\.ts'\?, in/,
+    )
     write('c.ts', `import 'not-installed'\n`)
     expect((await complaint('c.ts')).message).toMatch(/Could not resolve "not-installed"; is that package installed\?/)
     write('d.ts', `import 'millrace/nothing'\n`)
