@@ -23,10 +23,16 @@ function integer(text: string, { min, max, what }: { min: number; max: number; w
 }
 
 export const wholeNumber = (text: string) =>
-  integer(text, { min: 0, max: Number.MAX_SAFE_INTEGER, what: 'a whole number' })
+  integer(text, { min: 0, max: Number.MAX_SAFE_INTEGER, what: 'a whole number from 0 to 9,007,199,254,740,991' })
 export const positiveNumber = (text: string) =>
   integer(text, { min: 1, max: 1_000_000, what: 'a whole number from 1 to 1,000,000' })
 export const portNumber = (text: string) => integer(text, { min: 0, max: 65_535, what: 'a port, 0 to 65535' })
+
+/** The name of a folder: an empty one would be the folder one is in. */
+export function folderName(text: string): string {
+  if (text.trim() !== '') return text
+  throw new InvalidArgumentError('expected the name of a folder')
+}
 
 /** One of a few names, with the nearest one for a typo. */
 function oneOf<T extends string>(known: readonly T[], text: string): T {

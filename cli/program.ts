@@ -1,5 +1,15 @@
 import { Command, CommanderError } from 'commander'
-import { choice, defined, keep, portNumber, positiveNumber, settings, stageName, wholeNumber } from './arguments.ts'
+import {
+  choice,
+  defined,
+  folderName,
+  keep,
+  portNumber,
+  positiveNumber,
+  settings,
+  stageName,
+  wholeNumber,
+} from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
 import { CLOUD_LEARNERS, type CloudOptions } from './commands/cloud.ts'
@@ -80,11 +90,12 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
     .argument('[experiment]', 'experiment file (.ts or .js), or the name of an example: cartpole')
     .argument('[settings...]', 'more key=value settings for --set')
     .option('--seed <n>', 'seed of everything random', wholeNumber)
-    .option('--out <folder>', 'run folder; by default runs/<experiment>-<date>-<seed>')
+    .option('--out <folder>', 'run folder; by default runs/<experiment>-<date>-<seed>', folderName)
     .option('--set <key=value>', 'change a setting, e.g. rollouts.shards=4; may be repeated', keep, [])
     .option(
       '--resume <folder>',
       'go on with the run in this run folder; auto: with the newest unfinished one of this experiment',
+      folderName,
     )
     .option('--checkpoint-seconds <n>', 'seconds between checkpoints, 30 by default', positiveNumber)
     .option('--serial', 'run everything in one process, for a debugger', false)
@@ -121,7 +132,7 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
 
   command('cloud', 'run the emulated cloud by itself, until Ctrl-C; with --stage, in the place of AWS')
     .option('--port <n>', 'port on 127.0.0.1; 0 is any that is free', portNumber, 4566)
-    .option('--folder <folder>', 'keep the objects in this folder; by default in memory only')
+    .option('--folder <folder>', 'keep the objects in this folder; by default in memory only', folderName)
     .option('--stage <name>', 'contain this stage, as if it were deployed', stageName)
     .option('--app <name>', "the stage's app; by default that of millrace.settings.ts, or millrace")
     .addOption(

@@ -9,7 +9,7 @@ import type { RunOptions } from './commands/run.ts'
 import type { StatusOptions } from './commands/status.ts'
 import type { StopOptions } from './commands/stop.ts'
 import type { Host } from './host.ts'
-import { choice, defined, keep, settings, stageName, wholeNumber } from './arguments.ts'
+import { choice, defined, keep, settings, stageName, wholeNumber, folderName } from './arguments.ts'
 
 /** The commands around a deployed stage; each gives back the exit status. */
 export interface StageCommands {
@@ -51,7 +51,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
     .argument('<experiment>', 'experiment file (.ts or .js), or the name of an example')
     .argument('[settings...]', 'more key=value settings for --set')
     .option('--seed <n>', 'seed of everything random', wholeNumber)
-    .option('--out <folder>', 'run folder; by default runs/<run>')
+    .option('--out <folder>', 'run folder; by default runs/<run>', folderName)
     .option('--set <key=value>', 'change a setting, e.g. rollouts.shards=40; may be repeated', keep, [])
     .option('--detach', 'start it and do not follow it', false)
     .option('--quiet', 'print only warnings and errors', false)
@@ -64,7 +64,7 @@ export function addStageCommands({ host, commands, done, command }: StageProgram
   onStage('status', 'where the runs of a stage stand')
     .argument('[run]', 'one run; without it, all runs')
     .option('--follow', 'show the run until it is over, and bring its folder', false)
-    .option('--out <folder>', 'with --follow: run folder; by default runs/<run>')
+    .option('--out <folder>', 'with --follow: run folder; by default runs/<run>', folderName)
     .option('--json', 'print JSON', false)
     .action(async (run: string | undefined, o: Omit<StatusOptions, 'run'>) => {
       done(await commands.status({ ...o, ...defined({ run }) }, host))

@@ -23,12 +23,15 @@ export const RolloutSettings = z.strictObject({
 })
 export type RolloutSettings = z.infer<typeof RolloutSettings>
 
-/** When a run ends: at the first of these that is reached. */
+/** Thirty years: beyond it a limit on time is a slip. */
+const MOST_SECONDS = 1e9
+
+/** When a run ends: at the first that is reached. */
 export const StopSettings = z.strictObject({
   /** Mean return of the last 100 episodes. */
   meanReturn: z.number().optional(),
   envSteps: z.number().positive().optional(),
-  seconds: z.number().positive().optional(),
+  seconds: z.number().positive().max(MOST_SECONDS).optional(),
 })
 export type StopSettings = z.infer<typeof StopSettings>
 
@@ -96,6 +99,11 @@ function partsOf(path: string): readonly string[] {
   const own = parts.find(isPrototypeKey)
   if (own !== undefined)
     throw new MillraceError('E_EXPERIMENT', `--set ${path}: '${own}' cannot be the name of a field`)
+  if (path === 'algorithm')
+    throw new MillraceError(
+      'E_EXPERIMENT',
+      '--set algorithm: the algorithm is the one of the file; name one of its settings, as algorithm.learningRate',
+    )
   return parts
 }
 

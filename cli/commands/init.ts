@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
@@ -9,6 +9,7 @@ import { projectFiles } from '../project/template.ts'
 import { diskError } from '../../library/run/disk.ts'
 import { quoted } from '../display/shell.ts'
 import { print } from '../display/wrap.ts'
+import { makeFolder } from '../../shared/makeFolder.ts'
 
 export interface InitOptions {
   /** The new project's folder, as the user typed it. */
@@ -33,7 +34,7 @@ export async function initCommand(options: InitOptions, host: Host): Promise<num
   for (const [path, text] of files) {
     const file = join(folder, path)
     try {
-      await mkdir(dirname(file), { recursive: true })
+      await makeFolder(dirname(file))
       await writeFile(file, text, { flag: 'wx' })
     } catch (error) {
       throw diskError(error, 'make', file)

@@ -1,5 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { mkdir, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { RunStatus } from '../../learner/stage/records.ts'
 import { MillraceError } from '../../shared/errors.ts'
@@ -11,6 +11,7 @@ import { RUN_FILES, createFreshRunFolder, createRunFolder, type RunFolder } from
 import { patiently, type Patience } from './patience.ts'
 import { checkedResult } from './results.ts'
 import type { Stage } from './stage.ts'
+import { makeFolder } from '../../shared/makeFolder.ts'
 
 export interface Bringing {
   readonly stage: Stage
@@ -79,7 +80,7 @@ export async function checkOut(out: string | undefined, cwd: string): Promise<vo
 /** Rights alone do not tell whether a folder can be made: it is made, and taken away again. @throws MillraceError E_USAGE, E_DISK */
 async function tryToMake(path: string): Promise<void> {
   try {
-    const made = await mkdir(path, { recursive: true })
+    const made = await makeFolder(path)
     if (made !== undefined) await rm(made, { recursive: true })
   } catch (error) {
     throw diskError(error, 'make', path)

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { diskReason } from '../../shared/diskReason.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
 import type { Mirror, S3 } from './s3.ts'
 import { Bucket, type StoredObject } from './s3Bucket.ts'
+import { makeFolder, makeFolderSync } from '../../shared/makeFolder.ts'
 
 /** Writes wait this long, so that an object overwritten or deleted meanwhile never costs a disk write. */
 const DELAY_MS = 100
@@ -30,7 +31,7 @@ export class DiskMirror implements Mirror {
 
   constructor(folder: string) {
     this.folder = folder
-    guard(folder, () => mkdirSync(folder, { recursive: true }))
+    guard(folder, () => makeFolderSync(folder))
   }
 
   /** Reads the folder back into memory. @throws MillraceError E_DISK */
@@ -56,7 +57,7 @@ export class DiskMirror implements Mirror {
   bucket({ name }: Bucket): void {
     this.deletedBuckets.delete(name)
     const path = join(this.folder, name)
-    if (!existsSync(path)) guard(path, () => mkdirSync(path, { recursive: true }))
+    if (!existsSync(path)) guard(path, () => makeFolderSync(path))
   }
 
   bucketDeleted(name: string): void {
@@ -127,7 +128,7 @@ export class DiskMirror implements Mirror {
 }
 
 async function writeWhole(path: string, { body, ...head }: StoredObject): Promise<void> {
-  await mkdir(dirname(path), { recursive: true })
+  await makeFolder(dirname(path))
   const temporary = path + TEMPORARY
   const file = await open(temporary, 'w')
   try {

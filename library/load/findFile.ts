@@ -17,6 +17,7 @@ export function findExperimentFile(
   cwd: string,
   examples: string = join(packageRoot(import.meta.url), 'examples'),
 ): string {
+  if (given === '') throw new MillraceError('E_EXPERIMENT', 'the name of the experiment file is empty')
   const asked = resolve(cwd, given)
   const candidates = [asked, ...EXTENSIONS.map((extension) => asked + extension)]
   const own = /^[\w-]+$/.test(given) ? [join(examples, `${given}.ts`)] : []
@@ -25,7 +26,11 @@ export function findExperimentFile(
     if (EXTENSIONS.some((extension) => found.endsWith(extension))) return found
     throw new MillraceError('E_EXPERIMENT', `${given} is not an experiment file: expected ${EXTENSIONS.join(', ')}`)
   }
-  if (existsSync(asked)) throw new MillraceError('E_EXPERIMENT', `${given} is a folder, expected an experiment file`)
+  const there = statSync(asked, { throwIfNoEntry: false })
+  if (there) {
+    const what = there.isDirectory() ? 'a folder' : 'not a regular file'
+    throw new MillraceError('E_EXPERIMENT', `${given} is ${what}, expected an experiment file`)
+  }
   const folder = dirname(asked)
   if (!existsSync(folder))
     throw new MillraceError('E_EXPERIMENT', `there is no experiment file ${given}: there is no folder ${folder}`)

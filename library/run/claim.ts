@@ -73,13 +73,24 @@ function heldClaim(folder: string, path: string, files: FileSystem): Claim {
         await files.utimes(path, now, now)
       } catch (error) {
         if (errorCode(error) !== 'ENOENT') return // the next one may get through; others wait for that long
-        throw new MillraceError('E_RUN_FOLDER', `another run has taken over ${folder}, since this one stood still`, {})
+        throw new MillraceError('E_RUN_FOLDER', await whyLost(folder, files))
       }
     },
     async release() {
       await files.rm(path, { force: true }).catch(() => {}) // it dies with this process
     },
   }
+}
+
+/** Why a claim is not there any more: somebody has it, or has had it, or the whole folder is gone. */
+async function whyLost(folder: string, files: FileSystem): Promise<string> {
+  const isThere = await files.stat(folder).then(
+    () => true,
+    (error: unknown) => errorCode(error) !== 'ENOENT',
+  )
+  return isThere
+    ? `another run has taken over ${folder}, since this one stood still`
+    : `the run folder ${folder} was removed while its run was at work`
 }
 
 async function claimsIn(folder: string, files: FileSystem): Promise<number[]> {

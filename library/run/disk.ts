@@ -2,6 +2,7 @@ import { link, mkdir, open, readFile, readdir, rename, rm, rmdir, stat, utimes }
 import { basename, dirname, join } from 'node:path'
 import { diskReason, errorCode } from '../../shared/diskReason.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { makeFolder } from '../../shared/makeFolder.ts'
 
 /** The node:fs/promises functions that write a run folder. Tests pass functions that fail. */
 export interface FileSystem {
@@ -17,7 +18,21 @@ export interface FileSystem {
   readonly utimes: typeof utimes
 }
 
-export const nodeFiles: FileSystem = { mkdir, open, readFile, readdir, rename, rm, rmdir, link, stat, utimes }
+const folders = async (path: string, options?: { readonly recursive?: boolean }) =>
+  await (options?.recursive === true ? makeFolder(path) : mkdir(path))
+
+export const nodeFiles: FileSystem = {
+  mkdir: folders as typeof mkdir,
+  open,
+  readFile,
+  readdir,
+  rename,
+  rm,
+  rmdir,
+  link,
+  stat,
+  utimes,
+}
 
 export { errorCode }
 

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Checkpoint, checkpointOf } from '../../learner/checkpoint.ts'
@@ -7,6 +8,7 @@ import { settingsRecord } from '../../learner/runFiles.ts'
 import type { Progress, RunSummary } from '../../learner/observer.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { Name } from '../../shared/protocol/names.ts'
 import { newestCheckpoint, removeTemporary } from './checkpoints.ts'
 import { nodeFiles, type FileSystem } from './disk.ts'
 import { RUN_FILES, createRunFolder, openRunFolder, type RunFolder } from './runFolder.ts'
@@ -15,8 +17,8 @@ import { readJson, readStanding, readSummary } from './standing.ts'
 
 const RunConfig = z.object({
   format: z.literal(1),
-  run: z.string(),
-  startedAt: z.string(),
+  run: Name,
+  startedAt: z.iso.datetime(),
   attempt: z.number().int().min(1).default(1),
   experiment: z.record(z.string(), z.unknown()),
   file: z.string().optional(),
@@ -35,9 +37,12 @@ export async function readConfig(path: string): Promise<RunConfig | undefined> {
 export async function configOf(path: string): Promise<RunConfig> {
   const config = await readConfig(path)
   if (config) return config
+  const isThere = existsSync(join(path, RUN_FILES.config))
   throw new MillraceError(
     'E_RUN_FOLDER',
-    `there is no run to go on with in ${path}: it has no ${RUN_FILES.config} of one`,
+    isThere
+      ? `cannot go on with the run in ${path}: its ${RUN_FILES.config} is damaged, or of another version of Millrace`
+      : `there is no run to go on with in ${path}: it has no ${RUN_FILES.config} of one`,
   )
 }
 

@@ -10,11 +10,14 @@ import type { RunFolder } from './runFolder.ts'
 /** How often a run writes its progress. */
 export const STANDING_EVERY_MS = 1_000
 
+/** Time and money of earlier attempts: a damaged file must not give any back. */
+const SpentRecord = ProgressRecord.strip().refine(({ atMs, costUsd }) => atMs >= 0 && costUsd >= 0)
+
 const StandingRecord = z.object({
   format: z.literal(1),
   attempt: z.number().int(),
   at: z.string(),
-  progress: ProgressRecord.strip(),
+  progress: SpentRecord,
 })
 
 /**
@@ -54,7 +57,7 @@ export async function readStanding(path: string): Promise<Progress | undefined> 
   return summary && late && summary.atMs > late.atMs ? summary : (late ?? summary)
 }
 
-const StoredSummary = RunSummaryRecord.omit({ curve: true }).extend({ progress: ProgressRecord.strip() }).strip()
+const StoredSummary = RunSummaryRecord.omit({ curve: true }).extend({ progress: SpentRecord }).strip()
 
 /** `summary.json`: there when the last attempt ended by itself. */
 export async function readSummary(path: string): Promise<Omit<RunSummary, 'curve'> | undefined> {

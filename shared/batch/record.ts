@@ -1,10 +1,11 @@
-import { mkdir, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { readFile, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { diskReason } from '../diskReason.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
 import { decodeBatch } from './safetensors.ts'
 import { isSealed, openSealed, sealBatch } from './sealed.ts'
 import type { Provenance, SampleBatch } from './sampleBatch.ts'
+import { makeFolder } from '../makeFolder.ts'
 
 const SUFFIX = '.safetensors'
 
@@ -23,7 +24,7 @@ export async function recordFragment(folder: string, batch: SampleBatch): Promis
   const path = join(folder, recordPath(batch.provenance))
   const partial = `${path}.partial`
   try {
-    await mkdir(dirname(path), { recursive: true })
+    await makeFolder(dirname(path))
     await writeFile(partial, sealBatch(batch))
     await rename(partial, path)
   } catch (cause) {

@@ -120,6 +120,13 @@ test('what cannot go on is refused in a sentence, and left as it is', async () =
     code: 'E_USAGE',
     message: expect.stringMatching(/was begun by a program/),
   })
+  for (const damage of [{ startedAt: 'yesterday' }, { run: '../../elsewhere' }, { attempt: 0 }, { format: 2 }]) {
+    writeFileSync(join(cwd, 'run', 'config.json'), JSON.stringify({ ...config, ...damage }))
+    expect(await refused({ resume: 'run' })).toMatchObject({
+      code: 'E_RUN_FOLDER',
+      message: expect.stringMatching(/its config\.json is damaged, or of another version/),
+    })
+  }
   expect(readdirSync(join(cwd, 'run')).toSorted()).toEqual(before)
 })
 

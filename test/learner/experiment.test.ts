@@ -71,6 +71,8 @@ test.each([
   ['constructor in a path', 'envConfig.constructor.x', '3', /'constructor' cannot/],
   ['__proto__ in a value', 'envConfig', '{"__proto__":{"x":1}}', /'__proto__' cannot/],
   ['a number without end', 'envConfig.x', '1e999', /finite/],
+  ['an algorithm', 'algorithm', 'impala', /name one of its settings, as algorithm\.learningRate/],
+  ['a time beyond all measure', 'stop.seconds', '1e308', /stop\.seconds: Too big/],
   ['a name of a megabyte', 'x'.repeat(1_000_000), '1', /has no field/],
 ])('--set with %s is a sentence', (_, path, text, sentence) => {
   expect(refusal(() => withOverrides(experiment(base), { [path]: text }))).toMatch(sentence)

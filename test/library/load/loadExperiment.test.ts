@@ -130,6 +130,8 @@ describe('one sentence says what is wrong and where', () => {
     expect((await complaint('notes.md')).message).toContain('notes.md is not an experiment file')
     mkdirSync(join(folder, 'sub'))
     expect((await complaint('sub')).message).toBe('sub is a folder, expected an experiment file')
+    expect((await complaint('')).message).toBe('the name of the experiment file is empty')
+    expect((await complaint('/dev/null')).message).toBe('/dev/null is not a regular file, expected an experiment file')
   })
 
   test('a syntax error: file, line, column and the line itself', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -95,6 +95,18 @@ describe('the claim of a process that is gone', () => {
     await expect(held.renew()).rejects.toMatchObject({
       code: 'E_RUN_FOLDER',
       message: expect.stringContaining('taken over'),
+    })
+  })
+
+  test('is lost with its folder, and the sentence says that it was removed', async () => {
+    const held = await claim()
+    const moved = `${folder}-moved`
+    renameSync(folder, moved)
+    const renewal = await held.renew().catch((error: unknown) => error)
+    renameSync(moved, folder)
+    expect(renewal).toMatchObject({
+      code: 'E_RUN_FOLDER',
+      message: expect.stringContaining('was removed while its run was at work'),
     })
   })
 

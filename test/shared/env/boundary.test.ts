@@ -244,7 +244,7 @@ test('a limit that is no integer is refused', () => {
 test('a load that returns a Promise is refused: the env would go on before its state is there', () => {
   const odd = envOf({})
   const makeLate = () => ({ ...odd.make(), save: () => 0, load: async () => await Promise.reject(new Error('late')) })
-  const env = makeVectorEnv({ ...odd, make: makeLate as () => Env }, { numEnvs: 1 })
+  const env = makeVectorEnv({ ...odd, make: makeLate }, { numEnvs: 1 })
   env.reset(1)
   const state = env.save!()!
   expect(() => env.load!(state)).toThrow(refusal(/^Odd gave a Promise from load .*; load is synchronous/, 0))
