@@ -8,7 +8,7 @@ import type { RunRequest } from './records.ts'
 import { type RunRecord, lostClaim, sentence } from './runRecord.ts'
 import type { FoundCheckpoint } from './runSetting.ts'
 
-/** The one before the newest stays, should that be unreadable. */
+/** Two are kept, in case the newest is unreadable. */
 const KEPT_CHECKPOINTS = 2
 const STOP_POLL_MS = 2_000
 
@@ -23,7 +23,7 @@ interface Attempt {
   readonly request: RunRequest
   readonly experiment: Experiment
   readonly from: FoundCheckpoint | undefined
-  /** Only what the checkpoint comes to is wanted: nothing is sampled and nothing is trained. */
+  /** Make only the result of the checkpoint: sample nothing and train nothing. */
   readonly over?: boolean
 }
 
@@ -103,7 +103,7 @@ async function saveCheckpoint(
   // Lines of updates that a checkpoint has behind it are never made again.
   await record.save()
   await store.put(key, bytes)
-  // A run that comes this far each time is not what kills its learners.
+  // A run that reaches a checkpoint each time is not what kills its learners.
   record.set({ checkpoint: { key, updates, at: clock.now() }, losses: 0 })
   log(`${run}: checkpoint at update ${updates}, ${bytes.byteLength} bytes`)
   const old = (await store.list(keys.checkpoints(run))).slice(0, -KEPT_CHECKPOINTS)

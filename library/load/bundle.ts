@@ -149,7 +149,7 @@ const COMMON = {
   },
 } as const
 
-/** Stands for the user's file, whose own name may hold what means something to a program text or to esbuild: quotes, `\\`, `*`, `?`, `#`. */
+/** An alias for the user's file, because its own name may hold characters that mean something in a program or to esbuild: quotes, `\\`, `*`, `?`, `#`. */
 const USER_FILE = 'millrace-user-file'
 
 function userFile(file: string): Plugin {
@@ -283,7 +283,7 @@ function position(file: string, message: Message | undefined): string {
   return at ? `${at.file || shown(file)}:${at.line}:${at.column + 1}` : shown(file)
 }
 
-/** What a plugin throws is located in the plugin; its last note says which import led there. */
+/** An error that a plugin throws has its place in the plugin; its last note says which import led there. */
 function userLocation(message: Message | undefined): Message['location'] | undefined {
   return message?.detail instanceof Error ? message.notes.at(-1)?.location : message?.location
 }
