@@ -49,7 +49,7 @@ function reasonOf(error: unknown): string | undefined {
   return error instanceof Error && 'Reason' in error && typeof error.Reason === 'string' ? error.Reason : undefined
 }
 
-/** Lambda's own failure, or no answer of it. What is wrong with the request, its credentials or the function does not pass. */
+/** Is it a failure of Lambda itself, or no answer? Errors in the request, its credentials or the function are not temporary. */
 function mayPass({ status, name, cause }: AwsFailure): boolean {
   if (status !== undefined) return status >= 500
   if (name === 'TimeoutError' || name === 'AbortError') return true
