@@ -1,4 +1,4 @@
-// What is wrong with it shows when the function starts, not with a request.
+// Loaded here, so that an error in it shows when the function starts and not with a request.
 import 'onnxruntime-node'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { type Clock, type ObjectStore, s3Client, s3ObjectStore, systemClock } from '../shared/cloud/index.ts'
@@ -13,14 +13,14 @@ interface LambdaContext {
   getRemainingTimeInMillis(): number
 }
 
-/** Time kept back for the answer. */
+/** Time reserved for the answer. */
 const MARGIN_MS = 500
 
 // Made once an execution environment and kept while it is warm.
 const s3 = s3Client()
 
 /**
- * The evaluate function: plays fresh episodes with a policy of the bucket. Invoked and waited for: what it cannot do is an error.
+ * The evaluate function: plays fresh episodes with a policy of the bucket. The caller waits for the answer; every failure is an error.
  *
  * @throws MillraceError E_EVALUATION for a payload that is no request, and whatever `evaluate` throws
  */
@@ -39,7 +39,7 @@ export interface EvaluationWorld {
 }
 
 /**
- * Plays what a request asks for.
+ * Plays the episodes of a request.
  *
  * @throws MillraceError E_EVALUATION when the time is over before the last episode, E_POLICY_MODEL, E_ENV_UNKNOWN, E_ENV_CONFIG, E_ENV_STEP,
  * E_STORE

@@ -1,4 +1,4 @@
-// The policy is run by it. Loaded with the handler, what is wrong with it shows when the function starts, before there is a lease.
+// It runs the policy. It is loaded with the handler, so that an error in it shows when the function starts, before there is a lease.
 import 'onnxruntime-node'
 import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
 import { allowedEndpoints } from '../shared/protocol/endpointsFromLease.ts'
@@ -47,7 +47,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
   })
 }
 
-/** Where it is allowed to, a lease says where S3 and SQS are; those of a run that is over are not kept. */
+/** Where it is allowed, a lease names the endpoints of S3 and SQS. Endpoints of a finished run are not kept. */
 function clientsFor(lease: Lease): typeof clients {
   const endpoints = allowedEndpoints(lease, process.env)
   if (!endpoints) return clients

@@ -7,7 +7,7 @@ import { userTrace } from '../shared/userCode/index.ts'
 import { knowBundle } from '../shared/userCode/sourceMapped.ts'
 
 /**
- * Imports the module of a user's own env (see `bundleEnvCode`). Errors from it name the user's files and lines from then on.
+ * Imports the module of a user's own env (see `bundleEnvCode`). From then on errors in it name the user's files and lines.
  *
  * @param id of the env, for the message
  * @param file absolute path that holds `code`
@@ -37,7 +37,7 @@ export async function importUserModule(
 
 let closesAtExit = false
 
-/** However this process ends by itself, no env of the user's is left open. */
+/** Closes the user's envs when this process exits. */
 function closeEnvsAtExit(): void {
   if (closesAtExit) return
   closesAtExit = true

@@ -35,8 +35,8 @@ export interface DeployParts {
 }
 
 /**
- * `millrace deploy`: makes or updates a stage with SST, after a look at everything that would make that fail half-way, and at the runs
- * that the stage has: the next learner is of the version that is deployed, and takes none of another.
+ * `millrace deploy`: makes or updates a stage with SST. Before that it checks everything that would make SST fail half-way, and the runs
+ * of the stage: a learner of the new version cannot take runs of another version.
  *
  * @returns 1 when something is missing: one sentence each on stderr
  * @throws MillraceError E_SETTINGS; E_DEPLOY while a run of another version waits or is under way, and when SST fails; E_STAGE when what was deployed cannot be read
@@ -103,7 +103,7 @@ async function rearmed(stage: string, { cwd }: Host, { openStage, clock }: Deplo
   return opened
 }
 
-/** SST would fail there after a minute, with a sentence that helps nobody. @throws MillraceError E_DEPLOY */
+/** SST would fail there after a minute with an unhelpful error. @throws MillraceError E_DEPLOY */
 export function refuseEmulated(stage: string, { env }: Host): void {
   const endpoint = env['AWS_ENDPOINT_URL']
   if (!endpoint || !isLoopback(endpoint)) return

@@ -2,8 +2,8 @@ import { usd } from '../display/format.ts'
 import { Bill } from '../doctor/bill.ts'
 import { checklist } from '../doctor/items/index.ts'
 import { type Outcome, goThrough } from '../doctor/item.ts'
-import { LIMITS, type Limits, type Patient } from '../doctor/patient.ts'
-import { type Left, comeIn, goOut } from '../doctor/visit.ts'
+import { LIMITS, type Limits, type DoctorContext } from '../doctor/context.ts'
+import { type Left, prepareStage, restoreStage } from '../doctor/prepare.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { watchSignals } from '../interrupts.ts'
@@ -19,21 +19,21 @@ export interface DoctorOptions {
   readonly deadMan: boolean
 }
 
-export interface DoctorParts extends Pick<Patient, 'millrace' | 'learnerModule'> {
+export interface DoctorParts extends Pick<DoctorContext, 'millrace' | 'learnerModule'> {
   readonly openStage: OpenStage
   aws(
     description: StageDescription,
     startedAt: number,
-  ): Pick<Patient, 'queue' | 'rollout' | 'settings' | 'invoke' | 'logLines'>
+  ): Pick<DoctorContext, 'queue' | 'rollout' | 'settings' | 'invoke' | 'logLines'>
   readonly clock: Clock
-  /** Eight characters that no other visit has. */
+  /** Eight characters, unique to this call. */
   suffix(): string
   readonly limits?: Limits
 }
 
 /**
- * `millrace doctor`: what only a deployed stage can show, item by item, each with the condition under which it passes. Leaves the stage
- * as it was, but for a dead-man that is armed wherever a learner is up.
+ * `millrace doctor`: checks what only a deployed stage can show, item by item, each with its condition. Afterwards the stage is
+ * as it was, except that the dead-man is armed where a learner is up.
  *
  * @returns 1 when an item failed
  * @throws MillraceError E_RUN while a run is on; E_STAGE, E_SETTINGS, and as AWS refuses
@@ -45,9 +45,9 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
     const stage = await parts.openStage(options.stage, { cwd: host.cwd })
     const { description } = stage
     const [startedAt, began] = [clock.now(), clock.monotonic()]
-    const before = await comeIn(stage, startedAt)
+    const before = await prepareStage(stage, startedAt)
     const bill = new Bill(description)
-    const patient: Patient = {
+    const context: DoctorContext = {
       stage,
       ...parts.aws(description, startedAt),
       clock,
@@ -66,9 +66,9 @@ export async function doctorCommand(options: DoctorOptions, host: Host, parts: D
     let left: Left = { problems: [], alive: false }
     try {
       const items = checklist(description.stage, { strike: options.deadMan })
-      outcomes = await goThrough(items, patient, (outcome) => say(lines(outcome, host)))
+      outcomes = await goThrough(items, context, (outcome) => say(lines(outcome, host)))
     } finally {
-      left = await goOut(patient, before)
+      left = await restoreStage(context, before)
     }
     const result = { description, outcomes, left, usd: bill.usd, ms: clock.monotonic() - began }
     if (options.json) host.out.write(`${JSON.stringify(json(result), null, 2)}\n`)

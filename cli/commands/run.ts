@@ -9,7 +9,7 @@ import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
 import type { FileSystem } from '../../library/run/disk.ts'
 import { runName } from '../../library/run/runFolder.ts'
 import { checkOut } from '../stage/bringRun.ts'
-import { FORGOTTEN, doctorSince } from '../stage/doctorVisit.ts'
+import { FORGOTTEN, doctorSince } from '../stage/doctorMarker.ts'
 import { comeBack, followToEnd } from '../stage/followToEnd.ts'
 import { type OpenStage, type Stage, checkVersion } from '../stage/stage.ts'
 import { type Submission, submitRun, withdrawRun } from '../stage/submitRun.ts'
@@ -24,7 +24,7 @@ export interface RunOptions {
   /** Where the run folder goes when the run is over; as for `train`. */
   readonly out?: string
   readonly set: Readonly<Record<string, string>>
-  /** Do not follow the run: say how to, and end. */
+  /** Print how to follow the run, and end. */
   readonly detach: boolean
   readonly quiet: boolean
 }
@@ -46,7 +46,7 @@ export interface RunParts {
 }
 
 /**
- * `millrace run`: puts an experiment before a stage's learner, wakes it, and follows the run.
+ * `millrace run`: submits an experiment to a stage's learner, starts the learner, and follows the run.
  *
  * @returns the exit status, as train's; 0 with `detach`
  * @throws MillraceError of whatever went wrong. What is wrong with experiment, settings or folder is seen before anything is uploaded

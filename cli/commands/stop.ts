@@ -32,8 +32,8 @@ const POLL_MS = 1000
 const SETTLE_MS = 30_000
 
 /**
- * `millrace stop`: ends runs of a stage. The learner is asked; where none lives, or with `now`, it is done in its place. Says what it
- * did, line by line; what is stopped already stays so.
+ * `millrace stop`: ends runs of a stage. It asks the learner; without one, or with `now`, it ends them itself. It prints each action
+ * as a line, and may be repeated.
  *
  * @throws MillraceError E_RUN for a run that does not exist, E_PERMISSION, E_AWS and as the store does
  */
@@ -128,7 +128,7 @@ async function force(run: string, { stage: { store }, say }: Stopping): Promise<
     say(`told the functions of run ${run} to stop: each ends with its fragment`)
 }
 
-/** Waits for the learner to end a run, and sees to it that its functions were told. */
+/** Waits for the learner to end a run, and makes sure that its functions were told to stop. */
 async function ended(run: string, deadline: number, { stage, clock, signal, say }: Stopping): Promise<boolean> {
   for (; !signal.aborted; await clock.sleep(POLL_MS, signal)) {
     const status: RunStatus | undefined = (await readStatus(stage.store, run))?.value

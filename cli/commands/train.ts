@@ -52,7 +52,7 @@ export interface TrainParts {
 }
 
 /**
- * `millrace train`: loads an experiment, trains it, shows how it goes and leaves a run folder; or goes on with a run that left one.
+ * `millrace train`: loads an experiment, trains it, shows its progress and writes a run folder; or resumes a run from its folder.
  *
  * @returns the exit status, see exitCodes.ts
  * @throws MillraceError of whatever went wrong; a run that never came to its first update leaves no folder behind
@@ -87,7 +87,7 @@ interface Setting {
   readonly set: Readonly<Record<string, string>>
 }
 
-/** The experiment that is asked for: that of the file, or of the run that is to go on, with its overrides and those given now. */
+/** Loads the experiment of the file, or of the run to resume, with the run's overrides and those of the command line. */
 async function settingOf({ options, host, parts }: Context): Promise<Setting> {
   const { file, resume, seed, out } = options
   const resumes = resume !== undefined && resume !== 'auto'

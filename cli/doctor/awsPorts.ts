@@ -8,13 +8,13 @@ import { awsProblem, findStage, invokeSync, logLines } from '../../shared/cloud/
 import { awsFailure } from '../../shared/cloud/awsFailure.ts'
 import { controlConfig, withClient } from '../../shared/cloud/control/config.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
-import type { Patient, StageReadings } from './patient.ts'
+import type { DoctorContext, StageReadings } from './context.ts'
 
-/** The parts of a patient that are AWS's. */
-export function awsPatient(
+/** The parts of the context that call AWS. */
+export function awsContext(
   description: StageDescription,
   startedAt: number,
-): Pick<Patient, 'queue' | 'rollout' | 'settings' | 'invoke' | 'logLines'> {
+): Pick<DoctorContext, 'queue' | 'rollout' | 'settings' | 'invoke' | 'logLines'> {
   const options: AwsOptions = { region: description.region }
   const { queueUrl, deadLetterQueueUrl, rolloutFunction } = description
   return {

@@ -1,5 +1,5 @@
 import { isMillraceError } from '../../shared/errors.ts'
-import { type Patient, othersRuns } from './patient.ts'
+import { type DoctorContext, othersRuns } from './context.ts'
 
 /** One line of the checklist. */
 export interface Item {
@@ -8,12 +8,12 @@ export interface Item {
   readonly pass: string
   /** What to do when it fails. */
   readonly advice: string
-  /** Items without which this one says nothing: it is left out when one of them did not pass. */
+  /** Items that this one depends on: it is skipped when one of them did not pass. */
   readonly needs?: readonly string[]
-  /** It would disturb a run of somebody else's: it is left out where one came during the visit. */
+  /** It would disturb another user's run: it is skipped when one was requested meanwhile. */
   readonly disturbs?: boolean
   /** Looks; what it throws is a failure with that sentence. */
-  look(patient: Patient): Promise<Seen>
+  look(context: DoctorContext): Promise<Seen>
 }
 
 export interface Seen {
@@ -34,10 +34,10 @@ export const passed = (saw: string): Seen => ({ result: 'passed', saw })
 export const failed = (saw: string): Seen => ({ result: 'failed', saw })
 export const skipped = (saw: string): Seen => ({ result: 'skipped', saw })
 
-/** Goes through the items in order; an aborted patient leaves out the rest. */
+/** Runs the items in order. After an abort the rest is skipped. */
 export async function goThrough(
   items: readonly Item[],
-  patient: Patient,
+  context: DoctorContext,
   onOutcome: (outcome: Outcome) => void,
 ): Promise<readonly Outcome[]> {
   const outcomes: Outcome[] = []
@@ -46,10 +46,10 @@ export async function goThrough(
     const { name, pass, advice, needs = [] } = item
     const startedAt = performance.now()
     const lacking = needs.find((need) => !well.has(need))
-    const seen = patient.signal.aborted
+    const seen = context.signal.aborted
       ? skipped('interrupted')
       : lacking === undefined
-        ? await lookSafely(item, patient)
+        ? await lookSafely(item, context)
         : skipped(`it needs '${lacking}'`)
     if (seen.result === 'passed') well.add(name)
     const ms = Math.round(performance.now() - startedAt)
@@ -60,13 +60,13 @@ export async function goThrough(
   return outcomes
 }
 
-async function lookSafely(item: Item, patient: Patient): Promise<Seen> {
+async function lookSafely(item: Item, context: DoctorContext): Promise<Seen> {
   try {
-    const [run] = item.disturbs ? await othersRuns(patient) : []
+    const [run] = item.disturbs ? await othersRuns(context) : []
     if (run !== undefined) return skipped(`run ${run} came meanwhile, and is not to be disturbed`)
-    return await item.look(patient)
+    return await item.look(context)
   } catch (error) {
-    if (patient.signal.aborted) return skipped('interrupted')
+    if (context.signal.aborted) return skipped('interrupted')
     if (isMillraceError(error)) return failed(`${error.code}: ${error.message}`)
     return failed(String(error))
   }

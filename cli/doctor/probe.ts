@@ -7,7 +7,7 @@ import { CartPole } from '../../shared/env/index.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import type { Lease } from '../../shared/protocol/lease.ts'
 import { encodeManifest } from '../../shared/protocol/manifest.ts'
-import type { Patient } from './patient.ts'
+import type { DoctorContext } from './context.ts'
 
 /** A fragment of 10 steps of 4 envs. */
 const SHAPE = { numEnvs: 4, fragmentLength: 10 } as const
@@ -36,7 +36,7 @@ export function probePolicy(): ProbePolicy {
 }
 
 /** Puts the policy and a manifest that names it where functions look for them, as a learner does. */
-export async function publishProbe({ stage, name, clock, limits }: Patient): Promise<ProbePolicy> {
+export async function publishProbe({ stage, name, clock, limits }: DoctorContext): Promise<ProbePolicy> {
   const policy = probePolicy()
   const key = keys.policy(name, 0)
   await stage.store.put(key, policy.model)
@@ -53,7 +53,7 @@ export async function publishProbe({ stage, name, clock, limits }: Patient): Pro
 }
 
 /** A lease that ends after one fragment. */
-export function probeLease({ stage, name, clock, limits }: Patient, spec: PolicySpec, lease: string): Lease {
+export function probeLease({ stage, name, clock, limits }: DoctorContext, spec: PolicySpec, lease: string): Lease {
   const { bucket, queueUrl, timeoutSeconds } = stage.description
   return {
     format: 1,

@@ -32,7 +32,7 @@ export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' |
   async doctor(options, host) {
     const [
       { doctorCommand },
-      { awsPatient },
+      { awsContext },
       { bundleForLearner },
       { findExperimentFile },
       { packageManifest },
@@ -50,7 +50,7 @@ export const projectCommands: Pick<StageCommands, 'init' | 'deploy' | 'remove' |
     return await doctorCommand(options, host, {
       ...world,
       openStage,
-      aws: awsPatient,
+      aws: awsContext,
       millrace: packageManifest().version,
       learnerModule: () => bundleForLearner(findExperimentFile('cartpole', host.cwd)),
       suffix: () => crypto.randomUUID().slice(0, 8),

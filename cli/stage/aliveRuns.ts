@@ -2,7 +2,7 @@ import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { livingLearner } from './runRecords.ts'
 import { requestedRuns } from './runs.ts'
 
-/** The runs that a stage is not done with: they wait, or its learner is at one. */
+/** The unfinished runs of a stage: waiting, or with its learner. */
 export async function aliveRuns(store: ObjectStore, now: number): Promise<readonly string[]> {
   const [runs, learner] = await Promise.all([requestedRuns(store), livingLearner(store, now)])
   return [...new Set([...runs, ...(learner?.run === undefined ? [] : [learner.run])])]

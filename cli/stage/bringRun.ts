@@ -25,7 +25,7 @@ export interface Bringing {
 export interface Brought {
   /** The folder's absolute path. */
   readonly path: string
-  /** A run that was stopped in its learner's place leaves none, nor does one that failed before its first checkpoint. */
+  /** Missing for a run that was stopped without its learner, and for one that failed before its first checkpoint. */
   readonly policy: boolean
 }
 
@@ -34,8 +34,8 @@ const WHOLE = RUN_FILES.summary
 const FIRST = [RUN_FILES.config, RUN_FILES.policy, RUN_FILES.policySpec, RUN_FILES.envCode, RUN_FILES.curve]
 
 /**
- * Brings what a run left from the bucket into a run folder, the one that `train` would have made. A folder that was brought before
- * is found again; what could not be brought whole is not left behind.
+ * Downloads the results of a run into a run folder like that of `train`. A folder that was downloaded before
+ * is found again. An incomplete download is removed.
  *
  * @returns undefined when aborted, or when the run was stopped before there was anything
  * @throws MillraceError E_DISK, E_RUN when the bucket no longer has it all, and as the store does
@@ -77,7 +77,7 @@ export async function checkOut(out: string | undefined, cwd: string): Promise<vo
   throw new MillraceError('E_RUN_FOLDER', `the run folder ${path} is not empty; name another one with --out`)
 }
 
-/** Rights alone do not tell whether a folder can be made: it is made, and taken away again. @throws MillraceError E_USAGE, E_DISK */
+/** Checks whether a folder can be made by making and removing it, since its rights alone do not tell. @throws MillraceError E_USAGE, E_DISK */
 async function tryToMake(path: string): Promise<void> {
   try {
     const made = await makeFolder(path)

@@ -6,11 +6,11 @@ import { attemptName, keys } from '../../shared/protocol/keys.ts'
 import { encodeManifest, parseManifest } from '../../shared/protocol/manifest.ts'
 import { type Found, isOver, readStatus } from './runRecords.ts'
 
-/** A living learner rewrites a manifest many times a second: a conditional write may lose a few times. */
+/** A learner rewrites the manifest many times a second, so a conditional write may fail a few times. */
 const TRIES = 20
 
 /**
- * Tells the functions of a run to stop, through the manifest that they poll, in the learner's place.
+ * Tells the functions of a run to stop, through the manifest that they poll, instead of the learner.
  *
  * @returns `told` now; `known` when they were told already; `none` when the run never had any
  * @throws MillraceError E_MANIFEST, and as the store does
@@ -35,7 +35,7 @@ export async function stopFunctions(
 }
 
 /**
- * Ends a run in its learner's place: its status says so and its request is gone, so that no learner begins it or goes on with it.
+ * Ends a run instead of its learner: sets its status and deletes its request, so that no learner starts or resumes it.
  *
  * @param only end it only in this state: a run that no learner has may be taken by one at this very moment
  * @returns the status it has now; not over when it was in another state than `only`

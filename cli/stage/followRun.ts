@@ -8,7 +8,7 @@ import { patiently, type Patience } from './patience.ts'
 import { checkRun, isOver, parseRecord } from './runRecords.ts'
 import { statusPlayer } from './statusPlayer.ts'
 import type { Stage } from './stage.ts'
-import { waitingRoom } from './waitingRoom.ts'
+import { waitingRun } from './waitingRun.ts'
 
 const POLL_MS = 1000
 /** Nothing happens for minutes while a machine starts. */
@@ -18,14 +18,14 @@ const SLOWING = 1.25
 export interface Following {
   readonly stage: Stage
   readonly clock: Clock
-  /** Ends the following; the run goes on. */
+  /** Stops following; the run goes on. */
   readonly signal: AbortSignal
   readonly observer: Required<Pick<RunObserver, 'onStart' | 'onProgress' | 'onEvent' | 'onEnd'>>
 }
 
 /**
- * Follows a run by its status in the bucket and plays it to an observer as if the run were here: onStart once, each event once. Says
- * when no learner comes, when one falls silent and when another goes on. Asks again for a learner that went away before it took the run.
+ * Follows a run by its status in the bucket and calls an observer as if the run were on this machine: onStart once, each event once. Says
+ * when no learner starts, when one stops responding and when another resumes. Starts a learner again if it ended before it took the run.
  *
  * @returns the status of a run that is over; undefined when aborted
  * @throws MillraceError E_RUN when the record is gone or does not fit, or the run was taken back; E_CREDENTIALS, E_PERMISSION; others when AWS fails for minutes
@@ -36,7 +36,7 @@ export async function followRun(run: string, following: Following): Promise<RunS
   const patience: Patience = { clock, signal, note }
   const player = statusPlayer(observer)
   const silence = silenceWatch(stage.description, note)
-  const waiting = waitingRoom(run, stage, { clock, note })
+  const waiting = waitingRun(run, stage, { clock, note })
   const key = keys.status(run)
   let etag: string | undefined
   let latest: RunStatus | undefined

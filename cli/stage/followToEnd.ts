@@ -25,7 +25,7 @@ export interface Pursuit {
 }
 
 /**
- * Follows a run until it is over, brings its folder and prints its summary, as `train` does. Ctrl-C ends the following only.
+ * Follows a run until it is over, downloads its folder and prints its summary, as `train` does. Ctrl-C ends only the display.
  *
  * @returns the exit status, see exitCodes.ts
  * @throws MillraceError what the run failed with; and as followRun and bringRun do

@@ -1,7 +1,7 @@
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 
-/** An outage this long is not ridden out any more. The run itself does not notice who follows it. */
+/** Requests are retried through an outage of up to this long. The run itself does not depend on its follower. */
 const GIVE_UP_MS = 5 * 60_000
 const FIRST_PAUSE_MS = 1000
 const LONGEST_PAUSE_MS = 15_000
@@ -13,7 +13,7 @@ export interface Patience {
 }
 
 /**
- * Repeats a request that fails for a while, with a note at the beginning and at the end of it. What no waiting helps (credentials, a
+ * Retries a request through an outage, with a note at its beginning and its end. What waiting cannot fix (credentials, a
  * missing right, a record that does not fit) is thrown at once.
  *
  * @returns undefined when aborted

@@ -51,7 +51,7 @@ export function checkRun(status: Pick<RunStatus, 'run'>, run: string): void {
   throw new MillraceError('E_RUN', `the record ${keys.status(run)} is of another run, '${status.run}'`, { run })
 }
 
-/** The claim of a learner whose word still holds. One that this version cannot read is nobody's, as it is to a learner. */
+/** The claim of a learner that is up: one that has not expired. A claim that this version cannot read counts as none, as it does for a learner. */
 export async function livingLearner(store: ObjectStore, now: number): Promise<LearnerClaim | undefined> {
   const claim = await readRecord(store, keys.claim, LearnerClaim)
   return claim !== undefined && claim.heartbeatUntil > now ? claim : undefined
@@ -70,6 +70,6 @@ export async function putIfAbsent(store: ObjectStore, key: string, value: unknow
 
 export const isOver = ({ state }: Pick<RunStatus, 'state'>): boolean => state === 'ended' || state === 'failed'
 
-/** Did its learner fall silent? */
+/** Has its learner stopped responding? */
 export const isLost = ({ state, heartbeatUntil }: RunStatus, now: number): boolean =>
   state === 'running' && heartbeatUntil !== undefined && heartbeatUntil <= now

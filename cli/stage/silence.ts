@@ -9,7 +9,7 @@ export interface SilenceWatch {
 }
 
 /**
- * Says when the word of a run's learner has run out. The word's length counts from when the status was last seen to change, not
+ * Says when the heartbeat of a run's learner has expired. Its length counts from when the status was last seen to change, not
  * by the learner's clock: the two machines need not agree on the time.
  */
 export function silenceWatch(stage: StageDescription, note: (level: 'warn', text: string) => void): SilenceWatch {

@@ -10,7 +10,7 @@ import { table } from './table.ts'
 import { commandRow } from '../display/shell.ts'
 import { wrap } from '../display/wrap.ts'
 
-/** What a stage is at, as far as one look tells. */
+/** The state of a stage at one moment. */
 export interface StageView {
   readonly description: StageDescription
   /** The newest, newest first. */
@@ -27,10 +27,10 @@ export interface StageView {
 
 export type StateWord = 'waiting' | 'running' | 'lost' | 'ended at goal' | 'stopped' | 'ended' | 'failed'
 
-/** In the place of the state of a run whose status this version cannot read. */
+/** Shown as the state of a run whose status this version cannot read. */
 export const UNREADABLE = 'unreadable'
 
-/** A run's state in a word or two. `lost`: its learner fell silent, and the next one goes on with it. */
+/** A run's state in a word or two. `lost`: its learner stopped responding, and the next one resumes it. */
 export function stateWord(status: RunStatus, { requested, now }: Pick<StageView, 'requested' | 'now'>): StateWord {
   const { run, state, summary } = status
   const alive = state === 'running' && !isLost(status, now)
@@ -92,7 +92,7 @@ export function learnerLine({ learner, group, description, runs, requested, now 
   return `learner: asked for one, ${group.running === 0 ? 'no machine is up yet' : 'a machine is up'}`
 }
 
-/** The claim names a run, and none, only from its next renewal on; the status of a run is sooner. */
+/** The claim names its run only from its next renewal on; the status of the run is newer. */
 function workOf(learner: LearnerClaim, runs: readonly ListedRun[]): string | undefined {
   const begun = runs.find(({ status }) => status?.state === 'running' && status.learner?.id === learner.learner)
   if (begun) return begun.run

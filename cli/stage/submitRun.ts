@@ -19,7 +19,7 @@ export interface Submission {
 }
 
 /**
- * Puts a run before a stage's learner. The request comes last: a learner may take it the moment it is there.
+ * Submits a run to a stage's learner. The request is written last, because a learner may take it at once.
  *
  * @throws MillraceError E_RUN when a run of this name exists; and as the store does
  */
@@ -51,7 +51,7 @@ export async function submitRun(store: ObjectStore, submission: Submission): Pro
   await putIfAbsent(store, keys.request(run), request)
 }
 
-/** Ends a run that no learner can be had for, before one finds it: its request goes, and its status says why. */
+/** Withdraws a run for which no learner could be started: deletes its request, and its status says why. */
 export async function withdrawRun(store: ObjectStore, submission: Submission, why: unknown): Promise<void> {
   const { run, requestedAt } = submission
   await store.delete([keys.request(run)])

@@ -5,8 +5,8 @@ import { requestedRuns } from './runs.ts'
 import { type Stage, typed } from './stage.ts'
 
 /**
- * A machine has so long to come up before the dead-man takes it away again. Counted from the request: spot capacity, boot and image
- * take minutes, and one whose learner never starts must not run on for days.
+ * How long a machine may take to start before the dead-man ends it, counted from the request. Spot capacity, boot and image
+ * take minutes. A machine whose learner never starts must not run for days.
  */
 const START_ALLOWANCE_MS = 30 * 60_000
 
@@ -26,7 +26,7 @@ export async function armIfAlive(stage: Stage, now: number): Promise<void> {
 }
 
 /**
- * Sees to it that a learner comes: asks for one where none lives, with the dead-man armed before the machine costs anything.
+ * Starts a learner unless one is up. The dead-man is armed before the machine costs anything.
  *
  * @returns what was done or is to be done, as a sentence
  * @throws MillraceError E_PERMISSION, E_AWS

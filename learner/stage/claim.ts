@@ -13,12 +13,12 @@ export interface ClaimOptions {
   /** New for every process. */
   readonly learner: string
   readonly host: string
-  /** How long the learner's word holds. */
+  /** How long a claim is valid without renewal. */
   readonly heartbeatMs: number
 }
 
 /**
- * Takes the stage, unless a learner that is alive has it. A dead learner's claim is taken over when its word has run out.
+ * Takes the stage, unless a learner that is alive has it. A dead learner's claim is taken over once it has expired.
  *
  * @returns the claim, or that of the learner that has the stage
  * @throws MillraceError E_STORE
@@ -37,7 +37,7 @@ export async function claimStage(options: ClaimOptions): Promise<StageClaim | Le
   }
 }
 
-/** Of several writers one succeeds: the others find that what they read is no longer there. */
+/** Of several writers one succeeds; the conditional write of the others fails. */
 async function putOver(store: ObjectStore, found: ReadResult, record: LearnerClaim): Promise<string | undefined> {
   try {
     const condition = found.kind === 'found' ? { ifMatch: found.etag } : { ifAbsent: true }
@@ -52,8 +52,8 @@ const recordOf = (found: ReadResult): LearnerClaim | undefined =>
   found.kind === 'found' ? parsedOrUndefined(LearnerClaim, found.body) : undefined
 
 /**
- * A learner's hold on its stage. It ends when it is released, when another learner took it, and when it could not be renewed
- * before its word ran out: another may take it from that moment on, so that two never hold it at once.
+ * A learner's claim on its stage. It ends when it is released, when another learner took it, and when it expired without renewal.
+ * From that moment on another learner may take it, so that two never hold it at once.
  */
 export class StageClaim {
   private readonly options: ClaimOptions
@@ -61,7 +61,7 @@ export class StageClaim {
   private record: LearnerClaim
   private etag: string
   private released = false
-  /** When its word runs out, on the monotonic clock: a wall clock that is set back must not lengthen it. */
+  /** When the claim expires, on the monotonic clock: a wall clock that is set back must not extend it. */
   private wordEnds: number
 
   /** @param askedAt when the claim was written, monotonic ms */
@@ -77,7 +77,7 @@ export class StageClaim {
     return !this.released && !this.gone.signal.aborted && this.wordHolds
   }
 
-  /** By both clocks: a machine that slept finds its monotonic one where it left it, and another learner in its place. */
+  /** Checked by both clocks: on a machine that slept the monotonic clock stood still, and another learner may have taken the stage. */
   private get wordHolds(): boolean {
     const { clock } = this.options
     return clock.now() < this.record.heartbeatUntil && clock.monotonic() < this.wordEnds
@@ -88,7 +88,7 @@ export class StageClaim {
     return this.gone.signal
   }
 
-  /** ms since the epoch until which the learner's word holds. */
+  /** When the claim expires, ms since the epoch. */
   get heartbeatUntil(): number {
     return this.record.heartbeatUntil
   }
@@ -112,13 +112,13 @@ export class StageClaim {
     }
   }
 
-  /** Gives the stage back, so that the next learner need not wait. */
+  /** Releases the stage, so that the next learner need not wait. */
   async release(): Promise<void> {
     if (!this.held) return
     this.released = true
     const { run: _, ...rest } = this.record
     const record = { ...rest, heartbeatUntil: this.options.clock.now() }
-    // Where it fails, the word runs out by itself.
+    // If this fails, the claim expires by itself.
     await this.options.store.put(keys.claim, encodeRecord(record), { ifMatch: this.etag }).catch(() => undefined)
   }
 
@@ -152,7 +152,7 @@ export class StageClaim {
     return false
   }
 
-  /** A store that hangs must not let the word run out unnoticed. */
+  /** A store that hangs must not hide that the claim has expired. */
   private async withinWord(renewing: Promise<boolean>): Promise<boolean> {
     const { clock } = this.options
     const answered = new AbortController()

@@ -1,7 +1,7 @@
 import type { Clock, DeadMan } from '../../shared/cloud/ports.ts'
 import { sentence } from './runRecord.ts'
 
-/** After a push that failed, the next one is tried this soon. */
+/** Time until the next try after a failed push. */
 const RETRY_MS = 20_000
 
 interface DeadManKeeperParts {
@@ -14,7 +14,7 @@ interface DeadManKeeperParts {
   readonly onStruck: () => Promise<void>
 }
 
-/** Pushes the dead-man on, three times as often as it must, until the signal aborts. */
+/** Postpones the dead-man, three times as often as needed, until the signal aborts. */
 export async function keepArmed(parts: DeadManKeeperParts, signal: AbortSignal): Promise<void> {
   const { deadMan, clock, afterMs, log, onStruck } = parts
   let failing = false

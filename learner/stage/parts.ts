@@ -7,7 +7,7 @@ import type { TrainOptions, TrainResult } from '../service.ts'
 import type { EngineName } from '../training/makeLearner.ts'
 import type { RunRequest } from './records.ts'
 
-/** What the learner of a stage stands on; a test passes fakes and a virtual clock. */
+/** Everything the learner of a stage depends on; a test passes fakes and a virtual clock. */
 export interface StageParts {
   readonly stage: StageDescription
   readonly store: ObjectStore
@@ -15,9 +15,9 @@ export interface StageParts {
   readonly group: LearnerGroup
   readonly limit: ConcurrencyLimit
   readonly deadMan: DeadMan
-  /** Names this learner among all there ever are. */
+  /** Unique name of this learner. */
   readonly learner: string
-  /** The machine, for people. */
+  /** Name of the machine, for display. */
   readonly host: string
   readonly versions: Versions
   readonly engine?: EngineName | undefined
@@ -32,6 +32,6 @@ export interface StageParts {
   /** @throws MillraceError E_EXPERIMENT */
   loadExperiment(module: Uint8Array, request: RunRequest): Promise<Experiment>
   train(experiment: Experiment, options: TrainOptions): Promise<TrainResult>
-  /** One line for each thing that happens. */
+  /** Prints one line for each event. */
   log(this: void, text: string): void
 }

@@ -8,10 +8,10 @@ import { putFile } from './runEnd.ts'
 import type { RunRecord } from './runRecord.ts'
 import { type FoundCheckpoint, fitStage, newestCheckpoint, readModule } from './runSetting.ts'
 
-/** What an attempt at a run begins with. */
+/** What an attempt of a run starts from. */
 export interface Prepared {
   readonly experiment: Experiment
-  /** What it goes on from; undefined when it begins anew. */
+  /** The checkpoint to resume from; undefined when the run starts from the beginning. */
   readonly from: FoundCheckpoint | undefined
 }
 

@@ -27,11 +27,11 @@ export const RunRequest = z.strictObject({
 })
 export type RunRequest = z.infer<typeof RunRequest>
 
-/** A user's wish that a run end: at its next clean boundary. */
+/** A user's request to stop a run after its current update. */
 export const StopRequest = z.strictObject({ format: z.literal(1), at: atMs, by: label })
 export type StopRequest = z.infer<typeof StopRequest>
 
-/** Which learner serves a stage. Written by conditional puts, so that two can never both think it is theirs. */
+/** The claim of the learner that serves a stage. It is written by conditional puts, so that only one learner can have it. */
 export const LearnerClaim = z.strictObject({
   format: z.literal(1),
   /** New for every process. */
@@ -88,10 +88,10 @@ export const RunSummaryRecord = z.strictObject({
 })
 
 /**
- * Where a run stands, as its learner says. Rewritten about once a second; whoever follows the run polls it.
+ * The status of a run, written by its learner about once a second. Followers of the run poll it.
  *
  * - `waiting`: no learner has taken it yet, or one that had to end left it for the next, with a checkpoint
- * - `running`: a learner is at it, if its word (`heartbeatUntil`) still holds; if not, the next learner goes on from the last checkpoint
+ * - `running`: a learner works on it, while `heartbeatUntil` is not over; after that the next learner resumes from the last checkpoint
  * - `ended`, `failed`: over; the files are under `keys.result`
  */
 export const RunStatus = z.strictObject({

@@ -10,7 +10,7 @@ import type { StageParts } from './parts.ts'
 import type { RunRequest, RunStatus } from './records.ts'
 import { type RunRecord, sentence } from './runRecord.ts'
 
-/** Writes what a run came to. @returns what its status says of it */
+/** Writes the result of a run. @returns the part of its status about the result */
 export async function writeResult(
   record: RunRecord,
   store: ObjectStore,
@@ -24,13 +24,13 @@ export async function writeResult(
   return { summary: { ...summary, curve }, progress: summary.progress }
 }
 
-/** The run is over: everything that says so, and then nothing is left that a learner would work on. @throws as `RunRecord.settle` */
+/** Marks a run as ended, then deletes its request, so that no learner works on it. @throws as `RunRecord.settle` */
 export async function endRun(record: RunRecord, parts: StageParts, changes: Partial<RunStatus>): Promise<void> {
   await record.settle({ ...changes, state: 'ended', endedAt: parts.clock.now() })
   await tidy(record.current, parts)
 }
 
-/** The run is over, and this is why. Its checkpoints stay, for as long as the bucket keeps any. @throws as `RunRecord.settle` */
+/** Marks a run as failed, with its error. Its checkpoints stay for as long as the bucket keeps any. @throws as `RunRecord.settle` */
 export async function failRun(record: RunRecord, parts: StageParts, error: unknown): Promise<void> {
   const { run } = record.current
   const failure = failureOf(error)

@@ -9,7 +9,7 @@ import type { RunStatus } from './records.ts'
 
 const WRITE_EVERY_MS = 1_000
 const FLUSH_EVERY_MS = 5_000
-/** Events kept in the status; each was in it for long enough to be seen. */
+/** Number of events kept in the status: enough for a follower to see each one. */
 const EVENTS = 100
 const ATTEMPTS = 6
 
@@ -17,12 +17,12 @@ export interface RunRecordParts {
   readonly store: ObjectStore
   readonly clock: Clock
   readonly claim: Pick<StageClaim, 'held'>
-  /** How long the status' word holds. */
+  /** How long a status is valid without renewal. */
   readonly heartbeatMs: number
   readonly log: (text: string) => void
 }
 
-/** What a learner says of a run in the bucket: its status, about once a second, and its metrics. It watches the run as an observer. */
+/** Writes a run's status (about once a second) and metrics to the bucket. It is an observer of the run. */
 export class RunRecord implements RunObserver {
   private readonly parts: RunRecordParts
   private status: RunStatus
@@ -66,7 +66,7 @@ export class RunRecord implements RunObserver {
     this.parts.log(`${run}: ${text}`)
   }
 
-  /** Keeps the bucket up to date until the signal aborts. A write that fails is made up for by the next one. */
+  /** Keeps the bucket up to date until the signal aborts. The next write makes up for a failed one. */
   async keep(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.parts
     let flushedAt = clock.monotonic()
@@ -115,7 +115,7 @@ export class RunRecord implements RunObserver {
 
   private async write(): Promise<void> {
     const { store, clock, claim, heartbeatMs } = this.parts
-    // A learner that lost its claim has nothing to say any more.
+    // A learner that lost its claim writes nothing any more.
     if (!claim.held) throw lostClaim()
     const { heartbeatUntil: _, ...status } = this.status
     const now = clock.now()

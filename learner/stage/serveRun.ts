@@ -10,10 +10,10 @@ import { RunRecord, lostClaim, sentence } from './runRecord.ts'
 import { checkVersion, newestCheckpoint } from './runSetting.ts'
 import { type RunDesk, trainAttempt } from './trainAttempt.ts'
 
-/** Learners that may be lost over a run, without a checkpoint in between, before it is taken for what kills them. */
+/** Attempts in a row that may end without a new checkpoint. After that the run is taken to be the cause, and fails. */
 const MAX_LOSSES = 5
 const AGAIN_PAUSE_MS = 5_000
-/** Not the run's own errors: the cloud's, after all retries. */
+/** Errors of the cloud, after all retries; not the run's own. */
 const CLOUDY = ['E_STORE', 'E_QUEUE', 'E_INVOKE'] as const
 
 /** `again`: the run waits and may be taken at once. `handedOver`: this learner was asked to end, and the next one goes on. */
@@ -29,7 +29,7 @@ export async function serveRun({ run, request }: WaitingRun, desk: RunDesk): Pro
   const { store, clock } = parts
   const previous = await readRecord(store, keys.status(run), RunStatus)
   if (previous?.state === 'ended' || previous?.state === 'failed') {
-    // Its learner was lost between its last word and this, or could not do it.
+    // Its learner was lost after it wrote the final status, or could not clean up.
     if (!(await tidy(previous, parts))) await clock.sleep(AGAIN_PAUSE_MS, desk.ending)
     return 'over'
   }
@@ -120,11 +120,11 @@ async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk):
   return 'over'
 }
 
-/** Does its user not want the run any more? */
+/** Has the user asked to stop the run? */
 const isStopped = async (run: string, { parts }: RunDesk): Promise<boolean> =>
   (await parts.store.get(keys.stop(run))).kind === 'found'
 
-/** Did the cloud fail, and not the run? Then it waits a little and goes on from its last checkpoint. @throws as `RunRecord.settle` */
+/** Handles an error of the cloud: the run waits a little and resumes from its last checkpoint. @throws as `RunRecord.settle` */
 async function isInterrupted(record: RunRecord, error: unknown, { parts, ending }: RunDesk): Promise<boolean> {
   const losses = (record.current.losses ?? 0) + 1
   if (losses >= MAX_LOSSES || !CLOUDY.some((code) => isMillraceError(error, code))) return false
@@ -135,7 +135,7 @@ async function isInterrupted(record: RunRecord, error: unknown, { parts, ending 
 }
 
 /**
- * The result of a run that nobody trains any further, as of its newest checkpoint: an attempt that ends before it has begun.
+ * Makes the result of a run that is not trained any further, from its newest checkpoint: an attempt that ends before it starts.
  *
  * @returns what its status says of it: nothing where there is no checkpoint
  */

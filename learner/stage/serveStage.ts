@@ -8,9 +8,9 @@ import { waitingRuns } from './requests.ts'
 import { lostClaim, sentence } from './runRecord.ts'
 import { serveRun } from './serveRun.ts'
 
-/** How often an idle learner looks for a run. */
+/** How often an idle learner polls for a run. */
 const LOOK_EVERY_MS = 2_000
-/** A run that is handed over has so long to find another machine before the dead-man takes that for money spent on nothing. */
+/** How long a run that is handed over may wait for another machine before the dead-man strikes. */
 const HAND_OVER_MS = 30 * 60_000
 const MS_PER_HOUR = 3_600_000
 
@@ -18,7 +18,7 @@ const MS_PER_HOUR = 3_600_000
  * The learner of a stage: takes the stage, works on the runs that were asked for, the oldest first, and ends when none has come for the
  * stage's idle time, or it has been up for its longest time, or its machine is about to go.
  *
- * The dead-man is pushed on all the while: it strikes when this process hangs, dies, or cannot reach AWS. It is disarmed when
+ * It postpones the dead-man all the while, so that the dead-man strikes when this process hangs, dies, or cannot reach AWS. It is disarmed when
  * the learner ends with nothing left to do.
  *
  * @throws MillraceError E_LEARNER when another learner takes the stage over, or has it and `once` is set; else what the cloud failed with
@@ -50,7 +50,7 @@ class Ending {
   private readonly parts: StageParts
   private readonly controller = new AbortController()
   private readonly asked = () => this.end('asked to end')
-  /** It has been up for its longest time: the group is to have none. */
+  /** Its maximum time is over: the group is set to zero. */
   tooLong = false
 
   constructor(parts: StageParts) {
@@ -138,8 +138,8 @@ async function serveRuns(parts: StageParts, claim: StageClaim, ending: Ending): 
 const timeOf = (minutes: number): string => (minutes < 120 ? `${minutes} minutes` : `${Math.round(minutes / 60)} hours`)
 
 /**
- * Gives the stage back, with no machine where none is wanted any more. The dead-man is disarmed only where nothing is left that
- * could cost money: else it sees to it that nothing is for long.
+ * Releases the stage, and sets the group to zero if no machine is needed any more. The dead-man is disarmed only if nothing is left that
+ * could cost money.
  */
 async function leave(parts: StageParts, claim: StageClaim, ending: Ending): Promise<void> {
   const { stage, deadMan, log } = parts

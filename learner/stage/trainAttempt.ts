@@ -8,7 +8,7 @@ import type { RunRequest } from './records.ts'
 import { type RunRecord, lostClaim, sentence } from './runRecord.ts'
 import type { FoundCheckpoint } from './runSetting.ts'
 
-/** The one before the newest stays, should that be unreadable. */
+/** Two are kept, in case the newest is unreadable. */
 const KEPT_CHECKPOINTS = 2
 const STOP_POLL_MS = 2_000
 /** Between the first checkpoint, at the first update, and the second; each next one after twice as long, up to the setting. */
@@ -25,7 +25,7 @@ interface Attempt {
   readonly request: RunRequest
   readonly experiment: Experiment
   readonly from: FoundCheckpoint | undefined
-  /** Only what the checkpoint comes to is wanted: nothing is sampled and nothing is trained. */
+  /** Make only the result of the checkpoint: sample nothing and train nothing. */
   readonly over?: boolean
 }
 

@@ -149,7 +149,7 @@ const COMMON = {
   },
 } as const
 
-/** Stands for the user's file, whose own name may hold what means something to a program text or to esbuild: quotes, `\\`, `*`, `?`, `#`. */
+/** An alias for the user's file, because its own name may hold characters that mean something in a program or to esbuild: quotes, `\\`, `*`, `?`, `#`. */
 const USER_FILE = 'millrace-user-file'
 
 function userFile(file: string): Plugin {

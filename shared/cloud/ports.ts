@@ -1,6 +1,6 @@
 import type { MillraceError } from '../errors.ts'
 
-/** What a read of an object gave. */
+/** The result of reading an object. */
 export type ReadResult =
   | { readonly kind: 'found'; readonly body: Uint8Array; readonly etag: string }
   | { readonly kind: 'notModified' }
@@ -31,7 +31,7 @@ export interface QueueMessage {
   readonly id: string
   readonly receipt: string
   readonly body: string
-  /** How often this message was delivered, this time included. */
+  /** Number of deliveries of this message, including this one. */
   readonly receiveCount: number
 }
 
@@ -55,12 +55,12 @@ export type InvokeResult =
   /** `requestId` as the platform will name this invocation when it tells of its failure, where it does. */
   | { readonly kind: 'accepted'; readonly requestId?: string }
   | { readonly kind: 'throttled'; readonly reason: string }
-  /** The platform failed or could not be reached, which may pass. It may have taken the invocation all the same. */
+  /** The platform failed or could not be reached, which may be temporary. It may still have accepted the invocation. */
   | { readonly kind: 'unavailable'; readonly error: MillraceError }
 
 /** A way to start functions (Lambda's asynchronous invocation). */
 export interface Invoker {
-  /** @throws MillraceError E_INVOKE for what another try would not mend; a throttle, and what may pass, is a result and not an error */
+  /** @throws MillraceError E_INVOKE for errors that a retry cannot fix; throttles and temporary failures are results, not errors */
   invoke(payload: Uint8Array): Promise<InvokeResult>
 }
 
@@ -80,18 +80,18 @@ export interface ConcurrencyLimit {
   set(limit: number): Promise<void>
 }
 
-/** One-time alarms in the cloud that set functions and learner to none, unless they are pushed on in time: they need nobody alive. */
+/** One-time schedules in the cloud that set functions and learner to zero unless they are postponed in time. They need no process of ours. */
 export interface DeadMan {
-  /** @param at ms since the epoch; pushed on by calling again @throws MillraceError E_AWS, E_PERMISSION */
+  /** @param at ms since the epoch; a later call postpones them @throws MillraceError E_AWS, E_PERMISSION */
   arm(at: number): Promise<void>
   disarm(): Promise<void>
 }
 
 /** Time as the rollout core and the learner see it, so that a test can pass a virtual clock. */
 export interface Clock {
-  /** Milliseconds since the epoch, for what other machines are told. It may be set, and jumps then: durations are not by it. */
+  /** Milliseconds since the epoch, for times that other machines read. This clock may be set and then jumps, so durations must not use it. */
   now(): number
-  /** Milliseconds of a clock that only goes on, for every duration and limit. Where it began says nothing. */
+  /** Milliseconds of a monotonic clock, for every duration and limit. Its start has no meaning. */
   monotonic(): number
   /** Resolves after `ms`, or at once when aborted. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>

@@ -166,6 +166,19 @@ describe('derived seeds', () => {
     ).toBe(5)
   })
 
+  test('of leases under two run seeds, their retries, and evaluations under the same seeds never meet', () => {
+    const streams: number[] = []
+    for (const seed of [1, 2]) {
+      const vectors = [deriveSeed(seed, 'evaluate')]
+      for (let shard = 0; shard < 4; shard++)
+        for (let sequence = 0; sequence < 100; sequence++)
+          vectors.push(deriveSeed(seed, shard, sequence), deriveSeed(seed, shard, sequence, 'retry', 1))
+      for (const vector of vectors) for (let env = 0; env < 16; env++) streams.push(deriveSeed(vector, 'env', env))
+    }
+    expect(new Set(streams).size).toBe(streams.length)
+    expect(new Set(streams.map((stream) => new Random(stream).uniform())).size).toBe(streams.length)
+  })
+
   test('of 102,400 episodes of a run are all different, and so are the first numbers of their streams', () => {
     const seeds = new Set<number>()
     const firsts = new Set<string>()

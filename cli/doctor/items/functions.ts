@@ -6,7 +6,7 @@ import { keys } from '../../../shared/protocol/keys.ts'
 import type { LeaseReport } from '../../../shared/protocol/lease.ts'
 import { parseMessage } from '../../../shared/protocol/message.ts'
 import { type Item, type Seen, failed, passed } from '../item.ts'
-import { type Patient, within } from '../patient.ts'
+import { type DoctorContext, within } from '../context.ts'
 import { probeLease, probePolicy, publishProbe } from '../probe.ts'
 
 const LAST_WARM_CALL = 4
@@ -20,7 +20,7 @@ export function functionItems({ stage }: { readonly stage: string }): readonly I
       name: FIRST,
       pass: 'a lease of one fragment, invoked asynchronously, gives a fragment and its report within a minute',
       advice: LOGS(stage, 'rollout'),
-      look: async (patient) => (await oneLease(patient, 'first')).seen,
+      look: async (context) => (await oneLease(context, 'first')).seen,
     },
     {
       name: 'rollout function: warm call',
@@ -34,9 +34,9 @@ export function functionItems({ stage }: { readonly stage: string }): readonly I
       pass: 'it plays one episode and answers with its return',
       advice: LOGS(stage, 'evaluate'),
       needs: [FIRST],
-      look: async (patient) => {
-        const { evaluateFunction } = patient.stage.description
-        const answer = EvaluationResult.parse(await patient.invoke(evaluateFunction, evaluation(patient)))
+      look: async (context) => {
+        const { evaluateFunction } = context.stage.description
+        const answer = EvaluationResult.parse(await context.invoke(evaluateFunction, evaluation(context)))
         const [episode] = answer.episodes
         return episode ? passed(`a return of ${episode.return} in ${episode.length} steps`) : failed('no episode')
       },
@@ -44,35 +44,38 @@ export function functionItems({ stage }: { readonly stage: string }): readonly I
   ]
 }
 
-/** A function tells of a lease's end before it has ended itself: a call in that very moment starts another one, cold. */
-async function warmCall(patient: Patient): Promise<Seen> {
+/** A function reports the end of a lease before its invocation has ended. A call in that moment starts another, cold one. */
+async function warmCall(context: DoctorContext): Promise<Seen> {
   for (let call = 2; ; call++) {
-    const { seen, cold } = await oneLease(patient, `call-${call}`)
+    const { seen, cold } = await oneLease(context, `call-${call}`)
     if (!cold) return seen
-    if (call === LAST_WARM_CALL || patient.signal.aborted) return failed(seen.saw)
-    await patient.clock.sleep(PAUSE_MS, patient.signal)
+    if (call === LAST_WARM_CALL || context.signal.aborted) return failed(seen.saw)
+    await context.clock.sleep(PAUSE_MS, context.signal)
   }
 }
 
 /** @returns also whether the function had to be started for it */
-async function oneLease(patient: Patient, which: string): Promise<{ readonly seen: Seen; readonly cold?: boolean }> {
-  const { stage, clock, limits } = patient
+async function oneLease(
+  context: DoctorContext,
+  which: string,
+): Promise<{ readonly seen: Seen; readonly cold?: boolean }> {
+  const { stage, clock, limits } = context
   const { concurrency, description } = stage
   if ((await concurrency.get()) === 0) await concurrency.set(description.concurrency) // as a learner does before a run
-  const { spec } = await publishProbe(patient)
-  const lease = `${patient.name}-${which}`
+  const { spec } = await publishProbe(context)
+  const lease = `${context.name}-${which}`
   const startedAt = clock.monotonic()
-  const payload = new TextEncoder().encode(JSON.stringify(probeLease(patient, spec, lease)))
-  const invoked = await within(limits.functions, patient, async () => {
-    const answer = await patient.rollout.invoke(payload)
+  const payload = new TextEncoder().encode(JSON.stringify(probeLease(context, spec, lease)))
+  const invoked = await within(limits.functions, context, async () => {
+    const answer = await context.rollout.invoke(payload)
     if (answer.kind === 'unavailable') throw answer.error
     return answer.kind === 'accepted' ? true : undefined
   })
   if (!invoked) return { seen: failed(`throttled for ${limits.functions / 1000} s`) }
-  const arrived = await receive(patient, lease)
+  const arrived = await receive(context, lease)
   if ('problem' in arrived) return { seen: failed(arrived.problem) }
   const { report, fragmentAt } = arrived
-  patient.bill.lease(report)
+  context.bill.lease(report)
   const own = `its report says ${Math.round(report.totalMs)} ms, ${report.coldStart ? `cold${startParts(report)}` : 'warm'}`
   const saw = `a fragment of ${report.envSteps} env steps after ${fragmentAt - startedAt} ms; ${own}`
   return { seen: passed(saw), cold: report.coldStart }
@@ -90,13 +93,13 @@ function startParts({ start }: LeaseReport): string {
 type Arrived = { readonly report: LeaseReport; readonly fragmentAt: number } | { readonly problem: string }
 
 /** The fragment and the report of a lease, or why there is none. Messages of runs that are over are left to whoever learns next. */
-async function receive(patient: Patient, lease: string): Promise<Arrived> {
-  const { queue, clock, signal, limits } = patient
+async function receive(context: DoctorContext, lease: string): Promise<Arrived> {
+  const { queue, clock, signal, limits } = context
   let fragmentAt: number | undefined
   let report: LeaseReport | undefined
   const arrived = await within(
     limits.functions,
-    patient,
+    context,
     async (): Promise<Arrived | undefined> => {
       for (const message of await queue.receive({ max: 10, waitMs: 2000, signal })) {
         const content = ours(message.body, lease)
@@ -105,7 +108,7 @@ async function receive(patient: Patient, lease: string): Promise<Arrived> {
         if (content.kind === 'invocationFailed') return { problem: content.reason }
         if (content.kind === 'leaseEnd') report = content.report
         else {
-          await openFragment(content, patient.stage.store, signal)
+          await openFragment(content, context.stage.store, signal)
           fragmentAt = clock.monotonic()
         }
         if (report?.error) return { problem: `${report.error.code}: ${report.error.message}` }
@@ -129,7 +132,7 @@ function ours(body: string, lease: string) {
   }
 }
 
-function evaluation({ stage, name }: Patient): EvaluationRequest {
+function evaluation({ stage, name }: DoctorContext): EvaluationRequest {
   const { model, spec } = probePolicy()
   return {
     format: 1,

@@ -6,7 +6,7 @@ import { typed } from '../../stage/stage.ts'
 import { submitRun } from '../../stage/submitRun.ts'
 import { wakeLearner } from '../../stage/wakeLearner.ts'
 import { type Item, type Seen, failed, passed, skipped } from '../item.ts'
-import { type Patient, within } from '../patient.ts'
+import { type DoctorContext, within } from '../context.ts'
 
 /** As small as a run can be. */
 const SMALL = {
@@ -58,78 +58,78 @@ export const learnerGone: Item = {
   disturbs: true,
   pass: 'with none asked for, it leaves the stage and its machine goes away',
   advice: 'end the machine in the AWS console, so that it costs nothing more, and deploy the stage again',
-  async look(patient) {
-    const { group, store, description } = patient.stage
+  async look(context) {
+    const { group, store, description } = context.stage
     if (description.learner.kind === 'anywhere') return skipped('the learner is a machine of your own')
-    const startedAt = patient.clock.monotonic()
+    const startedAt = context.clock.monotonic()
     await group.set(0)
-    const gone = await within(patient.limits.learnerGone, patient, async () => {
-      const [{ desired, running }, living] = [await group.size(), await livingLearner(store, patient.clock.now())]
-      return desired === 0 && running === 0 && !living ? patient.clock.monotonic() - startedAt : undefined
+    const gone = await within(context.limits.learnerGone, context, async () => {
+      const [{ desired, running }, living] = [await group.size(), await livingLearner(store, context.clock.now())]
+      return desired === 0 && running === 0 && !living ? context.clock.monotonic() - startedAt : undefined
     })
-    if (gone === undefined) return failed(`still up after ${patient.limits.learnerGone / 60_000} minutes`)
+    if (gone === undefined) return failed(`still up after ${context.limits.learnerGone / 60_000} minutes`)
     return passed(`none is up, after ${seconds(gone)}`)
   },
 }
 
-async function firstRun(patient: Patient): Promise<Seen> {
-  const { stage, clock, limits } = patient
+async function firstRun(context: DoctorContext): Promise<Seen> {
+  const { stage, clock, limits } = context
   const living = await livingLearner(stage.store, clock.now())
   if (stage.description.learner.kind === 'anywhere' && !living)
     return skipped(`no learner is up; start one with ${typed.learner(stage.description)}, then run the doctor again`)
-  const run = await submit(patient, 'run', { 'stop.envSteps': String(ENV_STEPS) })
+  const run = await submit(context, 'run', { 'stop.envSteps': String(ENV_STEPS) })
   const requestedAt = clock.monotonic()
   await wakeLearner(stage, clock.now())
-  const taken = await within(limits.learnerUp, patient, () => status(patient, run, ({ state }) => state !== 'waiting'))
+  const taken = await within(limits.learnerUp, context, () => status(context, run, ({ state }) => state !== 'waiting'))
   if (!taken) return failed(`no learner took it within ${limits.learnerUp / 60_000} minutes`)
-  for (const submitted of patient.runs) submitted.taken ||= submitted.run === run
+  for (const submitted of context.runs) submitted.taken ||= submitted.run === run
   const takenAt = clock.monotonic()
-  const over = await within(limits.run, patient, () => status(patient, run, isOver))
+  const over = await within(limits.run, context, () => status(context, run, isOver))
   if (!over) return failed(`it was not over within ${limits.run / 1000} s`)
   if (over.error) return failed(`${over.error.code}: ${over.error.message}`)
   if (!over.summary) return failed('it ended without a summary')
-  patient.bill.run(over.summary)
+  context.bill.run(over.summary)
   const { envSteps, updates, costUsd } = over.summary.progress
   return passed(
     `taken after ${seconds(takenAt - requestedAt)}, over ${seconds(clock.monotonic() - takenAt)} later: ${envSteps} env steps, ${updates} updates, ${usd(costUsd)}`,
   )
 }
 
-async function stoppedRun(patient: Patient): Promise<Seen> {
-  const { stage, clock, limits } = patient
-  const run = await submit(patient, 'stop', { 'stop.envSteps': '100000000', 'stop.seconds': '300' })
+async function stoppedRun(context: DoctorContext): Promise<Seen> {
+  const { stage, clock, limits } = context
+  const run = await submit(context, 'stop', { 'stop.envSteps': '100000000', 'stop.seconds': '300' })
   await wakeLearner(stage, clock.now())
-  const under = await within(limits.learnerUp, patient, () =>
-    status(patient, run, (now) => isOver(now) || (now.progress?.updates ?? 0) > 0),
+  const under = await within(limits.learnerUp, context, () =>
+    status(context, run, (now) => isOver(now) || (now.progress?.updates ?? 0) > 0),
   )
   if (!under || isOver(under)) return failed(under ? `it ended too early (${under.state})` : 'it never began')
   const askedAt = clock.monotonic()
   const wish: StopRequest = { format: 1, at: askedAt, by: 'millrace doctor' }
   await putIfAbsent(stage.store, keys.stop(run), wish)
-  const over = await within(limits.run, patient, () => status(patient, run, isOver))
+  const over = await within(limits.run, context, () => status(context, run, isOver))
   if (!over) return failed(`it went on for ${limits.run / 1000} s`)
-  if (over.summary) patient.bill.run(over.summary)
+  if (over.summary) context.bill.run(over.summary)
   const saw = `over ${seconds(clock.monotonic() - askedAt)} after it was told, as '${over.summary?.reason ?? over.state}'`
   return over.summary?.reason === 'interrupted' ? passed(saw) : failed(saw)
 }
 
-async function submit(patient: Patient, what: string, set: Readonly<Record<string, string>>): Promise<string> {
-  const run = `${patient.name}-${what}`
-  const requestedAt = patient.clock.now()
-  patient.runs.push({ run, requestedAt, taken: false })
-  await submitRun(patient.stage.store, {
+async function submit(context: DoctorContext, what: string, set: Readonly<Record<string, string>>): Promise<string> {
+  const run = `${context.name}-${what}`
+  const requestedAt = context.clock.now()
+  context.runs.push({ run, requestedAt, taken: false })
+  await submitRun(context.stage.store, {
     run,
     experiment: 'doctor',
-    millrace: patient.millrace,
+    millrace: context.millrace,
     requestedAt,
-    module: await patient.learnerModule(),
+    module: await context.learnerModule(),
     set: { ...SMALL, ...set },
   })
   return run
 }
 
 async function status(
-  { stage }: Patient,
+  { stage }: DoctorContext,
   run: string,
   is: (status: RunStatus) => boolean,
 ): Promise<RunStatus | undefined> {

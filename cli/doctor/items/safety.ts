@@ -1,7 +1,7 @@
 import { EVENTS } from '../../../infra/aws/limits.ts'
 import { isMillraceError } from '../../../shared/errors.ts'
 import { type Item, failed, passed } from '../item.ts'
-import { type Patient, within } from '../patient.ts'
+import { type DoctorContext, within } from '../context.ts'
 
 const HOUR_MS = 3_600_000
 const DEPLOY = 'deploy the stage again'
@@ -24,12 +24,12 @@ export function safetyItems({ strike }: { readonly strike: boolean }): readonly 
       disturbs: true,
       pass: 'with none reserved a call is throttled (429), with the ceiling it is not',
       advice: DEPLOY,
-      async look(patient) {
-        const { concurrency, description } = patient.stage
+      async look(context) {
+        const { concurrency, description } = context.stage
         await concurrency.set(0)
-        const stoppedMs = await until(patient, true)
+        const stoppedMs = await until(context, true)
         await concurrency.set(description.concurrency)
-        const startedMs = await until(patient, false)
+        const startedMs = await until(context, false)
         if (stoppedMs === undefined) return failed('a call got through with none reserved')
         if (startedMs === undefined) return failed('calls were still throttled with the ceiling reserved')
         return passed(`throttled after ${stoppedMs} ms, working again after ${startedMs} ms`)
@@ -74,14 +74,14 @@ const deadManStrikes: Item = {
   pass: 'armed, and left alone, it sets the functions to none',
   advice: "look at the schedule's target and role in the AWS console (EventBridge, Scheduler), and deploy again",
   needs: ['dead-man: schedules', 'functions: stop and start'],
-  async look(patient) {
-    const { deadMan, concurrency, description } = patient.stage
-    const { clock, limits } = patient
+  async look(context) {
+    const { deadMan, concurrency, description } = context.stage
+    const { clock, limits } = context
     await concurrency.set(description.concurrency)
     const at = clock.now() + limits.deadManAhead
     await deadMan.arm(at)
     try {
-      const struckAt = await within(limits.deadManAhead + limits.deadManStrikes, patient, async () =>
+      const struckAt = await within(limits.deadManAhead + limits.deadManStrikes, context, async () =>
         (await concurrency.get()) === 0 ? clock.now() : undefined,
       )
       if (struckAt === undefined) return failed('nothing had happened minutes after its time')
@@ -94,11 +94,11 @@ const deadManStrikes: Item = {
 }
 
 /** How long it took until calls were throttled, or were not; ms. What is called is no lease, and costs nothing worth counting. */
-async function until(patient: Patient, throttled: boolean): Promise<number | undefined> {
-  const { clock, limits, stage } = patient
+async function until(context: DoctorContext, throttled: boolean): Promise<number | undefined> {
+  const { clock, limits, stage } = context
   const startedAt = clock.monotonic()
   const look = async (): Promise<number | undefined> => {
-    const is = await patient.invoke(stage.description.rolloutFunction, {}).then(
+    const is = await context.invoke(stage.description.rolloutFunction, {}).then(
       () => false,
       (error: unknown) => {
         if (isMillraceError(error) && error.where['status'] === 429) return true
@@ -108,5 +108,5 @@ async function until(patient: Patient, throttled: boolean): Promise<number | und
     )
     return is === throttled ? clock.monotonic() - startedAt : undefined
   }
-  return await within(limits.functions, patient, look)
+  return await within(limits.functions, context, look)
 }

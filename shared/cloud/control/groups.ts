@@ -28,6 +28,6 @@ export function autoScalingGroup(name: string, options: AwsOptions = {}): Learne
   }
 }
 
-/** What the stage's description names is not there any more. */
+/** Something that the stage's description names no longer exists. */
 export const gone = (what: string): MillraceError =>
   new MillraceError('E_STAGE', `${what} of the stage does not exist any more; deploy the stage again`)

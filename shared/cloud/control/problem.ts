@@ -8,7 +8,7 @@ const PERMISSION = /^(AccessDenied|UnauthorizedOperation|AuthorizationError|NotA
 const REGION = /^(UnknownEndpoint|InvalidRegion|OptInRequired|RegionDisabled|PermanentRedirect)/
 
 /**
- * What AWS, or the way to it, said, as one sentence that tells what to do.
+ * Turns an error of AWS or of the connection into one sentence that says what to do.
  *
  * @param doing what could not be done, for instance `cannot read the stage demo`
  * @param cause what an SDK client threw; a MillraceError is given back as it is

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { doctorCommand, type DoctorParts } from '../../../cli/commands/doctor.ts'
-import type { Patient } from '../../../cli/doctor/patient.ts'
+import type { DoctorContext } from '../../../cli/doctor/context.ts'
 import { encodeRecord, readFound } from '../../../cli/stage/runRecords.ts'
 import { type LearnerClaim, type ProgressRecord, RunRequest, type RunStatus } from '../../../learner/stage/records.ts'
 import type { z } from 'zod'
@@ -275,14 +275,16 @@ describe('millrace doctor', () => {
     expect(notPassed(report)).toEqual([['rollout function: warm call', 'failed']])
   })
 
-  test('a stage that was stopped has its ceiling lifted for the visit, and is as stopped afterwards', async () => {
+  test('a stage that was stopped has its ceiling lifted while the doctor works, and is as stopped afterwards', async () => {
     const { stage, parts, state } = healthyStage()
     await stage.concurrency.set(0)
     const { code } = await examine(parts)
     expect({ code, ...state() }).toEqual({ code: 0, reserved: 0, desired: 0, armed: false })
   })
 
-  test.each<[string, (parts: { aws: Patient; stage: Patient['stage'] }) => Partial<Patient>, string, RegExp]>([
+  test.each<
+    [string, (parts: { aws: DoctorContext; stage: DoctorContext['stage'] }) => Partial<DoctorContext>, string, RegExp]
+  >([
     [
       'a bucket that takes two creations',
       ({ stage }) => ({
@@ -352,7 +354,7 @@ describe('millrace doctor', () => {
   ])('%s fails its item, with what to do, and the stage is left as it was', async (_, broken, name, saw) => {
     const { stage, aws, parts, state } = healthyStage()
     const before = state()
-    const { stage: other, ...changes } = broken({ aws: aws as Patient, stage })
+    const { stage: other, ...changes } = broken({ aws: aws as DoctorContext, stage })
     const { code, report } = await examine({
       ...parts,
       openStage: async () => other ?? stage,

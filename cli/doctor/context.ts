@@ -4,8 +4,8 @@ import { requestedRuns } from '../stage/runs.ts'
 import type { Stage } from '../stage/stage.ts'
 import type { Bill } from './bill.ts'
 
-/** A deployed stage under examination. */
-export interface Patient {
+/** What every item of the doctor works with: the stage, its ports, and the limits. */
+export interface DoctorContext {
   readonly stage: Stage
   readonly queue: BatchQueue
   /** Starts the rollout function, as the learner does. */
@@ -13,7 +13,7 @@ export interface Patient {
   readonly settings: StageReadings
   readonly clock: Clock
   readonly signal: AbortSignal
-  /** Version of this very command. */
+  /** Version of this command. */
   readonly millrace: string
   /** Everything the doctor makes begins with this name. */
   readonly name: string
@@ -33,24 +33,24 @@ export interface Patient {
 
 /** What the control plane says of a stage, beside the ports that change it. */
 export interface StageReadings {
-  /** The description anew. */
+  /** Reads the description again. */
   description(): Promise<StageDescription>
   /** Does the bucket block every form of public access? */
   publicAccessBlocked(): Promise<boolean>
   eventInvokeConfig(functionName: string): Promise<{ readonly retries?: number; readonly maxAgeSeconds?: number }>
-  /** Of every dead-man schedule. */
+  /** Every dead-man schedule. */
   schedules(): Promise<readonly { readonly name: string; readonly enabled: boolean; readonly expression: string }[]>
   /** Smallest and largest size of the learner's group; undefined where it is a service, which has none. */
   groupBounds(): Promise<{ readonly min: number; readonly max: number } | undefined>
 }
 
-/** Runs that others asked for although the doctor is there. */
-export async function othersRuns({ stage, runs }: Pick<Patient, 'stage' | 'runs'>): Promise<readonly string[]> {
+/** Runs that others requested while the doctor is at the stage. */
+export async function othersRuns({ stage, runs }: Pick<DoctorContext, 'stage' | 'runs'>): Promise<readonly string[]> {
   const own = new Set(runs.map(({ run }) => run))
   return (await requestedRuns(stage.store)).filter((run) => !own.has(run))
 }
 
-/** How long the doctor waits for what takes time, ms. */
+/** How long the doctor waits, ms. */
 export interface Limits {
   /** A function's answer, a setting that takes effect. */
   readonly functions: number
@@ -62,7 +62,7 @@ export interface Limits {
   readonly logs: number
   /** Until the learner's machine has gone. */
   readonly learnerGone: number
-  /** The dead-man is armed so far ahead where it is to strike, and has so long then. */
+  /** For `--dead-man`: how far ahead the dead-man is armed, and how late it may strike. */
   readonly deadManAhead: number
   readonly deadManStrikes: number
 }
@@ -80,12 +80,12 @@ export const LIMITS: Limits = {
 }
 
 /**
- * Looks again and again until something is there.
+ * Polls until `look` returns something.
  * @returns undefined when the time is up, or the doctor was interrupted
  */
 export async function within<T>(
   ms: number,
-  { clock, signal }: Pick<Patient, 'clock' | 'signal'>,
+  { clock, signal }: Pick<DoctorContext, 'clock' | 'signal'>,
   look: () => Promise<T | undefined>,
   pollMs: number = 1000,
 ): Promise<T | undefined> {

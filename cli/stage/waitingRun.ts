@@ -6,27 +6,27 @@ import { type Stage, typed } from './stage.ts'
 import { livingSentence, wakeLearner } from './wakeLearner.ts'
 
 const LOOK_MS = 10_000
-/** Then something is wrong, or the region is out of machines. */
+/** After this time something is wrong, or the region has no machines left. */
 const LONG_MS = 10 * 60_000
 
-export interface WaitingRoom {
+export interface WaitingRun {
   /**
-   * @returns false when nobody will ever take the run: it was taken back
+   * @returns false when no learner will ever take the run, because it was withdrawn
    * @throws MillraceError E_PERMISSION, E_STORE, E_AWS
    */
   look(status: RunStatus): Promise<boolean>
 }
 
 /**
- * What a run that no learner is at waits for, said whenever it changes. A group that went back to none before any learner took the run (one
- * ended for idleness at that very moment; the dead-man struck) is asked again, for nobody else would. One that went back to none
- * later did so for a reason: its longest time was over, or the dead-man struck. That is for the user to decide.
+ * Says what a run without a learner waits for, whenever that changes. If the learner's group went back to zero before any learner took the
+ * run (the learner was idle and ended just then, or the dead-man struck), a learner is started again. If it went back to zero later, the
+ * learner's maximum time was over or the dead-man struck; then the user decides.
  */
-export function waitingRoom(
+export function waitingRun(
   run: string,
   stage: Stage,
   { clock, note }: { readonly clock: Clock; note(this: void, level: 'info' | 'warn', text: string): void },
-): WaitingRoom {
+): WaitingRun {
   const { description, store, group } = stage
   const { kind } = description.learner
   let since = clock.monotonic()
@@ -45,7 +45,7 @@ export function waitingRoom(
       if (now > lookedAt + 3 * LOOK_MS) begin(now)
       lookedAt = now
       if ((await store.get(keys.request(run))).kind === 'absent') {
-        // A run that has just ended loses its request too: its status says so by the next look.
+        // The request of a run that has just ended is gone too; the next look at its status will say so.
         if (missed) return false
         missed = true
         return true
@@ -60,7 +60,7 @@ export function waitingRoom(
     },
   }
 
-  /** A learner had the run in between: what is said of the next wait is new. */
+  /** A learner had the run in between, so every note may be shown again. */
   function begin(now: number): void {
     since = now
     said.clear()

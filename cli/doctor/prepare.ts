@@ -1,27 +1,27 @@
 import { MillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { aliveRuns, aliveWords } from '../stage/aliveRuns.ts'
-import { FORGOTTEN, doctorSince } from '../stage/doctorVisit.ts'
+import { FORGOTTEN, doctorSince } from '../stage/doctorMarker.ts'
 import { livingLearner } from '../stage/runRecords.ts'
 import type { Stage } from '../stage/stage.ts'
 import { armForStart } from '../stage/wakeLearner.ts'
-import { type Patient, othersRuns } from './patient.ts'
+import { type DoctorContext, othersRuns } from './context.ts'
 
 const PREFIXES = ['runs/', 'policies/', 'batches/', 'states/', 'code/', 'checkpoints/', keys.requests]
 
-/** What the stage was like before. */
+/** The state of the stage before the doctor. */
 export interface Before {
   readonly concurrency: number | undefined
   readonly desired: 0 | 1
-  /** A learner had been there, and its word, long since run out, still lies in the bucket. */
+  /** An expired claim of an earlier learner lies in the bucket. */
   readonly claimed: boolean
 }
 
 /**
- * Refuses a stage at work: the doctor stops functions, and receives from the queue.
+ * Reads the state of a stage, and refuses a stage that is in use: the doctor stops functions, and receives from the queue.
  * @throws MillraceError E_RUN while a run waits or is under way, or another doctor is there
  */
-export async function comeIn({ store, group, concurrency, description }: Stage, now: number): Promise<Before> {
+export async function prepareStage({ store, group, concurrency, description }: Stage, now: number): Promise<Before> {
   const { stage } = description
   const runs = await aliveRuns(store, now)
   if (runs.length > 0) {
@@ -40,7 +40,7 @@ export async function comeIn({ store, group, concurrency, description }: Stage, 
   return { concurrency: reserved, desired: desired > 0 ? 1 : 0, claimed }
 }
 
-/** What a visit leaves behind. */
+/** What is left after the doctor. */
 export interface Left {
   /** What could not be put back. */
   readonly problems: readonly string[]
@@ -49,13 +49,13 @@ export interface Left {
 }
 
 /**
- * Puts everything back and deletes what was made. What fails is told, and does not keep the rest from being done. A run that came meanwhile
- * has what it needs; and wherever a learner is up or comes up, the dead-man is armed, whatever it was before.
+ * Restores the stage and deletes what the doctor made. A failure is reported, and the other steps are still done. A run that was requested
+ * meanwhile keeps what it needs. Where a learner is up or starting, the dead-man is armed, whatever it was before.
  */
-export async function goOut(patient: Patient, before: Before): Promise<Left> {
-  const { stage, name, runs } = patient
+export async function restoreStage(context: DoctorContext, before: Before): Promise<Left> {
+  const { stage, name, runs } = context
   const { store, concurrency, group, deadMan, description } = stage
-  const now = patient.clock.now()
+  const now = context.clock.now()
   const problems: string[] = []
   const attempt = async (what: string, work: () => Promise<unknown>) => {
     try {
@@ -68,20 +68,20 @@ export async function goOut(patient: Patient, before: Before): Promise<Left> {
   let others = false
   let alive = before.desired > 0
   await attempt('runs of others', async () => {
-    others = (await othersRuns(patient)).length > 0
+    others = (await othersRuns(context)).length > 0
     alive ||= others || (await livingLearner(store, now)) !== undefined
   })
   if (alive) await attempt('the dead-man', async () => await armForStart(stage, now))
   await attempt('the learner’s group', async () => await group.set(others ? 1 : before.desired))
   if (!alive)
     await attempt('the dead-man', async () => {
-      if ((await patient.settings.schedules()).some(({ enabled }) => enabled)) await deadMan.disarm()
+      if ((await context.settings.schedules()).some(({ enabled }) => enabled)) await deadMan.disarm()
     })
   await attempt('the ceiling of functions', async () => {
     const wanted = (others ? undefined : before.concurrency) ?? description.concurrency
     if ((await concurrency.get()) !== wanted) await concurrency.set(wanted)
   })
-  await attempt('messages', () => dropMessages(patient))
+  await attempt('messages', () => dropMessages(context))
   await attempt('objects', async () => {
     const found = (await Promise.all(PREFIXES.map((prefix) => store.list(`${prefix}${name}`)))).flat()
     const listed = runs.map(({ run, requestedAt }) => keys.listed(run, requestedAt))
@@ -91,8 +91,8 @@ export async function goOut(patient: Patient, before: Before): Promise<Left> {
   return { problems, alive }
 }
 
-/** What functions of the doctor's runs still sent. */
-async function dropMessages({ queue, name }: Patient): Promise<void> {
+/** Deletes messages that functions of the doctor's runs still sent. */
+async function dropMessages({ queue, name }: DoctorContext): Promise<void> {
   for (let looks = 0; looks < 10; looks++) {
     const messages = await queue.receive({ max: 10, waitMs: 0 })
     if (messages.length === 0) return
