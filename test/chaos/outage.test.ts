@@ -65,6 +65,7 @@ const refusal = { refuse: { status: 503, code: 'SlowDown' } } as const
 
 test('five seconds without S3, SQS and Lambda are told once a service, lose no lease, and CartPole reaches its goal', async () => {
   const { summary, events, refused } = await trained(
+    4_000_000,
     (from) => () => (performance.now() - from < 5_000 ? refusal : undefined),
   )
   expect(summary.reason).toBe('meanReturn')
