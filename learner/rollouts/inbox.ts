@@ -6,14 +6,12 @@ import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { type FragmentMessage, type InvocationFailed, parseMessage } from '../../shared/protocol/message.ts'
-import { Deletions } from '../deletions.ts'
 import type { Admission } from './admission.ts'
+import { DoneMessages } from './doneMessages.ts'
 import { Watermark } from './watermark.ts'
 
 const LONG_POLL_MS = 20_000
 const MAX_RECEIVE = 10
-/** Consumed messages wait this long to be deleted together, well within the time after which they would come back. */
-const FLUSH_AFTER_MS = 5_000
 /** Fragments of this run that may be rejected in a row, none of them good, before the run ends with the reason. */
 const MAX_REJECTED = 8
 
@@ -52,12 +50,6 @@ export interface InboxOptions {
 
 type Rejection = 'duplicate' | 'corrupt' | 'foreign'
 
-/** What is needed to acknowledge a fragment. */
-interface Done {
-  readonly message: QueueMessage
-  readonly key: string | undefined
-}
-
 /** A fragment being opened, or found good and not yet consumed. */
 interface Held {
   /** Its newest delivery: only that receipt is sure to delete it. */
@@ -78,9 +70,7 @@ export class Inbox {
   private roomWaiter: (() => void) | undefined
   private readonly store: ObjectStore
   private readonly queue: BatchQueue
-  private readonly doneMessages: Deletions<QueueMessage>
-  private readonly doneKeys: Deletions<string>
-  private flushedAt: number
+  private readonly done: DoneMessages
   /** Since when there has been room, and an answer to every receive; while there is not, never. */
   private roomSince: number
   private heardAt: number
@@ -90,20 +80,11 @@ export class Inbox {
 
   constructor(options: InboxOptions) {
     this.options = options
-    const { clock, store, queue, patience, onEvent } = options
+    const { store, queue, patience } = options
     this.store = patientStore(store, patience)
     this.queue = patientQueue(queue, patience)
-    const rest = { clock, onEvent }
-    this.doneMessages = new Deletions({
-      ...rest,
-      what: 'messages',
-      delete: (messages) => {
-        options.onRequests({ sqs: Math.ceil(messages.length / MAX_RECEIVE) })
-        return queue.delete(messages)
-      },
-    })
-    this.doneKeys = new Deletions({ ...rest, what: 'bodies of messages', delete: (keys) => store.delete(keys) })
-    this.flushedAt = this.roomSince = this.heardAt = options.clock.monotonic()
+    this.done = new DoneMessages(options)
+    this.roomSince = this.heardAt = options.clock.monotonic()
     this.marks = Array.from({ length: options.shards }, (_, shard) => options.from?.[shard] ?? 0)
   }
 
@@ -141,7 +122,7 @@ export class Inbox {
       this.roomSince = Number.POSITIVE_INFINITY
     }
     while (!signal.aborted) {
-      if (clock.monotonic() - this.flushedAt >= FLUSH_AFTER_MS) this.flush()
+      this.done.tick()
       if (this.size >= capacity) {
         this.roomSince = Number.POSITIVE_INFINITY
         await new Promise<void>((resolve) => {
@@ -173,7 +154,7 @@ export class Inbox {
     this.held.delete(id)
     const { shard, sequence } = fragment.provenance
     this.marks[shard] = Math.max(this.marks[shard] ?? 0, sequence + 1)
-    this.put(held)
+    this.done.put(held)
     this.wake()
   }
 
@@ -181,8 +162,7 @@ export class Inbox {
   async close(): Promise<void> {
     this.wake()
     await Promise.all(this.opening)
-    this.flush()
-    await Promise.all([this.doneMessages.close(), this.doneKeys.close()])
+    await this.done.close()
   }
 
   private wake(): void {
@@ -206,7 +186,7 @@ export class Inbox {
     } catch (error) {
       return await this.reject(message, 'foreign', sentence(error))
     }
-    this.put({ message, key: undefined })
+    this.done.put({ message, key: undefined })
     if (parsed.kind === 'leaseEnd') this.options.onLeaseEnd(parsed.report)
     else this.options.onInvocationFailed(parsed)
   }
@@ -250,7 +230,7 @@ export class Inbox {
   private async foreign(message: QueueMessage, run: string): Promise<void> {
     if (this.options.leftovers === 'reject') return await this.reject(message, 'foreign', `it belongs to run ${run}`)
     // Nothing of this run was dropped.
-    this.put({ message, key: undefined })
+    this.done.put({ message, key: undefined })
   }
 
   private duplicate(message: QueueMessage, { run, shard, lease, sequence, body }: FragmentMessage): void {
@@ -263,7 +243,7 @@ export class Inbox {
     }
     // Another lease's copy has a body of its own; the first one's may still be needed, and any other key is none of ours.
     const own = keys.batch(run, shard, lease, sequence)
-    this.put({ message, key: body.in === 'bucket' && body.key === own && held?.key !== own ? own : undefined })
+    this.done.put({ message, key: body.in === 'bucket' && body.key === own && held?.key !== own ? own : undefined })
   }
 
   /** The first sequence number of a shard that has not come yet. */
@@ -307,19 +287,6 @@ export class Inbox {
     const known = isMillraceError(error) ? error : new MillraceError('E_BATCH_FORMAT', sentence(error))
     const text = `${known.message}; ${this.rejectedInARow} fragments in a row were rejected, and none was good`
     this.options.onFatal(new MillraceError(known.code, text, known.where, { cause: error }))
-  }
-
-  /** Deletes in bulk. */
-  private put({ message, key }: Done): void {
-    this.doneMessages.add(message)
-    if (key !== undefined) this.doneKeys.add(key)
-    if (this.doneMessages.size >= MAX_RECEIVE) this.flush()
-  }
-
-  private flush(): void {
-    this.flushedAt = this.options.clock.monotonic()
-    void this.doneMessages.flush()
-    void this.doneKeys.flush()
   }
 }
 
