@@ -55,6 +55,10 @@ export interface RunSummary {
   /** (env steps, mean return of the last 100 episodes), thinned to at most a few hundred points. */
   readonly curve: readonly (readonly [number, number])[]
   readonly costByPart: Readonly<Record<string, number>>
+  /** There where the run was to repeat bit for bit, and will not. */
+  readonly deterministic?: false | undefined
+  /** Why. */
+  readonly notDeterministicBecause?: string | undefined
 }
 
 /** A warning or notice: a lost lease, a rejected batch. */

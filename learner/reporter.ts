@@ -117,7 +117,10 @@ export class Reporter {
     clearInterval(this.timer)
     const progress = this.progress()
     const curve = this.curve.map(({ point }) => point)
-    const summary = { run: this.parts.run, reason, progress, curve, costByPart: this.parts.meter.byPart() }
+    const { run, meter, sampler } = this.parts
+    const because = sampler.brokenBecause
+    const broken = because !== undefined && { deterministic: false as const, notDeterministicBecause: because }
+    const summary = { run, reason, progress, curve, costByPart: meter.byPart(), ...broken }
     this.parts.observer.onEnd?.(summary)
     return summary
   }

@@ -41,6 +41,7 @@ export function summaryLines(summary: RunSummary, options: SummaryOptions): stri
     ['env steps', `${count(progress.envSteps)} in ${duration(progress.atMs)}, ${rate(overall)} steps/s`],
     ['updates', count(progress.updates)],
     ['cost on AWS', costs(summary)],
+    ...unrepeatable(summary),
   ]
   const row = (name: string, value: string) => `  ${colors.dim(name.padEnd(12))} ${value}`
   return [
@@ -83,6 +84,13 @@ function cutEpisodes(cut = 0): [string, string][] {
   return [
     ['not in it', `${count(cut)} ${cut === 1 ? 'episode' : 'episodes'} cut as leases ended: the env cannot be saved`],
   ]
+}
+
+function unrepeatable({
+  deterministic,
+  notDeterministicBecause = 'it is not known why',
+}: RunSummary): [string, string][] {
+  return deterministic === false ? [['repeats', `not bit for bit: ${notDeterministicBecause}`]] : []
 }
 
 const REASONS: Readonly<Record<Exclude<StopReason, 'meanReturn'>, string>> = {

@@ -6,15 +6,13 @@ import type { LeaseStart } from './issuer.ts'
 import type { SavedStates } from './savedStates.ts'
 
 const CUT =
-  'the env has no save and load, and a lease ended by the clock in the middle of a stretch; give it save and load, or raise rollouts.leaseSeconds'
+  'the env has no save and load, and its envs started anew where a lease ended by the clock; give it save and load'
 
 export interface ExactStartsOptions {
   readonly run: string
   readonly states: SavedStates
   /** The first sequence number of a shard that has not come. */
   readonly firstMissing: (shard: number) => number
-  /** Fragments after which the envs start anew, for envs that cannot be saved. */
-  readonly stretch?: number | undefined
   /** The run cannot be repeated bit for bit any more; told once. */
   readonly onBroken: (reason: string) => void
 }
@@ -44,15 +42,15 @@ export class ExactStarts {
 
   /** A lease ended without an error. @param start where it began */
   after(report: LeaseReport, start: LeaseStart): LeaseStart {
-    const { stretch, states } = this.options
-    const { shard, end, nextSequence: next, envStateProblem = CUT } = report
+    const { states } = this.options
+    const { shard, end, nextSequence: next, episodesCut, envStateProblem } = report
     this.keep(report)
     // It did nothing.
     if (next === undefined || next <= start.firstSequence) return start
-    if (stretch !== undefined && next % stretch === 0) states.add(shard, { sequence: next })
     const stuck = end === 'deadline' && states.before(shard, next)?.sequence === start.firstSequence
-    if (stuck && (stretch !== undefined || this.fruitless.get(shard) === start.firstSequence))
-      this.begin(shard, next, envStateProblem)
+    const unsaveable = episodesCut !== undefined && envStateProblem === undefined
+    if (stuck && (unsaveable || this.fruitless.get(shard) === start.firstSequence))
+      this.begin(shard, next, envStateProblem ?? CUT)
     if (stuck) this.fruitless.set(shard, start.firstSequence)
     return this.from(shard, next, Math.max(next, start.sendFrom ?? 0))
   }
@@ -74,7 +72,7 @@ export class ExactStarts {
   repair(shard: number, { from, to }: { readonly from: number; readonly to: number }): LeaseStart {
     const start = this.from(shard, from, from)
     const most = to - start.firstSequence
-    return { ...start, maxFragments: Math.min(most, start.maxFragments ?? most) }
+    return { ...start, maxFragments: most }
   }
 
   /** A goodbye that comes too late: what it left is as good as any. */
@@ -91,10 +89,9 @@ export class ExactStarts {
 
   /** A lease that begins at or before `sequence`, and sends from `sendFrom` on. */
   private from(shard: number, sequence: number, sendFrom: number): LeaseStart {
-    const { states, stretch } = this.options
+    const { states } = this.options
     if (!states.before(shard, sequence)) this.begin(shard, sequence, 'no saved state of the envs is left to go on from')
     const { sequence: firstSequence, state: envState } = states.before(shard, sequence) ?? { sequence }
-    const start = { firstSequence, envState, ...(sendFrom > firstSequence && { sendFrom }) }
-    return stretch === undefined ? start : { ...start, maxFragments: stretch - (firstSequence % stretch) }
+    return { firstSequence, envState, ...(sendFrom > firstSequence && { sendFrom }) }
   }
 }

@@ -85,6 +85,8 @@ export const RunSummaryRecord = z.strictObject({
   progress: ProgressRecord,
   curve: listOf(z.tuple([number, number]), 10_000),
   costByPart: recordOf(z.string(), number, 64),
+  deterministic: z.literal(false).optional(),
+  notDeterministicBecause: z.string().max(2_000).optional(),
 })
 
 /**

@@ -2,6 +2,8 @@ import { Outages } from '../../../learner/outages.ts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { RunCloud } from '../../../learner/runCloud.ts'
+import { ExactStarts } from '../../../learner/rollouts/exactStarts.ts'
+import { SavedStates } from '../../../learner/rollouts/savedStates.ts'
 import { Sampler } from '../../../learner/rollouts/sampler.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
@@ -13,6 +15,7 @@ import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
+import { reportOf } from './inboxes.ts'
 import { RUN, leaseOf, publish, work } from '../../shared/rollout/leases.ts'
 
 const SHARDS = 2
@@ -154,6 +157,22 @@ test('whatever crashes, is damaged or lost on its way, in an exact pace the same
       expect(broken).toBeUndefined()
       expect(dataOf(got)).toEqual(dataOf(calm.got))
     }),
-    { numRuns: 40, interruptAfterTimeLimit: 15_000, timeout: 3_000, endOnFailure: true },
+    { numRuns: 25, interruptAfterTimeLimit: 10_000, timeout: 5_000, endOnFailure: true },
   )
+})
+
+test('an env that cannot be saved goes on anew where a lease ended by the clock, and the run says once that it does not repeat', () => {
+  const told: string[] = []
+  const states = new SavedStates({ shards: 1, store: memoryStore(), consumedUpTo: () => [0] })
+  const starts = new ExactStarts({ run: RUN, states, firstMissing: () => 7, onBroken: (reason) => told.push(reason) })
+  const end = { end: 'deadline', nextSequence: 5, fragments: 5, episodesCut: 4 } as const
+  expect(starts.after(reportOf({ ...end, end: 'heartbeat' }), { firstSequence: 0 })).toMatchObject({
+    firstSequence: 0,
+    sendFrom: 5,
+  })
+  expect(told).toEqual([])
+  expect(starts.after(reportOf(end), { firstSequence: 0 })).toEqual({ firstSequence: 5, envState: undefined })
+  expect(told).toEqual([expect.stringContaining('the env has no save and load')])
+  // A crash of the next one is stepped again from there.
+  expect(starts.again(0)).toEqual({ firstSequence: 5, envState: undefined, sendFrom: 7 })
 })
