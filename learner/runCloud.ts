@@ -1,4 +1,5 @@
 import type { BatchQueue, Clock, Invoker, ObjectStore } from '../shared/cloud/ports.ts'
+import type { CloudFaults } from './fragmentFates.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 
 /** A whole line that an env wrote to stdout or stderr inside a function. */
@@ -47,6 +48,8 @@ export interface RunCloud {
   onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
   /** Calls back for every line that functions write, where they can be heard from here. */
   onFunctionOutput?(listener: (output: FunctionOutput) => void): void
+  /** What was injected into this run and what of its messages is known, where faults are on; whole once the cloud is closed. */
+  faultReport?(): CloudFaults
   /** Of a cloud that several runs share: the same, with a queue and listeners of its own. Closing it leaves the shared one open. */
   forRun?(): Promise<RunCloud>
   /** Stops what it started. Nothing is left running. */

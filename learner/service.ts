@@ -140,6 +140,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     if (!hangs) await saver?.close()
     await tellFunctions()
     if (!hangs) await learner.close()
+    observer.onFates?.({ ...state.fates, ...sampler.rejected, inHand: sampler.queuedFragments })
   }
 }
 

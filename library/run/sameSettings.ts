@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** What may change between two attempts at a run: when it ends, and nothing of how it learns. */
-const FREE = ['stop', 'budget']
+/** What may change between two attempts at a run: when it ends and what befalls it, and nothing of how it learns. */
+const FREE = ['stop', 'budget', 'faults']
 const SHOWN = 5
 
 /** By dotted path, what is different in two experiments as `config.json` has them, as `rollouts.shards was 2 and is 4`. */
