@@ -15,10 +15,16 @@ const SETS = {
   },
 } satisfies Record<FaultSetName, FaultInput>
 
-/** `faults` of an experiment: the name of a set, or a setting. */
-export const Faults = z.union([z.enum(FAULT_SETS), FaultSetting])
+/** `faults` of an experiment: the name of a set, a set from another seed, or a setting. */
+export const Faults = z.union([
+  z.enum(FAULT_SETS),
+  z.strictObject({ set: z.enum(FAULT_SETS), seed: z.number().int().min(0) }),
+  FaultSetting,
+])
 export type Faults = z.infer<typeof Faults>
 
 /** The setting that is meant. */
-export const faultsOf = (faults: Faults): FaultSetting =>
-  typeof faults === 'string' ? FaultSetting.parse(SETS[faults]) : faults
+export function faultsOf(faults: Faults): FaultSetting {
+  if (typeof faults === 'string') return FaultSetting.parse(SETS[faults])
+  return 'set' in faults ? FaultSetting.parse({ ...SETS[faults.set], seed: faults.seed }) : faults
+}
