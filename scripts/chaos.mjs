@@ -32,13 +32,15 @@ const killEveryMs = Number(values['kill-every']) * 1000
 const endsAt = Date.now() + Number(values.minutes) * 60_000
 const main = new URL('../dist/cli/main.js', import.meta.url).pathname
 const folder = mkdtempSync(join(tmpdir(), 'millrace-chaos-'))
+let stormBegan = 0
 const settings = [`algorithm.deterministic=${values.deterministic}`, `rollouts.leaseSeconds=${LEASE_SECONDS}`]
 
-/** Another seed for every attempt, or each would meet the same faults. */
+/** Another seed for every attempt, or each would meet the same faults; outages come by one clock for all of them. */
 function faults(attempt) {
-  const from = seed * 1_000 + attempt
-  if (values.faults === 'holds') return JSON.stringify({ ...HOLDS, seed: from })
-  return /^\w+$/.test(values.faults) ? JSON.stringify({ set: values.faults, seed: from }) : values.faults
+  const from = { seed: seed * 1_000 + attempt, elapsedMs: Date.now() - stormBegan }
+  if (/^\w+$/.test(values.faults) && values.faults !== 'holds') return JSON.stringify({ set: values.faults, ...from })
+  const rates = values.faults === 'holds' ? HOLDS : JSON.parse(values.faults)
+  return JSON.stringify({ ...rates, ...from })
 }
 
 /** Runs the command; SIGKILL after `killMs`. */
@@ -82,6 +84,7 @@ if (calm.code !== 0) throw new Error(`the calm run did not reach its goal: ${cal
 const calmSteps = json('calm', 'summary.json').progress.envSteps
 console.log(`calm: ${calmSteps} env steps`)
 
+stormBegan = Date.now()
 const ends = { killed: 0, failed: 0 }
 let code = null
 for (let attempt = 1; code !== 0 && code !== 2 && Date.now() < endsAt; attempt++) {

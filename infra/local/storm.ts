@@ -51,7 +51,7 @@ export class Storm {
     this.setting = setting
     this.options = options
     this.dice = new FaultDice(setting.seed)
-    this.began = options.clock.monotonic()
+    this.began = options.clock.monotonic() - setting.elapsedMs
   }
 
   /** Faults that happened so far, by kind. */

@@ -15,10 +15,12 @@ const SETS = {
   },
 } satisfies Record<FaultSetName, FaultInput>
 
+const { shape } = FaultSetting
+
 /** `faults` of an experiment: the name of a set, a set from another seed, or a setting. */
 export const Faults = z.union([
   z.enum(FAULT_SETS),
-  z.strictObject({ set: z.enum(FAULT_SETS), seed: z.number().int().min(0) }),
+  z.strictObject({ set: z.enum(FAULT_SETS), seed: shape.seed, elapsedMs: shape.elapsedMs }),
   FaultSetting,
 ])
 export type Faults = z.infer<typeof Faults>
@@ -26,5 +28,7 @@ export type Faults = z.infer<typeof Faults>
 /** The setting that is meant. */
 export function faultsOf(faults: Faults): FaultSetting {
   if (typeof faults === 'string') return FaultSetting.parse(SETS[faults])
-  return 'set' in faults ? FaultSetting.parse({ ...SETS[faults.set], seed: faults.seed }) : faults
+  if (!('set' in faults)) return faults
+  const { set, seed, elapsedMs } = faults
+  return FaultSetting.parse({ ...SETS[set], seed, elapsedMs })
 }

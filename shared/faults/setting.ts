@@ -46,6 +46,8 @@ export const FaultSetting = z
   .strictObject({
     /** Every decision derives from it. */
     seed: z.number().int().min(0).default(1),
+    /** For how long there have been faults when the cloud opens: outages count from their beginning, also of a run that is resumed. */
+    elapsedMs: z.number().int().min(0).default(0),
     /** Of a function's invocation: its process is killed before its first fragment arrives, as one arrives, or once one has arrived. */
     crash: z.strictObject({ beforeSends: rate, duringSends: rate, afterSends: rate }).prefault({}),
     /** Of a function's invocation: the platform ends it as one that ran out of time, or of memory. */

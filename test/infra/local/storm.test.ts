@@ -81,6 +81,8 @@ test('an outage refuses every call at the end of each period, and none before it
   }
   expect(refused).toEqual([false, false, true, true, false, false, true])
   expect(storm.injected).toEqual({ 'outage s3.PutObject': 3 })
+  const later = stormOf({ elapsedMs: 800, outage: { everyMs: 1_000, forMs: 200 } })
+  expect(later.hooks.faults(put)).toBeDefined()
 })
 
 const message = (lease: string, n: number) =>

@@ -27,6 +27,7 @@ test('the storm has the rates that its name stands for', () => {
 test('a set is named, or rates are given, in an experiment and on the command line', () => {
   for (const name of FAULT_SETS) expect(given(name)).toBe(name)
   expect(faultsOf(given('{"set":"storm","seed":7}') ?? 'calm')).toEqual({ ...faultsOf('storm'), seed: 7 })
+  expect(faultsOf(given('{"set":"storm","elapsedMs":5}') ?? 'calm').elapsedMs).toBe(5)
   expect(given('{"seed":3,"timeout":0.5}')).toMatchObject({ seed: 3, timeout: 0.5 })
   expect(withOverrides(base, { 'faults.messages.delay': '0.5' }).faults).toMatchObject({ messages: { delay: 0.5 } })
 })
