@@ -16,6 +16,7 @@ import { CLOUD_LEARNERS, type CloudOptions } from './commands/cloud.ts'
 import type { TrainOptions } from './commands/train.ts'
 import { fit } from './display/wrap.ts'
 import { EXIT } from './exitCodes.ts'
+import { FAULT_SETS } from '../shared/faults/names.ts'
 import { HELP_STYLE, arrangeHelp, helpWidth } from './help.ts'
 import type { Host } from './host.ts'
 import { report, wantsDebug } from './report.ts'
@@ -98,17 +99,18 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       folderName,
     )
     .option('--checkpoint-seconds <n>', 'seconds between checkpoints, 30 by default', positiveNumber)
+    .option('--faults <set>', `faults to inject: ${FAULT_SETS.join(', ')}, or rates as JSON`)
     .option('--serial', 'run everything in one process, for a debugger', false)
     .option('--quiet', 'print only warnings and errors', false)
     .action(async (given: string | undefined, more: string[], o: TrainFlags) => {
-      const { seed, out, serial, quiet, resume, checkpointSeconds } = o
+      const { seed, out, serial, quiet, resume, checkpointSeconds, faults } = o
       // With --resume no experiment need be named: the first word may be a setting.
       const isSetting = resume !== undefined && given !== undefined && /^[\w.]+=/.test(given)
       const file = isSetting ? undefined : given
       const needsFile = resume === undefined || resume === 'auto'
       if (file === undefined && needsFile) throw missing('experiment')
       const set = settings(o.set, isSetting ? [given, ...more] : more)
-      const options = { set, serial, quiet, ...defined({ file, seed, out, resume, checkpointSeconds }) }
+      const options = { set, serial, quiet, ...defined({ file, seed, out, resume, checkpointSeconds, faults }) }
       done(await commands.train(options, host))
     })
 

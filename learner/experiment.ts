@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MillraceError } from '../shared/errors.ts'
+import { Faults } from '../shared/faults/index.ts'
 import type { EnvSource } from '../shared/env/index.ts'
 import type { Algorithm } from './algorithm.ts'
 import { isPrototypeKey, JsonObject } from '../shared/protocol/json.ts'
@@ -53,6 +54,8 @@ const ExperimentSchema = z.strictObject({
   stop: StopSettings.prefault({}),
   budget: z.strictObject({ usd: z.number().positive() }).optional(),
   seed: z.number().int().min(0).default(1),
+  /** Faults that the emulated cloud injects: the name of a set, or rates. */
+  faults: Faults.optional(),
 })
 
 /** What a user writes. */
@@ -121,6 +124,8 @@ function setPath(
   if (!head) throw new MillraceError('E_EXPERIMENT', `--set ${path}: the path is empty or ends in a dot`)
   if (rest.length === 0) return { ...target, [head]: value }
   const inner = Object.hasOwn(target, head) ? target[head] : undefined
+  if (typeof inner === 'string')
+    throw new MillraceError('E_EXPERIMENT', `--set ${path}: ${head} is '${inner}', and a name has no settings in it`)
   const next = typeof inner === 'object' && inner !== null ? (inner as Record<string, unknown>) : {}
   return { ...target, [head]: setPath(next, rest, { value, path }) }
 }

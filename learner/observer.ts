@@ -1,4 +1,5 @@
 import type { Clocks } from './clocks.ts'
+import type { FragmentFates } from './fragmentFates.ts'
 import type { FunctionOutput } from './runCloud.ts'
 
 /** min, mean and max of something over a window. */
@@ -79,6 +80,8 @@ export interface RunObserver {
   /** Called for each line that an env wrote to stdout or stderr. */
   onOutput?(output: FunctionOutput): void
   onEnd?(summary: RunSummary): void
+  /** What became of every fragment, once nothing more can: after `onEnd`, and also where the run failed. */
+  onFates?(fates: FragmentFates): void
 }
 
 export interface RunInfo {

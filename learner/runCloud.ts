@@ -1,4 +1,5 @@
 import type { BatchQueue, Clock, Invoker, ObjectStore } from '../shared/cloud/ports.ts'
+import type { CloudFaults } from './fragmentFates.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
 
 /** A whole line that an env wrote to stdout or stderr inside a function. */
@@ -47,6 +48,8 @@ export interface RunCloud {
   onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
   /** Registers a listener for every line that functions write, where the output is available. */
   onFunctionOutput?(listener: (output: FunctionOutput) => void): void
+  /** What was injected into this run and what of its messages is known, where faults are on; complete once the cloud is closed. */
+  faultReport?(): CloudFaults
   /** On a cloud that several runs share: a view for one run, with its own queue and listeners. Closing the view leaves the cloud open. */
   forRun?(): Promise<RunCloud>
   /** Stops everything that it started. */

@@ -24,6 +24,8 @@ export const RUN_FILES = {
   output: 'output.log',
   /** Where a run under way stands, written every second; gone when it ended by itself. */
   progress: 'progress.json',
+  /** What was injected and what became of every fragment; only where faults are on. */
+  faults: 'faults.json',
   /** A folder: what an interrupted run goes on from. */
   checkpoints: 'checkpoints',
 } as const

@@ -18,6 +18,8 @@ export class RunState {
   readonly clocks: { -readonly [K in keyof Clocks]: Clocks[K] } = { envSteps: 0, trainedSteps: 0, updates: 0 }
   /** Fragments and env steps dropped as too old. */
   readonly stale = { fragments: 0, envSteps: 0 }
+  /** Fragments that were given to this attempt, whatever came before it. */
+  readonly fates = { trained: 0, stale: 0 }
   /** Called at every update, when nothing of the next one has begun: the learner and these clocks agree. */
   onTrained: () => void = () => undefined
   /**
@@ -72,6 +74,7 @@ export class RunState {
   dropStale(fragment: SampleBatch): void {
     this.sampled(fragment)
     this.stale.fragments++
+    this.fates.stale++
     this.stale.envSteps += fragment.provenance.envSteps
     this.acknowledge(fragment)
   }
@@ -79,6 +82,7 @@ export class RunState {
   /** Fragments went into an update. */
   trained(fragments: readonly SampleBatch[]): void {
     this.clocks.updates++
+    this.fates.trained += fragments.length
     for (const fragment of fragments) {
       this.clocks.trainedSteps += fragment.provenance.envSteps
       this.acknowledge(fragment)

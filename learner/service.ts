@@ -144,6 +144,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     await sampler.discard()
     await tellFunctions()
     if (!hangs) await learner.close()
+    observer.onFates?.({ ...state.fates, ...sampler.rejected, inHand: sampler.queuedFragments })
   }
 }
 

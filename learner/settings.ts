@@ -46,8 +46,14 @@ function fieldsOf(schema: unknown): string[] {
 /** The schema of a part, without its default. */
 function schemaAt(schema: unknown, path: readonly PropertyKey[]): unknown {
   let at = unwrap(schema)
-  for (const key of path) at = at instanceof z.ZodObject ? unwrap(at.shape[String(key)]) : undefined
+  for (const key of path) at = unwrap(shapeWith(at, String(key))?.[String(key)])
   return at
+}
+
+/** The shape with this field, also of one of several forms. */
+function shapeWith(schema: unknown, key: string): z.core.$ZodShape | undefined {
+  const forms = schema instanceof z.ZodUnion ? schema.options : [schema]
+  return forms.filter((form) => form instanceof z.ZodObject).find(({ shape }) => key in shape)?.shape
 }
 
 function unwrap(schema: unknown): unknown {

@@ -42,7 +42,7 @@ export async function trainHere(
     resumed: taken?.resumed,
     file: source.file,
     envCode: source.envCode,
-    openCloud: async () => await cloudOf(options),
+    openCloud: async () => await cloudOf(options, experiment),
     train,
     versions,
     observer,
@@ -156,8 +156,13 @@ async function folderOf(
 }
 
 /** A cloud that was given stays open, and may have other runs on it. */
-async function cloudOf({ cloud }: TrainOptions) {
-  if (!cloud) return await (await import('./openCloud.ts')).openCloud({ serial: false })
+async function cloudOf({ cloud }: TrainOptions, { faults }: Experiment) {
+  if (!cloud) return await (await import('./openCloud.ts')).openCloud({ serial: false, faults })
+  if (faults !== undefined)
+    throw new MillraceError(
+      'E_USAGE',
+      'train: the experiment has faults, which only a cloud of its own injects; leave out cloud, or faults',
+    )
   return cloud.forRun ? await cloud.forRun() : { ...cloud, close: async () => undefined }
 }
 
@@ -187,6 +192,7 @@ function guarded(list: readonly (RunObserver | undefined)[]) {
     onEveryEvent: (event) => call('onEveryEvent', event),
     onOutput: (output) => call('onOutput', output),
     onEnd: (summary) => call('onEnd', summary),
+    onFates: (fates) => call('onFates', fates),
   }
   return Object.assign(observer, {
     onFailure(listener: () => void) {

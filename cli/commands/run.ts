@@ -1,5 +1,5 @@
 import { type Experiment, withOverrides } from '../../learner/experiment.ts'
-import { checkShards } from '../../learner/stage/runSetting.ts'
+import { checkFaults, checkShards } from '../../learner/stage/runSetting.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
@@ -63,6 +63,7 @@ export async function runCommand(options: RunOptions, host: Host, parts: RunPart
     await parts.check(experiment)
     const stage = await opening
     checkVersion(stage.description, parts.version)
+    checkFaults(experiment, stage.description)
     checkShards(experiment, stage.description)
     const [module, envCode] = await Promise.all([
       parts.bundleForLearner(loaded.file),

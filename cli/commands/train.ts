@@ -4,8 +4,10 @@ import type { RunObserver, StopReason } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import type { TrainResult } from '../../learner/service.ts'
 import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
+import type { OpenOptions } from '../../library/openCloud.ts'
 import { type LoadedExperiment } from '../../library/load/loadExperiment.ts'
 import { newestUnfinished } from '../../library/run/autoResume.ts'
+import { type FaultRecord, faultLines } from '../../library/run/faultRecord.ts'
 import { readResult, type Versions } from '../../library/run/records.ts'
 import { configOf, type RunConfig, type TakenUp, takeUp } from '../../library/run/resume.ts'
 import { createFreshRunFolder, createRunFolder, runName } from '../../library/run/runFolder.ts'
@@ -36,6 +38,8 @@ export interface TrainOptions {
   /** The run folder to go on from, as the user typed it; or `auto`, the newest that fits. */
   readonly resume?: string
   readonly checkpointSeconds?: number
+  /** The name of a set of faults, or rates as JSON: short for `--set faults=…`. */
+  readonly faults?: string
 }
 
 export type { Train } from '../../library/run/trainInto.ts'
@@ -44,7 +48,7 @@ export type { Train } from '../../library/run/trainInto.ts'
 export interface TrainParts {
   load(file: string, options: { readonly cwd: string }): Promise<LoadedExperiment>
   bundleEnvCode(file: string): Promise<Uint8Array>
-  openCloud(options: { readonly serial: boolean }): Promise<RunCloud>
+  openCloud(options: OpenOptions): Promise<RunCloud>
   /** Imports the learner; called at once, so that it loads while the experiment is bundled. */
   train(): Promise<Train>
   readonly versions: Versions
@@ -89,12 +93,17 @@ interface Setting {
 
 /** Loads the experiment of the file, or of the run to resume, with the run's overrides and those of the command line. */
 async function settingOf({ options, host, parts }: Context): Promise<Setting> {
-  const { file, resume, seed, out } = options
+  const { file, resume, seed, out, faults } = options
   const resumes = resume !== undefined && resume !== 'auto'
   if (resumes && out !== undefined) throw usage('--resume goes on in the folder it names; leave out --out')
   const config = resumes ? await configOf(resolve(host.cwd, resume)) : undefined
   const loaded = await parts.load(file ?? fileOf(config, resume), { cwd: host.cwd })
-  const set = { ...config?.set, ...options.set, ...(seed === undefined ? {} : { seed: String(seed) }) }
+  const set = {
+    ...config?.set,
+    ...(faults === undefined ? {} : { faults }),
+    ...options.set,
+    ...(seed === undefined ? {} : { seed: String(seed) }),
+  }
   const experiment = Object.keys(set).length > 0 ? withOverrides(loaded.experiment, set) : loaded.experiment
   return { loaded, experiment, set }
 }
@@ -187,24 +196,35 @@ async function trainShown(ready: Ready, context: Context): Promise<number> {
   interrupts.onInterrupt(() => display.stopping(STOPPING))
   interrupts.onSecond(() => display.close())
   const goOn = goOnCommand(fromHere(folder.path, host.cwd), options)
-  const trained = { updates: 0 }
+  const trained: Trained = { updates: 0 }
   let result: TrainResult
   try {
     result = await trainBeside(display, { ready, context, trained })
   } catch (error) {
+    showFaults(trained, context)
     if (trained.updates > 0 && !options.quiet) printCommand(host.out, 'to go on from its last checkpoint: ', goOn)
     throw interrupts.failure() ?? error
   }
   const { summary } = result
   const interrupted = summary.reason === 'interrupted' ? { goOn } : {}
   if (!options.quiet) printSummary(summary, { ...shown, ...interrupted }, host)
+  showFaults(trained, context)
   return interrupts.exitCode() ?? runExitCode(summary, goal)
+}
+
+function showFaults({ faults }: Trained, { options, host }: Context): void {
+  if (faults && !options.quiet) print(host.out, ['', ...faultLines(faults)])
 }
 
 interface Beside {
   readonly ready: Ready
   readonly context: Context
-  readonly trained: { updates: number }
+  readonly trained: Trained
+}
+
+interface Trained {
+  updates: number
+  faults?: FaultRecord
 }
 
 async function trainBeside(display: Display, { ready, context, trained }: Beside): Promise<TrainResult> {
@@ -220,7 +240,7 @@ async function trainBeside(display: Display, { ready, context, trained }: Beside
       file: loaded.file,
       set,
       envCode: async () => (loaded.ownEnv ? await parts.bundleEnvCode(loaded.file) : undefined),
-      openCloud: async () => await parts.openCloud({ serial: options.serial }),
+      openCloud: async () => await parts.openCloud({ serial: options.serial, faults: experiment.faults }),
       train,
       versions: parts.versions,
       observer: observers([counting, display]),
@@ -230,6 +250,7 @@ async function trainBeside(display: Display, { ready, context, trained }: Beside
       now: () => host.now(),
       every: host.every,
       checkpointSeconds: options.checkpointSeconds,
+      onFaults: (record) => void (trained.faults = record),
     })
   } finally {
     display.close()

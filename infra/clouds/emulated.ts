@@ -14,11 +14,14 @@ import {
   systemClock,
 } from '../../shared/cloud/index.ts'
 import { backgroundClock } from '../../shared/cloud/clock.ts'
+import type { BatchQueue } from '../../shared/cloud/ports.ts'
+import type { FaultSetting } from '../../shared/faults/index.ts'
 import { asking } from '../../shared/cloud/control/problem.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
+import { stormyWeather } from './weather.ts'
 import { FunctionLines } from './functionLines.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, isQueueNamed, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
@@ -34,10 +37,11 @@ const MANIFEST_POLL_MS = 1
  * The default of `millrace train`: the emulated cloud in this process, reached through the AWS SDK like the real one. Services
  * named by AWS_ENDPOINT_URL_S3, _SQS or _LAMBDA are used where they are instead, each on its own.
  *
- * @throws MillraceError E_USAGE when functions on another machine were to use a bucket or a queue of this one; E_AWS, E_CREDENTIALS and
+ * @throws MillraceError E_USAGE when functions on another machine were to use a bucket or a queue of this one, or there were to be faults
+ *   in a service that is elsewhere; E_AWS, E_CREDENTIALS and
  *   E_PERMISSION where a service that is named cannot be used
  */
-export async function emulatedRunCloud(): Promise<RunCloud> {
+export async function emulatedRunCloud({ faults }: EmulatedOptions = {}): Promise<RunCloud> {
   const failed = new Set<OnFailed>() // a run knows its own invocations by their ids
   const onInvocation = ({ requestId, status, errorType, errorMessage }: InvocationReport): void => {
     if (status === 'ok') return
@@ -49,18 +53,21 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
     for (const tell of outputs) tell(output)
   })
   refuseUnreachable()
+  const weather = faults && stormyWeather(faults)
   const local = await provisionedCloud({
     etags: 'opaque',
-    lambda: { onInvocation, onOutput: (event) => lines.add(event) },
+    ...weather?.hooks,
+    lambda: { onInvocation, onOutput: (event) => lines.add(event), ...weather?.hooks.lambda },
   })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
     await foreignBucket(clients)
     const { queueUrl, deadLetterQueueUrl, close: closeQueue } = await runQueue(clients, local.endpoint)
+    const watched = (queue: BatchQueue): BatchQueue => weather?.ledger.watched(queue) ?? queue
     const shared: RunCloud = {
       where: whereOf(),
       store: s3ObjectStore(clients.s3, names.bucket),
-      queue: sqsQueue(clients.sqs, { queueUrl, deadLetterQueueUrl }),
+      queue: watched(sqsQueue(clients.sqs, { queueUrl, deadLetterQueueUrl })),
       invoker: lambdaInvoker(clients.lambda, names.rolloutFunction),
       clock: systemClock,
       bucket: names.bucket,
@@ -73,6 +80,7 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
       trainWorker: join(packageRoot(), 'dist/learner/train-worker.mjs'),
       onInvocationFailed: (listener) => void failed.add(listener),
       onFunctionOutput: (listener) => void outputs.add(listener),
+      ...(weather && { faultReport: weather.report }),
       async close() {
         await closeQueue()
         clients.destroy()
@@ -80,11 +88,18 @@ export async function emulatedRunCloud(): Promise<RunCloud> {
         lines.close()
       },
     }
+    // With faults it is one run's: what is counted is counted of all.
+    if (weather) return shared
     return { ...shared, forRun: async () => await ownQueue(shared, { sqs: clients.sqs, local, failed, outputs }) }
   } catch (error) {
     await local.close()
     throw error
   }
+}
+
+export interface EmulatedOptions {
+  /** Faults that this cloud injects. */
+  readonly faults?: FaultSetting | undefined
 }
 
 type OnFailed = Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0]

@@ -6,15 +6,30 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { format } from 'node:util'
-import { TOKEN_HEADER, TOKEN_VARIABLE } from './runtimeToken.ts'
+import { SKEW_VARIABLE, TOKEN_HEADER, TOKEN_VARIABLE } from './runtimeToken.ts'
 
 const bootMs = performance.now()
 const variable = (name: string): string => process.env[name] ?? ''
 const [hostname, port] = variable('AWS_LAMBDA_RUNTIME_API').split(':')
 const token = variable(TOKEN_VARIABLE)
 delete process.env[TOKEN_VARIABLE] // the handler has no use for it
+skewClock(Number(variable(SKEW_VARIABLE)))
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 let currentRequest: string | undefined
+
+/** A fault on demand: this process has another wall clock than its machine. */
+function skewClock(ms: number): void {
+  delete process.env[SKEW_VARIABLE]
+  if (ms === 0) return
+  const trueDate = Date
+  const now = () => trueDate.now() + ms
+  globalThis.Date = new Proxy(trueDate, {
+    construct: (target, given, self: typeof Date) =>
+      Reflect.construct(target, given.length > 0 ? given : [now()], self) as Date,
+    apply: () => new Date().toString(),
+    get: (target, name, self: unknown) => (name === 'now' ? now : (Reflect.get(target, name, self) as unknown)),
+  })
+}
 
 interface Reply {
   readonly status: number

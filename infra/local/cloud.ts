@@ -5,7 +5,7 @@ import type { Clock } from '../../shared/cloud/ports.ts'
 import { lambdaFront } from './cloudLambda.ts'
 import type { ControlPlane } from './control/index.ts'
 import { logGroupOf } from './environmentProcess.ts'
-import type { Faults } from './faults.ts'
+import type { Faults, MessageFaults, ObjectFaults } from './faults.ts'
 import type { AnyFront } from './front.ts'
 import { credentialGuard, newCredentials } from './guard.ts'
 import { isLambdaPath, type LambdaOptions, lambdaService, type LambdaService } from './lambda.ts'
@@ -27,6 +27,9 @@ export interface LocalCloudOptions {
   readonly clock?: Clock
   /** Asked for every request to any service. Faults inside a function's run are `lambda.faults`. */
   readonly faults?: Faults
+  /** Faults of what is sent and of what is written. */
+  readonly messageFaults?: MessageFaults
+  readonly objectFaults?: ObjectFaults
   /** 'md5' as plain S3 has them; 'opaque' is cheaper, and still one of its own for every write. */
   readonly etags?: 'md5' | 'opaque'
   readonly lambda?: LambdaOptions
@@ -62,9 +65,14 @@ export interface LocalCloud extends AsyncDisposable {
 export async function localCloud(options: LocalCloudOptions = {}): Promise<LocalCloud> {
   const { host = '127.0.0.1', port = 0, clock = systemClock, faults, credentials = newCredentials() } = options
   const mirror = options.folder === undefined ? undefined : new DiskMirror(join(options.folder, 's3'))
-  const s3 = new S3({ clock, ...(mirror && { mirror }), ...(options.etags && { etags: options.etags }) })
+  const s3 = new S3({
+    clock,
+    ...(mirror && { mirror }),
+    ...(options.etags && { etags: options.etags }),
+    faults: options.objectFaults,
+  })
   mirror?.restore(s3)
-  const sqs = new Sqs({ clock: steadyClock(clock) })
+  const sqs = new Sqs({ clock: steadyClock(clock), faults: options.messageFaults })
   let started: LambdaService | undefined
   // Loaded only where it is asked for: `millrace train` starts without it.
   const control = options.control

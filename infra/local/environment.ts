@@ -20,6 +20,8 @@ export interface RuntimeOptions {
   readonly initTimeoutMs: number
   /** What functions have in their environment. */
   readonly credentials: Credentials
+  /** Asked for every environment: by how much its wall clock is wrong, ms. */
+  readonly clockSkewMs?: (() => number) | undefined
   readonly onLog: ((chunk: Buffer, environment: Environment) => void) | undefined
   /** What the process itself wrote, without the platform's own lines. */
   readonly onOutput: ((chunk: Buffer, stream: OutputStream, environment: Environment) => void) | undefined
@@ -99,7 +101,12 @@ export class Environment {
     this.#startedAt = startedAt
     this.#child = spawn(options.node, [...heapFlags(options.fn.memoryMb), options.bootstrap], {
       cwd: options.fn.taskRoot,
-      env: environmentVariables(options.fn, { api, logStream: this.logStream, credentials: options.credentials }),
+      env: environmentVariables(options.fn, {
+        api,
+        logStream: this.logStream,
+        credentials: options.credentials,
+        clockSkewMs: options.clockSkewMs?.() ?? 0,
+      }),
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true, // a group of its own: a Ctrl-C at the terminal is for the learner, and what it starts dies with it
     })

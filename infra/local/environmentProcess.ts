@@ -1,5 +1,5 @@
 import type { Credentials } from '../../shared/cloud/credentials.ts'
-import { TOKEN_VARIABLE } from './runtimeToken.ts'
+import { SKEW_VARIABLE, TOKEN_VARIABLE } from './runtimeToken.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 
 /**
@@ -21,6 +21,8 @@ export interface Surroundings {
   readonly logStream: string
   /** Of the emulated cloud. */
   readonly credentials: Credentials
+  /** By how much its wall clock is wrong. */
+  readonly clockSkewMs: number
 }
 
 /**
@@ -30,7 +32,7 @@ export interface Surroundings {
  */
 export function environmentVariables(
   fn: LambdaFunction,
-  { api, logStream, credentials }: Surroundings,
+  { api, logStream, credentials, clockSkewMs }: Surroundings,
 ): NodeJS.ProcessEnv {
   const inherited: NodeJS.ProcessEnv = {}
   for (const name of ['PATH', 'TMPDIR', 'LD_LIBRARY_PATH']) {
@@ -50,6 +52,7 @@ export function environmentVariables(
     LAMBDA_TASK_ROOT: fn.taskRoot,
     AWS_LAMBDA_RUNTIME_API: api.address,
     ...(api.token !== undefined && { [TOKEN_VARIABLE]: api.token }),
+    ...(clockSkewMs !== 0 && { [SKEW_VARIABLE]: String(clockSkewMs) }),
     AWS_LAMBDA_FUNCTION_NAME: fn.name,
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(fn.memoryMb),

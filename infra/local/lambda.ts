@@ -70,6 +70,8 @@ export interface LambdaOptions {
   readonly deliver?: (destinationArn: string, record: string) => void
   /** Faults on demand, asked once for every attempt. */
   readonly faults?: (point: FaultPoint) => Fault | undefined
+  /** Asked for every environment: by how much its wall clock is to be wrong, ms. */
+  readonly clockSkewMs?: () => number
 }
 
 export interface LambdaService {
@@ -127,6 +129,7 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
     credentials: options.credentials ?? newCredentials(),
     maxProcesses: options.maxProcesses ?? 128,
     idleMs: options.idleMs ?? 300_000,
+    clockSkewMs: options.clockSkewMs,
     clock,
     closing: close.signal,
     onLog:

@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts'
 import type { LambdaFunction } from './lambdaFunction.ts'
 import { type ConcurrencyLimits, throttled } from './lambdaLimits.ts'
 import { endLine, reportLine } from './lambdaLog.ts'
-import { type Outcome, errorMessage, exited } from './lambdaOutcome.ts'
+import { type Outcome, errorMessage, exited, outOfMemory, timedOut } from './lambdaOutcome.ts'
 import type { EnvironmentPool } from './lambdaPool.ts'
 import type { InvocationReport, UsageCounter } from './lambdaUsage.ts'
 
@@ -24,13 +24,21 @@ export interface FaultPoint {
   readonly requestId: string
   readonly invocationType: 'RequestResponse' | 'Event'
   readonly attempt: number
+  /** What the function is given. */
+  readonly payload: Buffer
 }
 
 /**
  * A fault on demand: `throttle` refuses the attempt as a rate limit would, `crash` kills the process once the handler has its
- * event, `crashAfterMs` kills it later, `delayMs` holds the attempt back before it starts.
+ * event, `crashAfterMs` kills it later, `kill` when the signal aborts, `delayMs` holds the attempt back before it starts.
  */
-export type Fault = 'crash' | 'throttle' | { readonly delayMs: number } | { readonly crashAfterMs: number }
+export type Fault = 'crash' | 'throttle' | { readonly delayMs: number } | { readonly crashAfterMs: number } | KillOn
+
+export interface KillOn {
+  readonly kill: AbortSignal
+  /** How the platform says that it ended. */
+  readonly as: 'crash' | 'timeout' | 'outOfMemory'
+}
 
 export interface Execution {
   readonly outcome: Outcome
@@ -65,6 +73,7 @@ export class FunctionInvoker {
       requestId,
       invocationType,
       attempt: attempt.attempt,
+      payload: attempt.payload,
     })
     if (fault !== 'throttle') return fault
     this.#options.usage.throttle(attempt.fn.name)
@@ -113,7 +122,8 @@ export class FunctionInvoker {
     const startedAt = performance.now()
     const outcome = init.failure?.(requestId) ?? (await this.#inEnvironment(attempt, environment, fault))
     const elapsedMs = init.failure === undefined ? performance.now() - startedAt : 0
-    const durationMs = outcome.status === 'timeout' && init.failure === undefined ? fn.timeoutMs : elapsedMs
+    const ranOut = outcome.status === 'timeout' && init.failure === undefined && fault === undefined
+    const durationMs = ranOut ? fn.timeoutMs : elapsedMs
     const billedMs = Math.ceil(durationMs + (cold ? init.initMs : 0))
     const report: InvocationReport = {
       functionName: fn.name,
@@ -156,6 +166,13 @@ export class FunctionInvoker {
       { requestId, payload, clientContext, functionArn, deadlineMs, timeoutMs },
       timeoutMs,
     )
+    if (typeof fault === 'object' && 'kill' in fault) {
+      const { kill: signal, as } = fault
+      const kill = () => environment.kill((id) => endOf(as, id, timeoutMs))
+      if (signal.aborted) kill()
+      else signal.addEventListener('abort', kill, { once: true })
+      return outcome.finally(() => signal.removeEventListener('abort', kill))
+    }
     const crashAfterMs =
       fault === 'crash' ? 0 : fault !== undefined && 'crashAfterMs' in fault ? fault.crashAfterMs : undefined
     if (crashAfterMs === undefined) return outcome
@@ -163,4 +180,9 @@ export class FunctionInvoker {
     const timer = setTimeout(crash, crashAfterMs)
     return outcome.finally(() => clearTimeout(timer))
   }
+}
+
+function endOf(as: KillOn['as'], requestId: string, timeoutMs: number): Outcome {
+  if (as === 'timeout') return timedOut(requestId, timeoutMs)
+  return as === 'outOfMemory' ? outOfMemory(requestId) : exited(requestId, { code: null, signal: 'SIGKILL' })
 }

@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { systemClock } from '../../shared/cloud/clock.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { AwsError } from './awsError.ts'
+import type { ObjectFaults } from './faults.ts'
 import { Bucket, type Listing, type ListOptions, type StoredObject } from './s3Bucket.ts'
 import type { Checksum } from './s3Checksum.ts'
 import { checkWrite, type Conditions } from './s3Conditions.ts'
@@ -25,6 +26,13 @@ export interface PutOptions {
   readonly etag?: string
 }
 
+export interface S3Options {
+  readonly clock?: Clock
+  readonly mirror?: Mirror
+  readonly etags?: 'md5' | 'opaque'
+  readonly faults?: ObjectFaults | undefined
+}
+
 const BUCKET_NAME = /^(?!xn--)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/
 
 /**
@@ -36,13 +44,15 @@ export class S3 {
   private readonly buckets = new Map<string, Bucket>()
   private readonly mirror: Mirror | undefined
   private readonly opaqueEtags: string | undefined
+  private readonly faults: ObjectFaults | undefined
   private puts = 0
 
   /**
    * @param options.etags 'md5' as plain S3 has it; 'opaque' gives every write an ETag of its own without reading the body
    *   (as S3 does with KMS keys), which saves 1.5 ms of CPU a megabyte
    */
-  constructor(options: { clock?: Clock; mirror?: Mirror; etags?: 'md5' | 'opaque' } = {}) {
+  constructor(options: S3Options = {}) {
+    this.faults = options.faults
     this.clock = options.clock ?? systemClock
     this.mirror = options.mirror
     this.opaqueEtags = options.etags === 'opaque' ? randomBytes(10).toString('hex') : undefined
@@ -102,13 +112,14 @@ export class S3 {
     if (Buffer.byteLength(key) > 1024) throw new AwsError(400, 'KeyTooLongError', 'Your key is too long')
     if (options.conditions !== undefined) checkWrite(bucket.get(key), options.conditions)
     this.mirror?.check()
+    const damaged = this.faults?.(bucketName, key, body)
     const object: StoredObject = {
       key,
-      body,
+      body: damaged ?? body,
       etag: options.etag ?? this.etagOf(body),
       lastModified: this.clock.now(),
       headers: options.headers ?? DEFAULT_HEADERS,
-      checksum: options.checksum,
+      checksum: damaged === undefined ? options.checksum : undefined,
     }
     bucket.set(object)
     this.mirror?.write(bucketName, object)

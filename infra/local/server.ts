@@ -96,6 +96,8 @@ async function answer(front: AnyFront, { request, response, options, closing }: 
       const { status, code, message } = fault.refuse
       throw new AwsError(status, code, message ?? 'A fault on demand.')
     }
+    if (fault?.drop === 'before') throw new HungUp('a fault on demand')
+    if (fault?.drop === 'after') loseAnswer(response)
     await front.serve(call, request, response)
   } catch (error) {
     if (error instanceof HungUp || response.headersSent) response.destroy()
@@ -104,6 +106,12 @@ async function answer(front: AnyFront, { request, response, options, closing }: 
       front.refuse(error instanceof AwsError ? error : internalError(error), request, response)
     }
   }
+}
+
+/** Whatever is answered breaks the connection instead. */
+function loseAnswer(response: ServerResponse): void {
+  response.writeHead = () => response
+  response.end = () => response.destroy()
 }
 
 function internalError(error: unknown): AwsError {

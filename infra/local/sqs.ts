@@ -1,6 +1,7 @@
 import { systemClock } from '../../shared/cloud/clock.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { AwsError } from './awsError.ts'
+import type { MessageFaults } from './faults.ts'
 import type { Attributes } from './sqsAttributes.ts'
 import { SqsQueue } from './sqsQueue.ts'
 
@@ -9,8 +10,11 @@ export class Sqs {
   readonly clock: Clock
   private readonly queues = new Map<string, SqsQueue>()
 
-  constructor(options: { clock?: Clock } = {}) {
+  private readonly faults: MessageFaults | undefined
+
+  constructor(options: { clock?: Clock; faults?: MessageFaults | undefined } = {}) {
     this.clock = options.clock ?? systemClock
+    this.faults = options.faults
   }
 
   /**
@@ -34,7 +38,7 @@ export class Sqs {
       )
     }
     const byArn = (arn: string) => this.queues.get(arn.slice(arn.lastIndexOf(':') + 1))
-    const queue = new SqsQueue(name, this.clock, byArn)
+    const queue = new SqsQueue(name, { clock: this.clock, deadLetterQueue: byArn, faults: this.faults })
     queue.configure(attributes)
     this.queues.set(name, queue)
     return queue

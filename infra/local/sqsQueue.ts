@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { AwsError } from './awsError.ts'
+import type { MessageFaults } from './faults.ts'
 import { MessageHeap } from './messageHeap.ts'
 import { type Attributes, checkAttributes, DEFAULT_ATTRIBUTES, parseRedrive, type Redrive } from './sqsAttributes.ts'
 import { checkOutgoing, md5Hex, type Message, type Outgoing, sizeOf } from './sqsMessage.ts'
@@ -11,6 +12,12 @@ export interface ReceiveOptions {
   readonly max: number
   /** Without it, the queue's own. */
   readonly visibilityMs?: number | undefined
+}
+
+export interface QueueParts {
+  readonly clock: Clock
+  readonly deadLetterQueue: (arn: string) => SqsQueue | undefined
+  readonly faults?: MessageFaults | undefined
 }
 
 interface Waiter extends ReceiveOptions {
@@ -31,17 +38,19 @@ export class SqsQueue {
   private redrive: Redrive | undefined
   private readonly clock: Clock
   private readonly deadLetterQueue: (arn: string) => SqsQueue | undefined
+  private readonly faults: MessageFaults | undefined
   private readonly byId = new Map<string, Message>()
   private readonly ready = new Set<Message>()
   private readonly hidden = new MessageHeap()
   private readonly waiters = new Set<Waiter>()
   private timer: { readonly due: number; readonly cancel: () => void } | undefined
 
-  constructor(name: string, clock: Clock, deadLetterQueue: (arn: string) => SqsQueue | undefined) {
+  constructor(name: string, { clock, deadLetterQueue, faults }: QueueParts) {
     this.name = name
     this.arn = `arn:aws:sqs:us-east-1:000000000000:${name}`
     this.clock = clock
     this.deadLetterQueue = deadLetterQueue
+    this.faults = faults
     this.created = clock.now()
     this.modified = this.created
   }
@@ -80,7 +89,8 @@ export class SqsQueue {
       ...FRESH,
       visibleAt: now + delaySeconds * 1000,
     }
-    this.add(message)
+    if (this.faults === undefined) this.add(message)
+    else for (const kept of this.faults.taken(this.name, message)) this.add(kept)
     return message
   }
 
@@ -98,7 +108,7 @@ export class SqsQueue {
       else if (!this.moveToDeadLetters(message)) {
         message.receiveCount++
         message.firstReceivedAt ??= now
-        message.visibleAt = now + visibilityMs
+        message.visibleAt = now + (this.faults?.againAfterMs(this.name, message) ?? visibilityMs)
         message.inFlight = true
         this.hidden.push(message)
         taken.push(message)

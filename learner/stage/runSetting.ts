@@ -20,6 +20,15 @@ export function checkVersion({ run, millrace }: RunRequest, own: string): void {
   )
 }
 
+/** @throws MillraceError E_EXPERIMENT when it asks for faults */
+export function checkFaults({ faults }: Experiment, { stage }: StageDescription): void {
+  if (faults === undefined) return
+  throw new MillraceError(
+    'E_EXPERIMENT',
+    `experiment.faults: faults are injected by the emulated cloud, and stage ${stage} has none; take faults out, or train on this machine`,
+  )
+}
+
 /** @throws MillraceError E_EXPERIMENT when it asks for more functions at once than the stage has */
 export function checkShards({ rollouts }: Experiment, { stage, concurrency }: StageDescription): void {
   if (rollouts.shards <= concurrency) return
@@ -33,9 +42,10 @@ export function checkShards({ rollouts }: Experiment, { stage, concurrency }: St
  * The experiment as the stage can run it: leases are cut to what its functions' time-out lets them be.
  *
  * @param tell told what was changed
- * @throws MillraceError E_EXPERIMENT when it asks for more functions at once than the stage has
+ * @throws MillraceError E_EXPERIMENT when it asks for faults, or for more functions at once than the stage has
  */
 export function fitStage(experiment: Experiment, stage: StageDescription, tell: (text: string) => void): Experiment {
+  checkFaults(experiment, stage)
   checkShards(experiment, stage)
   const { rollouts } = experiment
   const { timeoutSeconds } = stage

@@ -10,5 +10,6 @@ export function observers(list: readonly RunObserver[]): Required<RunObserver> {
     onEveryEvent: (event) => list.forEach((o) => o.onEveryEvent?.(event)),
     onOutput: (output) => list.forEach((o) => o.onOutput?.(output)),
     onEnd: (summary) => list.forEach((o) => o.onEnd?.(summary)),
+    onFates: (fates) => list.forEach((o) => o.onFates?.(fates)),
   }
 }

@@ -8,11 +8,14 @@ import { lastLineUpTo } from '../../learner/metricsThinning.ts'
 import { noUpdate } from '../../learner/noUpdate.ts'
 import { RUN_FILES, configRecord, jsonFile, policyRecord, type Versions } from '../../learner/runFiles.ts'
 import type { TrainOptions as ServiceOptions, TrainResult } from '../../learner/service.ts'
+import { faultsOf } from '../../shared/faults/index.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { saveCheckpoint } from './checkpoints.ts'
 import { cutMetrics } from './cutMetrics.ts'
 import { diskError, writeWhole } from './disk.ts'
+import { FaultLog } from './faultLog.ts'
+import type { FaultRecord } from './faultRecord.ts'
 import { type MetricsLog, openMetricsLog } from './metricsLog.ts'
 import { observers } from './observers.ts'
 import { writeResult } from './records.ts'
@@ -65,6 +68,8 @@ export interface RunOrder {
   /** Calls `tick` every `ms` until the returned function is called; does not keep the process alive. */
   readonly every: (ms: number, tick: () => void) => () => void
   readonly checkpointSeconds?: number | undefined
+  /** What the faults of the run came to, where it had any; before its result, or its error. */
+  readonly onFaults?: (record: FaultRecord) => void
 }
 
 /**
@@ -180,12 +185,18 @@ async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watchin
   const { experiment, run, resumed, signal } = order
   const { logging, checkpoint } = watching
   const cloud = await order.openCloud()
+  const { faults } = experiment
+  const log =
+    faults === undefined
+      ? undefined
+      : new FaultLog({ ...order, folder: order.folder, cloud, setting: faultsOf(faults), attempt: attemptOf(resumed) })
+  const watchers = [...(log ? [log.observer] : []), ...(logging ? [logging] : []), order.observer]
   try {
     const result = await order.train(experiment, {
       // Two runs of one second have one name; in a bucket that they share, one would find the other's stop request.
       run: `${run}-${randomUUID().slice(0, 8)}`,
       cloud,
-      observer: logging ? observers([logging, order.observer]) : order.observer,
+      observer: observers(watchers),
       signal,
       ...(envCode && { envCode }),
       ...(checkpoint && { checkpoint }),
@@ -197,6 +208,8 @@ async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watchin
   } finally {
     // A result must not be lost, nor an error hidden, because something did not close.
     await cloud.close().catch(order.onCloseError)
+    const record = await log?.close().catch(order.onCloseError)
+    if (record) order.onFaults?.(record)
   }
 }
 

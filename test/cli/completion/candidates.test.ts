@@ -59,6 +59,10 @@ describe('completion offers', () => {
     ],
     [['train', '--seed', ''], []],
     [
+      ['train', '--faults', ''],
+      ['calm', 'storm'],
+    ],
+    [
       ['train', ''],
       ['mine.ts', 'cartpole-throughput', 'cartpole'],
     ],

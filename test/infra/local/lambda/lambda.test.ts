@@ -92,6 +92,42 @@ test('a log far larger than a pipe is complete when the answer comes', async () 
 })
 
 describe('faults on demand', () => {
+  test.each([
+    ['crash', 'Runtime.ExitError'],
+    ['timeout', 'Sandbox.Timedout'],
+    ['outOfMemory', 'Runtime.OutOfMemory'],
+  ] as const)(
+    'an invocation ends as by a %s at the moment that is asked for, and is billed until then',
+    async (as, type) => {
+      const reports: InvocationReport[] = []
+      const end = new AbortController()
+      const faults = () => ({ kill: end.signal, as })
+      const options = { bootstrap, faults, onInvocation: (report: InvocationReport) => reports.push(report) }
+      await using lambda = await startLambda(options, [probe('f', { timeoutMs: 60_000 })])
+      const running = invoke(lambda.client, 'f', { do: 'sleep', ms: 30_000 })
+      await vi.waitFor(() => expect(lambda.service.environments).toBe(1), { interval: 5 })
+      end.abort()
+      const { functionError, answer } = await running
+      expect(functionError).toBe('Unhandled')
+      expect(answer).toMatchObject({ errorType: type })
+      expect(reports[0]).toMatchObject({ errorType: type })
+      expect(reports[0]?.durationMs).toBeLessThan(30_000)
+      expect(lambda.service.environments).toBe(0)
+    },
+  )
+
+  test("an environment's wall clock is wrong where that is asked for, and right else", async () => {
+    for (const skewMs of [0, -90_000, 90_000]) {
+      await using lambda = await startLambda({ bootstrap, clockSkewMs: () => skewMs }, [probe('f')])
+      const from = Date.now()
+      const { answer } = await invoke(lambda.client, 'f', { do: 'now' })
+      const until = Date.now()
+      const { now, made } = answer as { now: number; made: number }
+      expect(answer).toMatchObject({ given: 5, is: true })
+      for (const at of [now, made]) expect(at - skewMs).toSatisfy((ms: number) => ms >= from && ms <= until)
+    }
+  })
+
   test('a crash is a real one: the handler had begun, and the next invocation starts cold', async () => {
     const points: FaultPoint[] = []
     const faults = (point: FaultPoint) => (points.push(point) === 1 ? ({ crashAfterMs: 150 } as const) : undefined)

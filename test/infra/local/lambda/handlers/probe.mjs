@@ -9,6 +9,12 @@ const environment = `${process.pid}-${process.hrtime.bigint()}`
 const behaviours = {
   echo: (event) => event,
   nothing: () => undefined,
+  now: () => ({
+    now: Date.now(),
+    made: new Date().getTime(),
+    given: new Date(5).getTime(),
+    is: new Date() instanceof Date,
+  }),
   count: () => ({ calls: ++calls, environment }),
   context: (_event, context) => ({
     ...context,

@@ -1,0 +1,63 @@
+import type { CloudFaults } from '../../learner/fragmentFates.ts'
+import type { BatchQueue } from '../../shared/cloud/ports.ts'
+
+interface Known {
+  readonly isFragment: boolean
+  /** To the learner. */
+  deliveries: number
+}
+
+/**
+ * Counts a run's messages where they are kept and where the learner takes them, so that nothing of it is the learner's own word: what
+ * functions sent, what the cloud added, what was given out how often, and what never was.
+ */
+export class MessageLedger {
+  private readonly known = new Map<string, Known>()
+  private sent = 0
+  private copied = 0
+  private rejectedOthers = 0
+
+  /** A queue keeps a message. @param body as it was sent */
+  kept(id: string, body: string, isCopy: boolean): void {
+    const isFragment = isFragmentText(body)
+    this.known.set(id, { isFragment, deliveries: 0 })
+    if (!isFragment) return
+    if (isCopy) this.copied++
+    else this.sent++
+  }
+
+  /** The learner's end of the queue, counted. */
+  watched(queue: BatchQueue): BatchQueue {
+    return {
+      ...queue,
+      receive: async (options) => {
+        const messages = await queue.receive(options)
+        for (const { id } of messages) this.delivered(id)
+        return messages
+      },
+      reject: async (message, reason) => {
+        if (this.known.get(message.id)?.isFragment === false) this.rejectedOthers++
+        await queue.reject(message, reason)
+      },
+    }
+  }
+
+  /** Until now. */
+  counts(): Omit<CloudFaults, 'injected'> {
+    let [undelivered, again] = [0, 0]
+    for (const { isFragment, deliveries } of this.known.values()) {
+      if (!isFragment) continue
+      if (deliveries === 0) undelivered++
+      else again += deliveries - 1
+    }
+    const { sent, copied, rejectedOthers } = this
+    return { sent, copied, undelivered, again, rejectedOthers }
+  }
+
+  private delivered(id: string): void {
+    const known = this.known.get(id)
+    if (known) known.deliveries++
+  }
+}
+
+const isFragmentText = (body: string): boolean => body.startsWith('{"kind":"fragment"')
