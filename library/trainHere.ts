@@ -7,6 +7,7 @@ import type { TrainResult as ServiceResult } from '../learner/service.ts'
 import { asDefinition, isBuiltIn } from '../shared/env/index.ts'
 import { MillraceError, nearestName } from '../shared/errors.ts'
 import { filePath } from './load/filePath.ts'
+import { showValue } from '../shared/showValue.ts'
 import type { LoadedExperiment } from './load/loadExperiment.ts'
 import type { TakenUp } from './run/resume.ts'
 import type { TrainOptions, TrainResult } from './train.ts'
@@ -71,13 +72,35 @@ const OPTIONS = [
   'envModule',
 ] as const satisfies readonly (keyof TrainOptions)[]
 
-/** A program may be plain JavaScript: a misspelt option must be an error, not a default. */
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+const isFunction = (value: unknown): boolean => typeof value === 'function'
+const isObserver = (value: unknown): boolean =>
+  isObject(value) &&
+  Object.entries(value).every(([name, of]) => !name.startsWith('on') || of === undefined || isFunction(of))
+
+/** What each option has to be, for a program in JavaScript. */
+const KINDS: readonly (readonly [keyof TrainOptions, (value: unknown) => boolean, string])[] = [
+  ['signal', (value) => value instanceof AbortSignal, 'an AbortSignal'],
+  ['onProgress', isFunction, 'a function'],
+  ['observer', isObserver, 'an object with methods onStart, onUpdate …'],
+  ['runFolder', (value) => typeof value === 'string' && value !== '', 'the path of a folder'],
+  ['resume', (value) => typeof value === 'boolean', 'true or false'],
+  ['cloud', (value) => isObject(value) && 'store' in value && 'clock' in value, 'what emulatedCloud() gives'],
+  ['envModule', (value) => typeof value === 'string' || value instanceof URL, 'a path or a URL'],
+]
+
+/** A program may be JavaScript: an option that is misspelt must not count as left out. */
 function checkOptions(options: TrainOptions): void {
   const wrong = (why: string) => new MillraceError('E_USAGE', `train: ${why}`)
+  if (!isObject(options)) throw wrong(`its options are ${showValue(options)}, expected an object`)
   for (const name of Object.keys(options)) {
     if (OPTIONS.some((known) => known === name)) continue
     const near = nearestName(name, OPTIONS)
     throw wrong(`there is no option '${name}'; ${near ? `did you mean '${near}'?` : `there are ${OPTIONS.join(', ')}`}`)
+  }
+  for (const [name, fits, expected] of KINDS) {
+    const value: unknown = options[name]
+    if (value !== undefined && !fits(value)) throw wrong(`${name} is ${showValue(value)}, expected ${expected}`)
   }
   const { resume, runFolder, checkpointSeconds: seconds } = options
   if (resume && runFolder === undefined) throw wrong('resume wants a runFolder, whose run is to go on')

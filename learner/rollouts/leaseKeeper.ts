@@ -2,6 +2,7 @@ import { OUTAGE_MS } from '../../shared/cloud/patience.ts'
 import { MillraceError, type Where } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
+import { Crashes } from './crashes.ts'
 import { type EnvFault, EnvFaults } from './envFaults.ts'
 import type { ExactStarts } from './exactStarts.ts'
 import { Failures } from './failures.ts'
@@ -41,12 +42,16 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly onFatal: (error: unknown) => void
 }
 
+const CRASHES =
+  'the env may end its process (process.exit), throw outside of step (a timer, a promise), or take more memory than a function has'
+
 /** Keeps one lease open for every shard: starts them, renews what ended, replaces what was lost. */
 export class LeaseKeeper {
   private readonly options: LeaseKeeperOptions
   private readonly held = new Map<number, Held>()
   private readonly failures = new Failures()
   private readonly faults: EnvFaults
+  private readonly crashes = new Crashes()
   /** By shard: leases that failed in a row, whatever they failed with. */
   private readonly failed = new Map<number, number>()
   private readonly unheard: Unheard
@@ -75,6 +80,7 @@ export class LeaseKeeper {
   alive(shard: number, episodes = 0): void {
     this.failures.forget(shard)
     this.faults.fragment(shard, episodes)
+    this.crashes.fragment(shard)
     this.unheard.heard(shard)
     const held = this.held.get(shard)
     if (held) held.heard = true
@@ -109,6 +115,7 @@ export class LeaseKeeper {
       // It waited for a policy, or for the learner, and said so: nothing hangs.
       this.failures.forget(shard)
       this.faults.worked(shard)
+      this.crashes.worked(shard)
       this.failed.delete(shard)
       this.start(shard, next)
     }
@@ -168,6 +175,12 @@ export class LeaseKeeper {
       return this.start(shard, from, NOT_STARTED_PAUSE_MS)
     }
     if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
+    const crashes = this.crashes.add(shard)
+    if (crashes > 0)
+      return this.fail(`shard ${shard} failed ${crashes} times in a row, each soon: ${reason}; ${CRASHES}`, {
+        shard,
+        lease,
+      })
     this.retry(shard, this.afterLoss(shard, held))
   }
 

@@ -62,6 +62,22 @@ describe('train', () => {
     expect(result.runFolder).toBeUndefined()
   })
 
+  test.each([
+    [{ signal: {} }, /signal is .*expected an AbortSignal/],
+    [{ onProgress: 1 }, /onProgress is 1, expected a function/],
+    [{ observer: { onUpdate: 1 } }, /observer is .*expected an object/],
+    [{ runFolder: '' }, /runFolder is "" .*expected the path of a folder/],
+    [{ resume: 'yes', runFolder: 'x' }, /resume is "yes" .*expected true or false/],
+    [{ cloud: {} }, /cloud is .*expected what emulatedCloud\(\) gives/],
+    [{ envModule: 1 }, /envModule is 1, expected a path or a URL/],
+    [null, /its options are null, expected an object/],
+  ])('an option of the wrong kind is refused before anything begins: %j', async (options, message) => {
+    await expect(train({} as never, options as never)).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: expect.stringMatching(message),
+    })
+  })
+
   test('refuses options that it does not know, a resume of nothing, and a file that is none', async () => {
     const wrong = async (options: object) =>
       await train(setting, options as TrainOptions).catch((error: unknown) => error)

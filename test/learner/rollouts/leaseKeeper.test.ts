@@ -237,6 +237,30 @@ test('where runs are exact an error of the env ends the run at once, and a crash
   await k.keeper.close()
 })
 
+test('functions that crash ten times in a row, each after a fragment or two, end the run; one that worked in between starts the count anew', async () => {
+  const k = keeperOf()
+  await k.open(1)
+  const crash = async (fragments: number) => {
+    for (let n = 0; n < fragments; n++) k.keeper.alive(0, 1)
+    k.keeper.cameToNothing({ shard: 0, lease: k.leases().at(-1)!.lease, started: true, reason: 'exit status 3' })
+    await k.settled()
+  }
+  for (let n = 0; n < 9; n++) await crash(2)
+  await crash(10)
+  for (let n = 0; n < 8; n++) await crash(2)
+  expect(k.fatal).toEqual([])
+  await crash(2)
+  expect(k.fatal).toEqual([
+    expect.objectContaining({
+      code: 'E_ROLLOUT',
+      message: expect.stringMatching(
+        /shard 0 failed 10 times in a row, each soon: exit status 3; the env may end its process/,
+      ),
+    }),
+  ])
+  await k.keeper.close()
+})
+
 test('an invocation that the platform says has crashed is replaced at once, and counts as a failure of its shard', async () => {
   const leases: Lease[] = []
   const named = {
