@@ -116,13 +116,13 @@ async function askHandler(observation: readonly number[]): Promise<unknown> {
   const port = 20_000 + Math.floor(Math.random() * 20_000)
   const env = { ...process.env, PORT: String(port), NODE_OPTIONS: '' }
   const child = spawn(process.execPath, ['handler.mjs'], { cwd: project, env, stdio: 'inherit' })
-  const ask = async () => {
+  const ask = async (): Promise<unknown> => {
     const response = await fetch(`http://127.0.0.1:${port}/act`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({ observation }),
     })
-    return (await response.json()) as unknown
+    return await response.json()
   }
   try {
     await expect.poll(() => ask().then(Boolean, () => false), { timeout: 20_000 }).toBe(true)
