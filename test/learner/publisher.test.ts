@@ -262,7 +262,9 @@ test('a heartbeat that cannot be written for three minutes ends the run with the
 test('a policy that is still tried when the run ends fails nothing: nobody needs it any more', async () => {
   vi.useFakeTimers()
   const store = memoryStore()
-  const { publisher } = publishing(badStore(store, (call, keys) => call === 'put' && /^policies/.test(keys[0] ?? '')))
+  const { publisher } = publishing(
+    badStore(store, (call, keys) => call === 'put' && keys[0]?.startsWith('policies') === true),
+  )
   const published = publisher.publish(0, modelOf(0, false))
   await vi.advanceTimersByTimeAsync(3_000)
   await publisher.stop()
