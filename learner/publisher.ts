@@ -109,11 +109,20 @@ export class Publisher {
   }
 
   /**
-   * Makes a policy the newest one: its object first, where it has one, then the manifest that names it.
+   * Makes a policy the newest one: its object first, where it has one, then the manifest that names it. Once functions were told to end
+   * nobody needs it any more, and it fails nothing.
    * @param version rises with every call; calls may overlap
    * @throws MillraceError E_STORE
    */
   async publish(version: number, model: Uint8Array): Promise<void> {
+    try {
+      await this.writePolicy(version, model)
+    } catch (error) {
+      if (!this.stopped) throw error
+    }
+  }
+
+  private async writePolicy(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
     const sha256 = sha256Hex(model)
     if (this.everyVersion) this.hashes.set(version, halfOf(sha256))

@@ -70,7 +70,8 @@ test('five seconds without S3, SQS and Lambda are told once a service, lose no l
   )
   expect(summary.reason).toBe('meanReturn')
   expect(summary.progress.dropped).toMatchObject({ corrupt: 0, foreign: 0 })
-  for (const call of ['PutObject', 'ReceiveMessage']) expect(refused.get(call)).toBeGreaterThan(0)
+  // A long poll that began before may have lasted: only writes are sure to be met.
+  expect(refused.get('PutObject')).toBeGreaterThan(0)
   expect(events.filter((text) => text.includes('trying again, for 3 minutes')).length).toBeGreaterThan(0)
   expect(events.filter((text) => /do not hear|was lost|failed/.test(text))).toEqual([])
 })

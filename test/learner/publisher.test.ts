@@ -259,6 +259,21 @@ test('a heartbeat that cannot be written for three minutes ends the run with the
   expect(vi.getTimerCount()).toBe(0)
 })
 
+test('a policy that is still tried when the run ends fails nothing: nobody needs it any more', async () => {
+  vi.useFakeTimers()
+  const store = memoryStore()
+  const { publisher } = publishing(
+    badStore(store, (call, keys) => call === 'put' && keys[0]?.startsWith('policies') === true),
+  )
+  const published = publisher.publish(0, modelOf(0, false))
+  await vi.advanceTimersByTimeAsync(3_000)
+  await publisher.stop()
+  await vi.advanceTimersByTimeAsync(6_000)
+  await published
+  expect(await manifestIn(store)).toMatchObject({ stop: true, policy: { version: 0 } })
+  expect(vi.getTimerCount()).toBe(0)
+})
+
 test('old policies that cannot be deleted fail no publish: it is told once, and at the end how many are left', async () => {
   vi.useFakeTimers()
   const store = memoryStore()
