@@ -11,8 +11,8 @@ const HEARTBEAT_EVERY_MS = 2_000
 const LOOK_EVERY_MS = 500
 /** A wall clock that moved by this much against the monotonic one was set; drift stays far below. */
 const JUMP_MS = 1_000
-/** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go. */
-const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32, told: 256 }
+/** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go that nobody needs. */
+const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32, told: 128 }
 
 export interface PublisherOptions {
   readonly run: string

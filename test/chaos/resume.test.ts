@@ -175,11 +175,11 @@ test('on a file system that is read-only, that is what is said', async (context)
 
 test('a deterministic run that was killed is the run that was not: the same policy and the same metrics lines', async () => {
   const options = { cwd: folder() }
-  const set = ['--set', 'algorithm.deterministic=true', '--set', 'stop.envSteps=25600', '--set', 'stop.meanReturn=1000']
+  const set = ['--set', 'algorithm.deterministic=true', '--set', 'stop.envSteps=60000', '--set', 'stop.meanReturn=1000']
   expect(await runCommand(['train', 'cartpole', '--quiet', '--out', 'calm', ...set], options)).toMatchObject({
     code: 2,
   })
-  const run = startCommand(['train', 'cartpole', '--out', 'killed', ...set, '--checkpoint-seconds', '0.3'], options)
+  const run = startCommand(['train', 'cartpole', '--out', 'killed', ...set, '--checkpoint-seconds', '1'], options)
   await until('a checkpoint', () => checkpoints('killed').at(-1)! > 1 || undefined)
   run.child.kill('SIGKILL')
   await run.ended
