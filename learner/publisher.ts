@@ -12,7 +12,7 @@ const LOOK_EVERY_MS = 500
 /** A wall clock that moved by this much against the monotonic one was set; drift stays far below. */
 const JUMP_MS = 1_000
 /** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go that nobody needs. */
-const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32, told: 128 }
+const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32, told: 256 }
 
 export interface PublisherOptions {
   readonly run: string
