@@ -15,7 +15,7 @@ const LOOK_EVERY_MS = 500
 const JUMP_MS = 1_000
 /** Once the run is over, writes are tried again no longer than this: functions then end by the heartbeat. */
 const LAST_TRIES_MS = 10_000
-/** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go. */
+/** Policies kept in the bucket: a function may be a few versions behind. Beyond this many, or this much, all but the newest go that nobody needs. */
 const KEPT = { most: 256, bytes: 256 * 1024 * 1024, newest: 32, told: 256 }
 
 export interface PublisherOptions {

@@ -98,7 +98,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the zip
     expect(
       fragmentsOf(messages)
         .map(({ sequence }) => sequence)
-        .toSorted(),
+        .toSorted((a, b) => a - b),
     ).toEqual([0, 1, 2])
     for (const batch of await opened(messages, store)) {
       expect(batch.provenance).toMatchObject({ envSteps: 20, policyVersion: 0 })
