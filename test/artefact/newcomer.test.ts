@@ -49,9 +49,9 @@ const updatesIn = (run: string): number[] =>
     .map((line) => (JSON.parse(line) as { updates: number }).updates)
 
 test('the packed package makes a project in an empty folder', () => {
-  const [npx = '', ...args] = typed('npx -p ./millrace-0.1.0.tgz millrace init my-experiment')
+  const [npx = '', ...args] = typed('npx -y -p ./millrace-0.1.0.tgz millrace init my-experiment')
   symlinkSync(inject('tarball'), join(folder, 'millrace-0.1.0.tgz'))
-  const said = runIn(npx, ['-y', ...args], folder, { npm_config_cache: inject('npxCache') })
+  const said = runIn(npx, args, folder, { npm_config_cache: inject('npxCache') })
   expect(said).toContain('made my-experiment: ')
   expect(said).toContain('npm run train')
   // What `npm install` does there is init.test.ts's; here it is taken from the shared installation.
