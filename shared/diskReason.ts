@@ -1,6 +1,3 @@
-import { existsSync, mkdirSync, rmdirSync } from 'node:fs'
-import { dirname } from 'node:path'
-
 const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
@@ -25,25 +22,5 @@ export const errorCode = (error: unknown): string =>
 
 /** Why a file operation failed, in words. */
 export function diskReason(error: unknown): string {
-  const code = errorCode(trueFailure(error))
-  return REASONS[code] ?? (error instanceof Error ? error.message : String(error))
-}
-
-/**
- * Node's mkdir with `recursive` says ENOENT for whatever keeps it from making a folder (on a read-only file
- * system, for one). Making the topmost missing folder by itself tells what it was.
- */
-function trueFailure(error: unknown): unknown {
-  if (errorCode(error) !== 'ENOENT' || !(error instanceof Error) || !('syscall' in error) || !('path' in error))
-    return error
-  if (error.syscall !== 'mkdir' || typeof error.path !== 'string') return error
-  let missing = error.path
-  while (!existsSync(dirname(missing)) && dirname(missing) !== missing) missing = dirname(missing)
-  try {
-    mkdirSync(missing)
-    rmdirSync(missing) // it can be made by now: what was reported is all that is known
-    return error
-  } catch (failure) {
-    return failure
-  }
+  return REASONS[errorCode(error)] ?? (error instanceof Error ? error.message : String(error))
 }

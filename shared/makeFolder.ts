@@ -10,7 +10,8 @@ interface Calls {
 
 /**
  * Makes a folder and those above it that are not there. Node's own mkdir with `recursive` never comes back, and keeps a core busy, where
- * the system says that a folder which is there is not (below /proc, for one).
+ * the system says that a folder which is there is not (below /proc, for one). Where it fails it says ENOENT, whatever the cause (a read-only
+ * file system, for one).
  *
  * @returns the topmost folder that was made; undefined when it was there already
  * @throws the system's own error: EEXIST when something else has its name

@@ -36,11 +36,16 @@ interface ReadMap {
 
 const MAP = '//# sourceMappingURL=data:application/json;base64,'
 
-function readMap(file: string, text: string): ReadMap {
+/** The source map at the end of a bundle; undefined where it has none. */
+export function inlineMap(text: string): SourceMapPayload | undefined {
   const at = text.lastIndexOf(MAP)
-  if (at < 0) return { sources: new Map(), original: () => undefined }
-  const json = Buffer.from(text.slice(at + MAP.length).trim(), 'base64').toString('utf8')
-  const payload = JSON.parse(json) as SourceMapPayload
+  if (at < 0) return undefined
+  return JSON.parse(Buffer.from(text.slice(at + MAP.length).trim(), 'base64').toString('utf8')) as SourceMapPayload
+}
+
+function readMap(file: string, text: string): ReadMap {
+  const payload = inlineMap(text)
+  if (!payload) return { sources: new Map(), original: () => undefined }
   const absolute = (source: string) =>
     source.startsWith('/') ? fileURLToPath(new URL(source, 'file:///')) : resolve(dirname(file), decoded(source))
   const map = new SourceMap(payload)
