@@ -1,5 +1,6 @@
 import { impala } from '../learner/algorithms/impala.ts'
-import type { TrainSetting } from '../learner/training/trainCore.ts'
+import { ProgramRunner, compile } from '../learner/program/index.ts'
+import { onnxRuntimeEngine, seededUniform } from '../learner/tensor/index.ts'
 import { makeVectorEnv } from '../shared/env/index.ts'
 import { policySpecFor } from '../shared/policy/index.ts'
 
@@ -7,8 +8,13 @@ const { observationSpace, actionSpace } = makeVectorEnv('CartPole-v1', { numEnvs
 
 export const policy = policySpecFor(observationSpace, actionSpace)
 
-/** The train step of examples/cartpole.ts, at a given size. */
-export function trainSetting(T: number, B: number): TrainSetting {
-  const spec = impala({ entropyCoef: 0.001, valueCoef: 0.25, maxGradNorm: 0.5, rewardScale: 0.1 }).learner()
-  return { spec, policy, T, B, seed: 1 }
+/** What examples/cartpole.ts learns by, for batches of [T, B]. */
+export function cartPoleRunner(T: number, B: number): ProgramRunner {
+  const algorithm = impala({ entropyCoef: 0.001, valueCoef: 0.25, maxGradNorm: 0.5, rewardScale: 0.1 })
+  const program = compile(algorithm.program({ policy, T, B }), {
+    name: algorithm.name,
+    uniform: seededUniform(1),
+    seed: 1,
+  })
+  return new ProgramRunner(onnxRuntimeEngine({ threads: 1 }), program)
 }

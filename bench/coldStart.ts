@@ -5,13 +5,12 @@ import { InvokeCommand } from '@aws-sdk/client-lambda'
 import { localCloud } from '../infra/local/cloud.ts'
 import type { InvocationReport } from '../infra/local/lambdaUsage.ts'
 import { packageRoot } from '../infra/local/packageRoot.ts'
-import { TrainCore } from '../learner/training/trainCore.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { awsClients, s3ObjectStore } from '../shared/cloud/index.ts'
 import { keys } from '../shared/protocol/keys.ts'
 import { type Lease, LeaseReport, type StartParts } from '../shared/protocol/lease.ts'
 import { encodeManifest } from '../shared/protocol/manifest.ts'
-import { policy, trainSetting } from './cartPoleSetting.ts'
+import { policy, cartPoleRunner } from './cartPoleSetting.ts'
 import { type Row, lowerIsBetter } from './result.ts'
 
 const ENVS = 16
@@ -74,9 +73,9 @@ const median = (values: readonly number[]): number =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 async function publish(store: ReturnType<typeof s3ObjectStore>): Promise<void> {
-  const core = new TrainCore(trainSetting(T, ENVS))
-  const model = core.initialPolicy
-  await core.close()
+  const runner = cartPoleRunner(T, ENVS)
+  const model = runner.policy('default')
+  await runner.close()
   const body = encodeManifest({
     format: 1,
     run: 'bench',

@@ -3,18 +3,18 @@ import { emulatedRunCloud } from '../infra/clouds/emulated.ts'
 import { type Experiment, experiment } from '../learner/experiment.ts'
 import type { Progress } from '../learner/observer.ts'
 import { train } from '../learner/service.ts'
-import { TrainCore } from '../learner/training/trainCore.ts'
 import { concatFragments, trainInputs } from '../shared/batch/index.ts'
 import { makeVectorEnv } from '../shared/env/index.ts'
 import { PolicySession } from '../shared/policy/index.ts'
 import { Collector } from '../shared/rollout/index.ts'
-import { policy, trainSetting } from './cartPoleSetting.ts'
+import { hostTensors } from '../learner/training/hostTensors.ts'
+import { policy, cartPoleRunner } from './cartPoleSetting.ts'
 import { type Row, higherIsBetter } from './result.ts'
 
 /** Until V8 has compiled what is hot. */
 const WARMUP_MS = 5_000
 const PLAIN_SECONDS = 3
-const RATES = { learningRate: 1e-3, entropyCoef: 0.001 }
+const RATES = { learning_rate: 1e-3, entropy_coef: 0.001 }
 
 /** IMPALA on the emulated cloud, learning all the while: every step through the real handler, S3 and SQS. */
 export async function endToEndRow(seconds = 25): Promise<Row> {
@@ -45,22 +45,23 @@ async function emulated(setting: Experiment): Promise<number> {
 }
 
 async function plain(T: number, B: number): Promise<number> {
-  const core = new TrainCore(trainSetting(T, B))
+  const runner = cartPoleRunner(T, B)
   const collector = new Collector({ env: makeVectorEnv('CartPole-v1', { numEnvs: B }), fragmentLength: T, seed: 1 })
-  let session = await PolicySession.load(core.initialPolicy, policy, B)
+  let session = await PolicySession.load(runner.policy('default'), policy, B)
   let steps = 0
   const from = performance.now()
   for (let version = 0; performance.now() - from < PLAIN_SECONDS * 1000; version++) {
     collector.usePolicy(session, version)
     const fragment = await collector.collect()
     const batch = fragment.toBatch({ run: 'bench', shard: 0, lease: '0', sequence: version })
-    const { policy: model } = await core.train(trainInputs(concatFragments([batch])), RATES, true)
+    const columns = hostTensors(trainInputs(concatFragments([batch])).columns)
+    await runner.call('update', { columns, rates: RATES })
     fragment.release()
     await session.release()
-    session = await PolicySession.load(model ?? core.initialPolicy, policy, B)
+    session = await PolicySession.load(runner.policy('default'), policy, B)
     steps += T * B
   }
   await session.release()
-  await core.close()
+  await runner.close()
   return steps / ((performance.now() - from) / 1000)
 }

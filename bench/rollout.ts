@@ -1,4 +1,3 @@
-import { TrainCore } from '../learner/training/trainCore.ts'
 import type { BatchQueue, ObjectStore, ReadResult } from '../shared/cloud/ports.ts'
 import { systemClock } from '../shared/cloud/clock.ts'
 import { makeVectorEnv } from '../shared/env/index.ts'
@@ -6,7 +5,7 @@ import { type Lease, parseLease } from '../shared/protocol/lease.ts'
 import { encodeManifest } from '../shared/protocol/manifest.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { RolloutWorker, runLease } from '../shared/rollout/index.ts'
-import { policy, trainSetting } from './cartPoleSetting.ts'
+import { policy, cartPoleRunner } from './cartPoleSetting.ts'
 import { PlainPolicy } from './plainPolicy.ts'
 import { type Row, higherIsBetter } from './result.ts'
 
@@ -16,10 +15,10 @@ const SECONDS = 3
 
 /** The rollout function's own work on one core: policy, sampling, envs, encoding, hashing; the cloud takes what it gives at once. */
 export async function rolloutRow(): Promise<Row> {
-  const core = new TrainCore(trainSetting(T, ENVS))
+  const runner = cartPoleRunner(T, ENVS)
   const worker = new RolloutWorker()
   const bodies = { count: 0 }
-  const ports = sinks(core.initialPolicy, bodies)
+  const ports = sinks(runner.policy('default'), bodies)
   const run = async (maxFragments: number): Promise<number> => {
     const lease = leaseOf(maxFragments)
     const report = await runLease({
@@ -36,7 +35,7 @@ export async function rolloutRow(): Promise<Row> {
   await run(100)
   const probe = await run(100)
   const value = await run(Math.ceil((probe * SECONDS) / (ENVS * T)))
-  await core.close()
+  await runner.close()
   return higherIsBetter({
     name: 'rollout function, CartPole-v1, 128 envs, 4-64-64-2, sampling and encoding included',
     value,

@@ -2,28 +2,33 @@ import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
 import * as tf from '@tensorflow/tfjs'
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { TrainCore } from '../learner/training/trainCore.ts'
 import type { Column } from '../shared/batch/index.ts'
 import { columnOf } from '../shared/batch/index.ts'
 import { Random } from '../shared/random.ts'
-import { trainSetting } from './cartPoleSetting.ts'
+import { hostTensors } from '../learner/training/hostTensors.ts'
+import { cartPoleRunner } from './cartPoleSetting.ts'
 import { type Row, lowerIsBetter, medianMs } from './result.ts'
 import { tfjsUpdate } from './tfjsUpdate.ts'
 
 const T = 20
 const B = 128
-const RATES = { learningRate: 1e-3, entropyCoef: 0.001 }
+const RATES = { learning_rate: 1e-3, entropy_coef: 0.001 }
 
 /** One IMPALA update of a 4-64-64-(2+1) network on 2,560 rows: forward, V-trace, backward, clip and Adam. */
 export async function trainStepRow(): Promise<Row> {
   const columns = randomBatch()
-  const core = new TrainCore(trainSetting(T, B))
-  const value = await medianMs(() => core.train({ columns }, RATES, true), { warmup: 30, rounds: 200 })
-  await core.close()
+  const runner = cartPoleRunner(T, B)
+  const tensors = hostTensors(columns)
+  const update = async () => {
+    await runner.call('update', { columns: tensors, rates: RATES })
+    return runner.policy('default')
+  }
+  const value = await medianMs(update, { warmup: 30, rounds: 200 })
+  await runner.close()
   setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`)
   await tf.setBackend('wasm')
-  const update = tfjsUpdate(tf, { T, B, columns })
-  const baseline = await medianMs(update, { warmup: 5, rounds: 30 })
+  const baselineUpdate = tfjsUpdate(tf, { T, B, columns })
+  const baseline = await medianMs(baselineUpdate, { warmup: 5, rounds: 30 })
   return lowerIsBetter({
     name: 'train step, V-trace with Adam, 4-64-64-(2+1), 2,560 rows, one thread',
     value,

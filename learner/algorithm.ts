@@ -1,7 +1,9 @@
-import type { z } from 'zod'
+import { z } from 'zod'
+import type { PolicySpec } from '../shared/policy/spec.ts'
 import { parseSettings } from './settings.ts'
 import type { Flow, Plan } from './flow/index.ts'
-import type { LearnerSpec } from './training/learnerSpec.ts'
+import type { ProgramDescription } from './program/index.ts'
+import { type EngineSetting, ENGINE_SETTINGS } from './training/engine.ts'
 import type { PacingSetting } from './rollouts/pacing.ts'
 import type { UpdateResult } from './updateResult.ts'
 
@@ -14,14 +16,24 @@ export interface PlanSetting {
   readonly from?: number
 }
 
-/** An algorithm with its settings: its plan of operators, and its learner (network, loss, optimizer) as plain data. */
+/** What a program is made for. */
+export interface ProgramSizes {
+  readonly policy: PolicySpec
+  /** Steps of a fragment, and envs of a train batch. */
+  readonly T: number
+  readonly B: number
+}
+
+/** An algorithm with its settings: its plan of operators, and its program (networks, losses, optimizers). */
 export interface Algorithm {
   readonly name: string
   readonly config: Readonly<Record<string, unknown>>
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
   plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
-  /** Everything its train graph is built from. */
-  learner(): LearnerSpec
+  /** What it learns by. @throws MillraceError E_POLICY_SPEC where it cannot take the env's spaces, E_GRAPH */
+  program(sizes: ProgramSizes): ProgramDescription
+  /** What its program is run by. */
+  readonly engine: EngineSetting
   /** How far its rollouts may run ahead. */
   pacing(setting: PlanSetting): PacingSetting
   /** Fragments of one train batch. */
@@ -35,10 +47,12 @@ export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly name: string
   readonly config: S
   plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
-  learner(config: z.output<S>): LearnerSpec
+  program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
   pacing(config: z.output<S>, setting: PlanSetting): PacingSetting
   fragmentsPerUpdate(config: z.output<S>, setting: PlanSetting): number
 }
+
+const EngineSettings = z.object(ENGINE_SETTINGS)
 
 /** Defines an algorithm. Returns the function that an experiment calls with the settings that differ from the defaults. */
 export function algorithm<S extends z.ZodObject>(
@@ -50,7 +64,8 @@ export function algorithm<S extends z.ZodObject>(
       name: definition.name,
       config,
       plan: (plan, setting) => definition.plan(plan, config, setting),
-      learner: () => definition.learner(config),
+      program: (sizes) => definition.program(config, sizes),
+      engine: EngineSettings.parse(config),
       pacing: (setting) => definition.pacing(config, setting),
       fragmentsPerUpdate: (setting) => definition.fragmentsPerUpdate(config, setting),
       withConfig: make,

@@ -10,9 +10,10 @@ import { parseJson } from '../shared/protocol/parseJson.ts'
 import type { Experiment } from './experiment.ts'
 import { ExactMetadata, type ExactState, exactColumns, exactFrom } from './exactState.ts'
 import { planOf } from './planOf.ts'
+import type { ProgramState } from './program/index.ts'
+import { ProgramMetadata, metadataOfProgram, programColumns, programFrom } from './programRecord.ts'
 import type { ReporterSnapshot } from './reporter.ts'
 import type { RunStateSnapshot } from './runState.ts'
-import type { TrainState } from './tensor/index.ts'
 
 /**
  * Everything needed to resume a run without its learner. The plan's own state is not in it: what a plan of concurrent parts holds at
@@ -23,7 +24,8 @@ export interface Checkpoint {
   readonly run: string
   /** See `experimentHash`. */
   readonly experiment: string
-  readonly train: TrainState
+  /** Of what learns. */
+  readonly program: ProgramState
   readonly state: RunStateSnapshot
   readonly report: ReporterSnapshot
   /** USD so far, by part. */
@@ -35,9 +37,9 @@ export interface Checkpoint {
 const count = z.number().int().min(0)
 
 const Metadata = z.strictObject({
-  format: z.literal(1),
+  format: z.literal(2),
   experiment: Sha256,
-  step: count,
+  program: ProgramMetadata,
   clocks: z.strictObject({ envSteps: count, trainedSteps: count, updates: count }),
   stale: z.strictObject({ fragments: count, envSteps: count }),
   episodes: count,
@@ -47,19 +49,25 @@ const Metadata = z.strictObject({
   exact: ExactMetadata.optional(),
 })
 
-const SLOT = 'slot_'
-
 /**
- * A checkpoint as one safetensors file: `weights` [P] and `slot_<name>` [P] each, float32; `episode_returns` [E] and `curve` [K, 3]
+ * A checkpoint as one safetensors file: `set.<set>` and `slot.<set>.<slot>` [P] each, float32; `episode_returns` [E] and `curve` [K, 3]
  * (update, env steps, mean return), float64; the rest as JSON in its metadata. It carries a digest of all its bytes (`sealBatch`).
  */
-export function encodeCheckpoint({ run, experiment, train, state, report, costByPart, exact }: Checkpoint): Uint8Array {
+export function encodeCheckpoint({
+  run,
+  experiment,
+  program,
+  state,
+  report,
+  costByPart,
+  exact,
+}: Checkpoint): Uint8Array {
   const { clocks, stale, episodes, lastReturns } = state
   const { elapsedMs, curve, curveStride } = report
   const metadata: z.infer<typeof Metadata> = {
-    format: 1,
+    format: 2,
     experiment,
-    step: train.step,
+    program: metadataOfProgram(program),
     clocks,
     stale,
     episodes,
@@ -70,11 +78,10 @@ export function encodeCheckpoint({ run, experiment, train, state, report, costBy
   }
   const points = Float64Array.from(curve.flatMap(({ update, point }) => [update, ...point]))
   const columns: Record<string, Column> = {
-    weights: columnOf(train.weights, [train.weights.length]),
+    ...programColumns(program),
     episode_returns: columnOf(Float64Array.from(lastReturns), [lastReturns.length]),
     curve: columnOf(points, [curve.length, 3]),
   }
-  for (const [name, slot] of Object.entries(train.slots)) columns[SLOT + name] = columnOf(slot, [slot.length])
   if (exact) Object.assign(columns, exactColumns(exact))
   const { envSteps, updates: policyVersion } = clocks
   const provenance = { run, shard: 0, lease: 'checkpoint', sequence: 0, policyVersion, envSteps }
@@ -93,17 +100,12 @@ export function decodeCheckpoint(bytes: Uint8Array): Checkpoint {
   }
   const parsed = Metadata.safeParse(data)
   if (!parsed.success) throw broken(issues(parsed.error))
-  const { experiment, step, clocks, stale, episodes, elapsedMs, curveStride, costByPart, exact } = parsed.data
-  const slots = Object.keys(batch.columns).filter((name) => name.startsWith(SLOT))
+  const { experiment, program, clocks, stale, episodes, elapsedMs, curveStride, costByPart, exact } = parsed.data
   const curve = doubles(batch, 'curve')
   return {
     run: batch.provenance.run,
     experiment,
-    train: {
-      weights: floats(batch, 'weights'),
-      slots: Object.fromEntries(slots.map((name) => [name.slice(SLOT.length), floats(batch, name)])),
-      step,
-    },
+    program: programFrom(program, Object.keys(batch.columns), (name) => floats(batch, name)),
     state: { clocks, stale, episodes, lastReturns: doubles(batch, 'episode_returns') },
     report: {
       elapsedMs,

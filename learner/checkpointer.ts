@@ -100,10 +100,10 @@ export class Checkpointer {
     try {
       // Asked for in the same moment as the snapshot above.
       const policy = this.setting.withPolicy ? learner.policy() : Promise.resolve(undefined)
-      const [train, model, repeats] = await Promise.all([learner.save(), policy, exact?.(updates)])
+      const [program, model, repeats] = await Promise.all([learner.save(), policy, exact?.(updates)])
       const report = reporter.save(updates)
       const costByPart = meter.byPart()
-      const bytes = encodeCheckpoint({ run, experiment, train, state: snapshot, report, costByPart, exact: repeats })
+      const bytes = encodeCheckpoint({ run, experiment, program, state: snapshot, report, costByPart, exact: repeats })
       await this.setting.save(bytes, updates, model && { model, spec })
       this.savedAt = updates
     } catch (error) {

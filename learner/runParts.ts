@@ -87,7 +87,7 @@ export async function runParts(
     policy: spec,
     trainWorker: cloud.trainWorker,
     engine: options.engine,
-    state: before?.train,
+    state: before?.program,
   })
   const publisher: Publisher = new Publisher(cloud.store, cloud.clock, {
     run,

@@ -12,7 +12,7 @@ import { planOf } from './planOf.ts'
 import { learner as learnerKey, publisher as publisherKey, rolloutSource, runState } from './resources.ts'
 import type { RunCloud } from './runCloud.ts'
 import { runParts } from './runParts.ts'
-import type { EngineName } from './training/makeLearner.ts'
+import type { EngineName } from './training/engine.ts'
 
 export interface TrainOptions {
   /** Name of the run: its objects lie under it, its messages carry it. */

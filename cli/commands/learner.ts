@@ -1,4 +1,4 @@
-import { ENGINES, type EngineName } from '../../learner/training/makeLearner.ts'
+import { ENGINES, type EngineName } from '../../learner/training/engine.ts'
 import { nearestName } from '../../shared/errors.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { usage } from '../arguments.ts'

@@ -32,7 +32,7 @@ export function probePolicy(): ProbePolicy {
   const { logits } = network.apply(observations)
   const layout = layoutOf(network.parameters)
   const graph = { name: 'policy', inputs: [observations], outputs: { logits } }
-  return { model: new PolicyTemplate(graph, layout).withWeights(new Float32Array(layout.size)), spec }
+  return { model: PolicyTemplate.of(graph, layout).withWeights(new Float32Array(layout.size)), spec }
 }
 
 /** Puts the policy and a manifest that names it where functions look for them, as a learner does. */

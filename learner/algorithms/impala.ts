@@ -1,10 +1,15 @@
 import { z } from 'zod'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { algorithm } from '../algorithm.ts'
+import { actorCriticLoss, categorical, explainedVariance, vtrace } from '../losses/index.ts'
 import { concatBatches, countSamples, dropStale, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
+import { rate as fed, rolloutColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
+import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
+import { ENGINE_SETTINGS } from '../training/engine.ts'
+import { NETWORK_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
 
 const count = z.number().int().min(1)
 
@@ -23,11 +28,11 @@ const ImpalaConfig = z
     valueCoef: z.number().min(0).default(0.5),
     maxGradNorm: z.number().positive().default(40),
     rewardScale: z.number().positive().default(1),
+    /** Limits scaled rewards to ± this. */
+    rewardClip: z.number().positive().optional(),
     /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */
     reduction: z.enum(['sum', 'mean']).default('mean'),
-    hidden: z.array(count).min(1).default([64, 64]),
-    activation: z.enum(['tanh', 'relu']).default('tanh'),
-    sharedTrunk: z.boolean().default(true),
+    ...NETWORK_SETTINGS,
     trainBatchSteps: count.default(500),
     publishEvery: count.default(1),
     /** Train batches a shard's rollouts may be ahead of the newest policy. */
@@ -37,8 +42,7 @@ const ImpalaConfig = z
     inFlight: count.default(2),
     /** Batches in the order (sequence, shard), each stepped with the policy exactly `lead` batches old: a run repeats bit for bit. */
     deterministic: z.boolean().default(false),
-    engine: z.enum(['onnxruntime', 'tfjs']).default('onnxruntime'),
-    threads: count.default(1),
+    ...ENGINE_SETTINGS,
   })
   .refine((c) => c.maxPolicyLag >= (c.lead + 1) * c.publishEvery, {
     path: ['maxPolicyLag'],
@@ -60,25 +64,71 @@ export const impala = algorithm({
       .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
       .via(concatBatches({ minSteps: c.trainBatchSteps }))
       .enqueue(batches)
+    const rates = { learning_rate: c.learningRate, entropy_coef: c.entropyCoef }
     const learn = plan
       .dequeue(batches)
       .via(countSamples())
-      .via(trainOneStep({ learningRate: c.learningRate, entropyCoef: c.entropyCoef, publishEvery: c.publishEvery }))
+      .via(trainOneStep({ rates, publishEvery: c.publishEvery }))
       .via(publishPolicy())
     return plan.concurrently([sample, learn], { mode: 'async', output: 1 })
   },
 
-  learner: (c) => ({
-    loss: 'vtrace',
-    network: { hidden: c.hidden, activation: c.activation, sharedTrunk: c.sharedTrunk },
-    optimizer: { kind: c.optimizer, epsilon: c.epsilon, maxGradNorm: c.maxGradNorm },
-    vtrace: { gamma: c.gamma, rhoBar: c.rhoBar, cBar: c.cBar, pgRhoBar: c.pgRhoBar },
-    valueCoef: c.valueCoef,
-    rewardScale: c.rewardScale,
-    reduction: c.reduction,
-    engine: c.engine,
-    threads: c.threads,
-  }),
+  program(c, sizes) {
+    const { T, B } = sizes
+    const network = actorCritic(c, sizes.policy)
+    const batch = rolloutColumns(sizes)
+    const { logits, values, nextValues } = network.evaluate(batch)
+    const policy = categorical(logits, 0)
+    const logProbs = policy.logProb(flatten(batch.actions))
+    const scaled = mul(batch.rewards, c.rewardScale)
+    const { targets, advantages, rhos } = vtrace(
+      {
+        targetLogProbs: reshape(logProbs, [T, B]),
+        behaviourLogProbs: batch.behaviourLogProbs,
+        rewards: c.rewardClip === undefined ? scaled : clip(scaled, -c.rewardClip, c.rewardClip),
+        values: reshape(values, [T, B]),
+        nextValues,
+        ...discounting(batch, c.gamma),
+      },
+      c,
+    )
+    const loss = actorCriticLoss(
+      {
+        logProbs,
+        values,
+        entropy: policy.entropy(),
+        advantages: flatten(advantages),
+        targets: flatten(targets),
+      },
+      { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: c.reduction },
+    )
+    return {
+      sets: { policy: network.parameters },
+      graphs: {
+        vtrace: {
+          minimise: {
+            policy: {
+              loss: loss.total,
+              optimizer: { kind: c.optimizer, epsilon: c.epsilon },
+              maxGradNorm: c.maxGradNorm,
+            },
+          },
+          metrics: {
+            loss: loss.total,
+            policyLoss: loss.policy,
+            valueLoss: loss.value,
+            entropy: loss.entropy,
+            meanRho: reduceMean(rhos),
+            meanTarget: reduceMean(targets),
+            explainedVariance: explainedVariance(flatten(targets), values),
+          },
+        },
+      },
+      calls: { update: [{ run: 'vtrace' }] },
+      policies: { default: { set: 'policy', ...network.published } },
+      rewardScale: c.rewardScale,
+    }
+  },
 
   fragmentsPerUpdate: (c, { fragmentSteps }) => Math.ceil(c.trainBatchSteps / fragmentSteps),
 

@@ -2,13 +2,16 @@ import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { type Schedule, valueAt } from '../clocks.ts'
 import { operator } from '../flow/index.ts'
 import type { Spread } from '../observer.ts'
+import { DEFAULT_POLICY } from '../program/index.ts'
 import { learner, publisher, runState } from '../resources.ts'
 import { withRewards } from '../training/divergence.ts'
 import type { UpdateResult } from '../updateResult.ts'
 
 export interface TrainOneStepParams {
-  readonly learningRate: number | Schedule
-  readonly entropyCoef: number | Schedule
+  /** Of the program; `update` if not told. */
+  readonly call?: string
+  /** By the names that graphs have for them. */
+  readonly rates: Readonly<Record<string, number | Schedule>>
   /** The new policy is asked of the learner at every so many updates. */
   readonly publishEvery: number
 }
@@ -22,13 +25,15 @@ export const trainOneStep = operator({
     { params, ctx }: { params: TrainOneStepParams; ctx: Use },
   ): Promise<UpdateResult> => {
     const run = ctx.use(runState)
-    const { learningRate, entropyCoef, publishEvery } = params
-    const rates = { learningRate: valueAt(learningRate, run.clocks), entropyCoef: valueAt(entropyCoef, run.clocks) }
+    const { call = 'update', publishEvery } = params
+    const rates = Object.fromEntries(
+      Object.entries(params.rates).map(([name, value]) => [name, valueAt(value, run.clocks)] as const),
+    )
     const lag = spread(fragments.map((fragment) => run.lagOf(fragment)))
-    const wantPolicy = (run.clocks.updates + 1 - run.baseVersion) % publishEvery === 0
+    const isPublished = (run.clocks.updates + 1 - run.baseVersion) % publishEvery === 0
     const { metrics, policy } = await ctx
       .use(learner)
-      .train(fragments, { rates, wantPolicy })
+      .train(fragments, { call, rates, ...(isPublished && { wantPolicy: DEFAULT_POLICY }) })
       .catch((error: unknown) => {
         throw withRewards(error, fragments, ctx.use(learner).rewardScale)
       })
@@ -38,7 +43,7 @@ export const trainOneStep = operator({
       policyVersion: run.policyVersion,
       meanReturn: run.episodes.mean(),
       episodes: run.episodes.episodes,
-      metrics: { ...metrics, learning_rate: rates.learningRate },
+      metrics: { ...metrics, ...(rates['learning_rate'] !== undefined && { learning_rate: rates['learning_rate'] }) },
       lag,
       provenances: fragments.map((fragment) => fragment.provenance),
       policy,

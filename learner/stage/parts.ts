@@ -4,7 +4,7 @@ import type { Experiment } from '../experiment.ts'
 import type { RunCloud } from '../runCloud.ts'
 import type { Versions } from '../runFiles.ts'
 import type { TrainOptions, TrainResult } from '../service.ts'
-import type { EngineName } from '../training/makeLearner.ts'
+import type { EngineName } from '../training/engine.ts'
 import type { RunRequest } from './records.ts'
 
 /** Everything the learner of a stage depends on; a test passes fakes and a virtual clock. */

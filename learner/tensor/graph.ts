@@ -59,6 +59,9 @@ export function withInputs(node: Tensor, inputs: readonly Tensor[]): Tensor {
   return Object.freeze({ ...node, id: nextId++, inputs, shape, dtype })
 }
 
+/** A node with these parts, whose shape was inferred before. */
+export const adopt = (node: Omit<Tensor, 'id'>): Tensor => Object.freeze({ id: nextId++, ...node })
+
 /** A function of named inputs with named outputs: what an engine loads and what becomes one ONNX file. */
 export interface Graph {
   readonly name: string
@@ -78,6 +81,9 @@ export function reachable(roots: readonly Tensor[]): Tensor[] {
   }
   return [...seen].sort((a, b) => a.id - b.id)
 }
+
+/** The nodes that are fed, in the order in which they were made. */
+export const inputsOf = (roots: readonly Tensor[]): Tensor[] => reachable(roots).filter(({ op }) => op.name === 'input')
 
 /** Nodes in order, of equal ones the first only, and where each root went. */
 export function deduplicate(roots: readonly Tensor[]): { nodes: Tensor[]; find: (node: Tensor) => Tensor } {

@@ -1,5 +1,5 @@
 import { MillraceError } from '../../shared/errors.ts'
-import type { Engine, Program } from './engines/engine.ts'
+import type { Engine, LoadedProgram } from './engines/engine.ts'
 import { float32, int32, type HostTensor } from './host.ts'
 import type { TrainState, TrainStep } from './trainStep.ts'
 
@@ -30,7 +30,7 @@ interface Buffers {
 
 /** Loads a train step. The state is copied. */
 export async function createTrainer(engine: Engine, trainStep: TrainStep, state: TrainState): Promise<Trainer> {
-  const program: Program = await engine.load(trainStep.graph)
+  const program: LoadedProgram = await engine.load(trainStep.graph)
   let current = buffers(trainStep, state)
   let spare = buffers(trainStep, state)
   const metrics = float32(new Float32Array(trainStep.metricNames.length))

@@ -1,45 +1,48 @@
 import { concatFragments, trainInputs } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import type { TrainState } from '../tensor/index.ts'
-import type { Learner, Rates, Trained } from './learner.ts'
-import { TrainCore, type TrainSetting } from './trainCore.ts'
+import { DEFAULT_POLICY, ProgramRunner, type ProgramState } from '../program/index.ts'
+import { engineOf } from './engine.ts'
+import { hostTensors } from './hostTensors.ts'
+import type { Learner, TrainOptions, Trained } from './learner.ts'
+import type { TrainSetting } from './trainSetting.ts'
 
 /** The learner in this thread: for a debugger, and where a thread is not worth it. */
 export class InlineLearner implements Learner {
-  private readonly core: TrainCore
-  private trained = false
+  private readonly runner: ProgramRunner
   private last: Promise<unknown> = Promise.resolve()
   readonly rewardScale: number
   busyMs = 0
 
-  constructor(setting: TrainSetting) {
-    this.core = new TrainCore(setting)
-    this.rewardScale = setting.spec.rewardScale
+  constructor({ program, engine, state }: TrainSetting) {
+    this.rewardScale = program.rewardScale
+    this.runner = new ProgramRunner(engineOf(engine), program, state)
   }
 
-  async policy(): Promise<Uint8Array> {
-    return this.trained ? await this.core.policy() : this.core.initialPolicy
-  }
-
-  async train(
-    fragments: readonly SampleBatch[],
-    options: { readonly rates: Rates; readonly wantPolicy: boolean },
-  ): Promise<Trained> {
-    const from = performance.now()
-    this.trained = true
-    const training = this.core.train(trainInputs(concatFragments(fragments)), options.rates, options.wantPolicy)
-    this.last = training.catch(() => undefined)
-    const result = await training
-    this.busyMs += performance.now() - from
-    return result
-  }
-
-  async save(): Promise<TrainState> {
+  async policy(name = DEFAULT_POLICY): Promise<Uint8Array> {
     await this.last
-    return await this.core.save()
+    return this.runner.policy(name)
+  }
+
+  async train(fragments: readonly SampleBatch[], options: TrainOptions): Promise<Trained> {
+    const training = this.last.then(async () => await this.call(fragments, options))
+    this.last = training.catch(() => undefined)
+    return await training
+  }
+
+  async save(): Promise<ProgramState> {
+    await this.last
+    return this.runner.save()
   }
 
   async close(): Promise<void> {
-    await this.core.close()
+    await this.runner.close()
+  }
+
+  private async call(fragments: readonly SampleBatch[], { call, rates, wantPolicy }: TrainOptions): Promise<Trained> {
+    const from = performance.now()
+    const columns = hostTensors(trainInputs(concatFragments(fragments)).columns)
+    const { metrics } = await this.runner.call(call, { columns, rates })
+    this.busyMs += performance.now() - from
+    return { metrics, policy: wantPolicy === undefined ? undefined : this.runner.policy(wantPolicy) }
   }
 }

@@ -1,23 +1,21 @@
 import type { Column } from '../../shared/batch/sampleBatch.ts'
-import type { TrainState } from '../tensor/index.ts'
-import type { Rates } from './learner.ts'
+import type { ProgramState } from '../program/index.ts'
+import type { TrainOptions } from './learner.ts'
 
 /** What the learner's thread is asked. */
 export type TrainRequest =
-  | {
+  | (TrainOptions & {
       readonly kind: 'train'
       readonly id: number
       readonly columns: Readonly<Record<string, Column>>
       /** Where most columns lie; given back with the answer. */
       readonly memory: ArrayBuffer
-      readonly rates: Rates
-      readonly wantPolicy: boolean
-    }
-  | { readonly kind: 'policy'; readonly id: number }
+    })
+  | { readonly kind: 'policy'; readonly id: number; readonly name: string }
   | { readonly kind: 'save'; readonly id: number }
   | { readonly kind: 'close'; readonly id: number }
 
-/** What it answers, by the id of the request; the initial policy comes unasked, as 0. */
+/** What it answers, by the id of the request; that it is made comes unasked, as 0. */
 export type TrainResponse =
   | {
       readonly kind: 'done'
@@ -26,7 +24,7 @@ export type TrainResponse =
       readonly policy: Uint8Array | undefined
       readonly memory: ArrayBuffer | undefined
       /** Of a `save`. */
-      readonly state?: TrainState
+      readonly state?: ProgramState
       /** Time the request took in the worker, ms. */
       readonly busyMs: number
     }

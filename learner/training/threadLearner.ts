@@ -2,11 +2,11 @@ import { Worker } from 'node:worker_threads'
 import { type TrainInputs, concatFragments, trainInputs } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
-import type { TrainState } from '../tensor/index.ts'
-import type { Learner, Rates, Trained } from './learner.ts'
+import { DEFAULT_POLICY, type ProgramState } from '../program/index.ts'
+import type { Learner, TrainOptions, Trained } from './learner.ts'
 import type { TrainRequest, TrainResponse } from './messages.ts'
 import { Slab } from './slab.ts'
-import type { TrainSetting } from './trainCore.ts'
+import type { TrainSetting } from './trainSetting.ts'
 
 const SLAB_ROOM = 64 * 1024
 
@@ -21,7 +21,6 @@ interface Waiter {
 export class ThreadLearner implements Learner {
   private readonly worker: Worker
   private readonly waiting = new Map<number, Waiter>()
-  private readonly initial: Promise<Done>
   private readonly spare: ArrayBuffer[] = []
   private lastId = 0
   private died: unknown
@@ -30,25 +29,22 @@ export class ThreadLearner implements Learner {
 
   /** @param file the bundled train worker */
   constructor(file: string | URL, setting: TrainSetting) {
+    this.rewardScale = setting.program.rewardScale
     this.worker = new Worker(file, { workerData: setting })
-    this.rewardScale = setting.spec.rewardScale
-    this.initial = new Promise((resolve, reject) => this.waiting.set(0, { resolve, reject }))
-    this.initial.catch(() => undefined)
+    // That it could not be made is told as the answer to nothing.
+    this.waiting.set(0, { resolve: () => undefined, reject: (error) => this.end(error) })
     this.worker.on('message', (response: TrainResponse) => this.receive(response))
     this.worker.on('error', (error) => this.end(error))
     this.worker.on('exit', () => this.end(new MillraceError('E_ENGINE', 'the train worker has ended')))
   }
 
-  async policy(): Promise<Uint8Array> {
-    const { policy } = this.lastId === 0 ? await this.initial : await this.ask({ kind: 'policy' })
+  async policy(name = DEFAULT_POLICY): Promise<Uint8Array> {
+    const { policy } = await this.ask({ kind: 'policy', name })
     if (!policy) throw new MillraceError('E_INTERNAL', 'the train worker gave no policy')
     return policy
   }
 
-  async train(
-    fragments: readonly SampleBatch[],
-    options: { readonly rates: Rates; readonly wantPolicy: boolean },
-  ): Promise<Trained> {
+  async train(fragments: readonly SampleBatch[], options: TrainOptions): Promise<Trained> {
     const slab = new Slab(this.memoryFor(fragments))
     const { columns } = trainInputs(concatFragments(fragments, slab.allocate), slab.allocate)
     const { memory } = slab
@@ -58,7 +54,7 @@ export class ThreadLearner implements Learner {
     return done
   }
 
-  async save(): Promise<TrainState> {
+  async save(): Promise<ProgramState> {
     const { state } = await this.ask({ kind: 'save' })
     if (!state) throw new MillraceError('E_INTERNAL', 'the train worker gave no state')
     return state

@@ -1,7 +1,10 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import type { TrainRequest, TrainResponse } from './messages.ts'
-import { TrainCore, type TrainSetting } from './trainCore.ts'
+import { ProgramRunner } from '../program/index.ts'
+import { engineOf } from './engine.ts'
+import { hostTensors } from './hostTensors.ts'
+import type { TrainSetting } from './trainSetting.ts'
 
 // The learner's own thread: while it computes, the main thread drains the queue and publishes.
 
@@ -17,7 +20,8 @@ const send = (response: TrainResponse): void => {
 }
 
 function giftsOf({ policy, memory, state }: Extract<TrainResponse, { kind: 'done' }>) {
-  const vectors = state ? [state.weights, ...Object.values(state.slots)] : []
+  const sets = state ? Object.values(state.sets) : []
+  const vectors = sets.flatMap(({ weights, slots }) => [weights, ...Object.values(slots)])
   return [policy?.buffer as ArrayBuffer | undefined, memory, ...vectors.map(({ buffer }) => buffer as ArrayBuffer)]
 }
 
@@ -26,35 +30,40 @@ const fail = (id: number, error: unknown): void => {
   send({ kind: 'failed', id, code, message: error instanceof Error ? error.message : String(error) })
 }
 
-async function serve(core: TrainCore, request: TrainRequest): Promise<void> {
+const NOTHING = { metrics: {}, policy: undefined, memory: undefined, busyMs: 0 }
+
+async function serve(runner: ProgramRunner, request: TrainRequest): Promise<void> {
   const { id } = request
   const from = performance.now()
-  if (request.kind === 'close') {
-    await core.close()
-    send({ kind: 'done', id, metrics: {}, policy: undefined, memory: undefined, busyMs: 0 })
-    // Ending by itself: a worker that is terminated inside the engine takes the process with it.
-    port?.close()
-    return
+  switch (request.kind) {
+    case 'close':
+      await runner.close()
+      send({ kind: 'done', id, ...NOTHING })
+      // Ending by itself: a worker that is terminated inside the engine takes the process with it.
+      port?.close()
+      return
+    case 'save':
+      send({ kind: 'done', id, ...NOTHING, state: runner.save() })
+      return
+    case 'policy':
+      send({ kind: 'done', id, ...NOTHING, policy: runner.policy(request.name) })
+      return
+    case 'train': {
+      const { call, columns, rates, wantPolicy, memory } = request
+      const { metrics } = await runner.call(call, { columns: hostTensors(columns), rates })
+      const policy = wantPolicy === undefined ? undefined : runner.policy(wantPolicy)
+      send({ kind: 'done', id, metrics, policy, memory, busyMs: performance.now() - from })
+    }
   }
-  if (request.kind === 'save') {
-    const state = await core.save()
-    send({ kind: 'done', id, metrics: {}, policy: undefined, memory: undefined, state, busyMs: 0 })
-    return
-  }
-  const done =
-    request.kind === 'train'
-      ? await core.train(request, request.rates, request.wantPolicy)
-      : { metrics: {}, policy: await core.policy() }
-  const memory = request.kind === 'train' ? request.memory : undefined
-  send({ kind: 'done', id, ...done, memory, busyMs: performance.now() - from })
 }
 
 try {
-  const core = new TrainCore(workerData as TrainSetting)
-  send({ kind: 'done', id: 0, metrics: {}, policy: core.initialPolicy, memory: undefined, busyMs: 0 })
+  const { program, engine, state } = workerData as TrainSetting
+  const runner = new ProgramRunner(engineOf(engine), program, state)
+  send({ kind: 'done', id: 0, ...NOTHING })
   let last: Promise<void> = Promise.resolve()
   port.on('message', (request: TrainRequest) => {
-    last = last.then(() => serve(core, request)).catch((error: unknown) => fail(request.id, error))
+    last = last.then(() => serve(runner, request)).catch((error: unknown) => fail(request.id, error))
   })
 } catch (error) {
   fail(0, error)

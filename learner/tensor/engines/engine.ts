@@ -2,7 +2,7 @@ import type { Graph } from '../graph.ts'
 import type { HostTensor } from '../host.ts'
 
 /** A graph made ready to run. */
-export interface Program {
+export interface LoadedProgram {
   /**
    * Runs the graph once. `feeds` holds every input by name.
    * Outputs named in `into` are written into its arrays (of the right length and type) instead of fresh ones.
@@ -21,5 +21,5 @@ export interface Program {
 export interface Engine {
   readonly name: string
   /** @throws MillraceError E_ENGINE if the graph cannot be loaded */
-  load(graph: Graph): Promise<Program>
+  load(graph: Graph): Promise<LoadedProgram>
 }

@@ -3,7 +3,7 @@ import { MillraceError } from '../../../shared/errors.ts'
 import type { Graph } from '../graph.ts'
 import type { DType, HostTensor, TypedArray } from '../host.ts'
 import { toOnnx } from '../onnx/model.ts'
-import type { Engine, Program } from './engine.ts'
+import type { Engine, LoadedProgram } from './engine.ts'
 import { checkFeeds, wantedBy } from './feeds.ts'
 
 export interface OnnxRuntimeOptions {
@@ -45,7 +45,7 @@ interface Loaded {
   readonly Tensor: typeof OrtTensor
 }
 
-function program({ graph, session, Tensor }: Loaded): Program {
+function program({ graph, session, Tensor }: Loaded): LoadedProgram {
   const wanted = wantedBy(graph)
   const outputs = Object.keys(graph.outputs)
   const toOrt = ({ dtype, data, shape }: HostTensor): OrtTensor =>

@@ -2,7 +2,7 @@ import { MillraceError } from '../../../shared/errors.ts'
 import { deduplicate, type Graph, type Tensor } from '../graph.ts'
 import { allocate, type HostTensor, type TypedArray } from '../host.ts'
 import { inputName } from '../ops/sources.ts'
-import type { Engine, Program } from './engine.ts'
+import type { Engine, LoadedProgram } from './engine.ts'
 import { checkFeeds, wantedBy } from './feeds.ts'
 import type { Tf, TfTensor } from './tf.ts'
 
@@ -43,7 +43,7 @@ async function installed(packages: readonly string[]): Promise<Tf> {
   )
 }
 
-function program(graph: Graph, tf: Tf): Program {
+function program(graph: Graph, tf: Tf): LoadedProgram {
   const wanted = wantedBy(graph)
   const { nodes, find } = deduplicate([...graph.inputs, ...Object.values(graph.outputs)])
   return {

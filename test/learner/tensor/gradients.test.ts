@@ -47,7 +47,7 @@ function byTensorFlow(c: OpCase, feeds: Record<string, t.HostTensor>): number[][
   return grads.map((g) => Array.from(g.dataSync()))
 }
 
-async function byDifferences(program: t.Program, feeds: Record<string, t.HostTensor>, name: string): Promise<number[]> {
+async function byDifferences(program: t.LoadedProgram, feeds: Record<string, t.HostTensor>, name: string): Promise<number[]> {
   const { data, shape } = feeds[name] as t.HostTensor
   const step = 0.01
   const slopes: number[] = []
@@ -78,7 +78,7 @@ describe.each(OP_CASES)('$name', (c) => {
       // TensorFlow.js's own functions cannot show that a stopped gradient is one; differences see through it.
       if (!differences || c.name === 'stopGradient') return
       for (const [i, e] of expected.entries()) {
-        expectClose(await byDifferences(programs[0] as t.Program, feeds, `x${i}`), e, 4e-3, `slope ${i}`)
+        expectClose(await byDifferences(programs[0] as t.LoadedProgram, feeds, `x${i}`), e, 4e-3, `slope ${i}`)
       }
     }
     await run(7, true)

@@ -32,7 +32,7 @@ test('policies with new weights hold exactly these, whatever their sizes and nam
         inputs: [x],
         outputs: { y: t.add(t.reduceSum(t.flattenAll(parameters)), x), all: t.flattenAll(parameters) },
       }
-      const template = new t.PolicyTemplate(graph, layout)
+      const template = t.PolicyTemplate.of(graph, layout)
       const backing = Float32Array.from({ length: layout.size + lead }, (_, i) => i + 0.5)
       const weights = backing.subarray(lead)
       const bytes = template.withWeights(weights)
@@ -48,7 +48,7 @@ test('policies with new weights hold exactly these, whatever their sizes and nam
 
 test('a policy refuses weights of the wrong number', () => {
   const w = t.parameter('w', [3], t.zerosInit)
-  const template = new t.PolicyTemplate({ name: 'p', inputs: [], outputs: { w: t.mul(w, 2) } }, t.layoutOf([w]))
+  const template = t.PolicyTemplate.of({ name: 'p', inputs: [], outputs: { w: t.mul(w, 2) } }, t.layoutOf([w]))
   expect(() => template.withWeights(new Float32Array(2))).toThrow('wants 3 weights, got 2')
 })
 

@@ -1,0 +1,135 @@
+import { MillraceError } from '../../shared/errors.ts'
+import {
+  type Graph,
+  PolicyTemplate,
+  type Tensor,
+  type Uniform,
+  concat,
+  initialWeights,
+  input,
+  inputsOf,
+  layoutOf,
+  optimizer,
+  packGraph,
+  reshape,
+  substitute,
+  unflatten,
+} from '../tensor/index.ts'
+import { checkProgram } from './check.ts'
+import type { CopiedSet, GraphDescription, ProgramDescription } from './describe.ts'
+import { minimised } from './minimise.ts'
+import type { ParameterSet, Program, ProgramGraph } from './program.ts'
+
+interface Parameters {
+  readonly parameters: readonly Tensor[]
+  readonly copyOf?: string
+}
+
+const parametersOf = (set: readonly Tensor[] | CopiedSet): Parameters => ('copyOf' in set ? set : { parameters: set })
+
+export interface CompileOptions {
+  /** Of the algorithm. */
+  readonly name: string
+  /** Draws the initial weights, set after set. */
+  readonly uniform: Uniform
+  /** Of the generator that shuffles and makes noise. */
+  readonly seed: number
+}
+
+/**
+ * Makes the program of a description: every graph with its gradients and optimizers, every set with its first weights, every policy as
+ * an ONNX model.
+ *
+ * @throws MillraceError E_GRAPH where a name is of nothing, a parameter is in no set, or a graph cannot be built
+ */
+export function compile(description: ProgramDescription, { name, uniform, seed }: CompileOptions): Program {
+  const sets = Object.fromEntries(Object.entries(description.sets).map(([set, given]) => [set, parametersOf(given)]))
+  const graphs = Object.fromEntries(
+    Object.entries(description.graphs).map(([graph, given]) => [graph, graphOf(`${name}.${graph}`, given, sets)]),
+  )
+  const program: Program = {
+    name,
+    sets: setsOf(sets, description, uniform),
+    graphs,
+    calls: description.calls,
+    scalars: description.scalars ?? {},
+    policies: Object.fromEntries(
+      Object.entries(description.policies).map(([policy, { set, inputs, outputs }]) => {
+        const { parameters } = named(sets, set, 'set')
+        const template = PolicyTemplate.of({ name: 'policy', inputs, outputs }, layoutOf(parameters))
+        return [policy, { set, model: template.model }]
+      }),
+    ),
+    seed,
+    rewardScale: description.rewardScale ?? 1,
+  }
+  checkProgram(program)
+  return program
+}
+
+function setsOf(
+  sets: Readonly<Record<string, Parameters>>,
+  { graphs }: ProgramDescription,
+  uniform: Uniform,
+): Record<string, ParameterSet> {
+  const made: Record<string, ParameterSet> = {}
+  for (const [name, { parameters, copyOf }] of Object.entries(sets)) {
+    const minimisations = Object.values(graphs).flatMap(({ minimise }) => minimise?.[name] ?? [])
+    const slots = [...new Set(minimisations.flatMap((one) => optimizer(one.optimizer).slots))]
+    if (copyOf === undefined) {
+      made[name] = { initial: initialWeights(parameters, uniform), slots }
+      continue
+    }
+    const source = named(sets, copyOf, 'set')
+    const shapes = (of: Parameters) => of.parameters.map(({ shape }) => shape.join())
+    if (shapes({ parameters }).join(';') !== shapes(source).join(';'))
+      throw programError(`set '${name}' is a copy of '${copyOf}', and their parameters differ in shape`)
+    made[name] = { initial: named(made, copyOf, 'set before it').initial.slice(), slots }
+  }
+  return made
+}
+
+function graphOf(
+  name: string,
+  { minimise = {}, columns = {}, metrics = {} }: GraphDescription,
+  sets: Readonly<Record<string, Parameters>>,
+): ProgramGraph {
+  const flat = new Map(
+    Object.entries(sets).map(([set, { parameters }]) => [set, input(`set.${set}`, [layoutOf(parameters).size])]),
+  )
+  const single = Object.keys(minimise).length === 1
+  const outputs: Record<string, Tensor> = {}
+  const numbers: Record<string, Tensor> = { ...metrics }
+  for (const [set, minimisation] of Object.entries(minimise)) {
+    const { parameters } = named(sets, set, `set, which graph '${name}' makes better`)
+    const step = minimised(set, { weights: flat.get(set) as Tensor, parameters }, minimisation)
+    Object.assign(outputs, step.outputs)
+    numbers[single ? 'gradNorm' : `gradNorm_${set}`] = step.gradNorm
+  }
+  for (const [column, tensor] of Object.entries(columns)) outputs[`column.${column}`] = tensor
+  const names = Object.keys(numbers)
+  if (names.length > 0) outputs['metrics'] = concat(Object.values(numbers).map((x) => reshape(x, [1])))
+  const bound = substitute(Object.values(outputs), sliced(flat, sets))
+  const graph: Graph = {
+    name,
+    inputs: inputsOf(bound),
+    outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, bound[i] as Tensor])),
+  }
+  return { graph: packGraph(graph), metrics: names, changes: Object.keys(minimise), gives: Object.keys(columns) }
+}
+
+/** Every parameter as a slice of its set's flat vector. */
+function sliced(flat: ReadonlyMap<string, Tensor>, sets: Readonly<Record<string, Parameters>>): Map<Tensor, Tensor> {
+  const slices = new Map<Tensor, Tensor>()
+  for (const [set, weights] of flat)
+    for (const [from, to] of unflatten(weights, sets[set]?.parameters ?? [])) slices.set(from, to)
+  return slices
+}
+
+function named<T>(of: Readonly<Record<string, T>>, name: string, kind: string): T {
+  const found = Object.hasOwn(of, name) ? of[name] : undefined
+  if (found !== undefined) return found
+  throw programError(`there is no ${kind} called '${name}'; there are ${Object.keys(of).join(', ') || 'none'}`)
+}
+
+const programError = (what: string): MillraceError => new MillraceError('E_GRAPH', `program: ${what}`)

@@ -1,0 +1,47 @@
+import type { OptimizerConfig, Tensor } from '../tensor/index.ts'
+import type { Rule } from './rules.ts'
+
+/** A program as an algorithm's file writes it: tensors, and what is to become of them. */
+export interface ProgramDescription {
+  /** Parameters in the order in which they lie in the flat vector; or those of a copy, which begins with the weights of another set. */
+  readonly sets: Readonly<Record<string, readonly Tensor[] | CopiedSet>>
+  readonly graphs: Readonly<Record<string, GraphDescription>>
+  readonly calls: Readonly<Record<string, readonly Rule[]>>
+  readonly policies: Readonly<Record<string, PolicyDescription>>
+  /** First values of what `adapt` changes. */
+  readonly scalars?: Readonly<Record<string, number>>
+  /** What its graphs multiply rewards by, so that messages can say so; 1 if not given. */
+  readonly rewardScale?: number
+}
+
+/** A target network: parameters of the same shapes as those of `copyOf`, and its weights at the beginning. */
+export interface CopiedSet {
+  readonly parameters: readonly Tensor[]
+  readonly copyOf: string
+}
+
+export interface GraphDescription {
+  /** By set: what makes it better. */
+  readonly minimise?: Readonly<Record<string, Minimisation>>
+  /** What later rules of the call, or the plan, see as columns. */
+  readonly columns?: Readonly<Record<string, Tensor>>
+  /** Float32 [], reported by name. */
+  readonly metrics?: Readonly<Record<string, Tensor>>
+}
+
+export interface Minimisation {
+  /** Float32 [], to be made smaller. */
+  readonly loss: Tensor
+  readonly optimizer: OptimizerConfig
+  /** Global norm to which gradients are clipped; not clipped if not given. */
+  readonly maxGradNorm?: number
+  /** Name of its learning rate; `learning_rate` if not given. */
+  readonly rate?: string
+}
+
+export interface PolicyDescription {
+  readonly set: string
+  /** With dynamic rows: `observations` [N, ...D]. */
+  readonly inputs: readonly Tensor[]
+  readonly outputs: Readonly<Record<string, Tensor>>
+}

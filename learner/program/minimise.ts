@@ -1,0 +1,47 @@
+import {
+  type Tensor,
+  add,
+  clipByNorm,
+  flattenAll,
+  globalNorm,
+  gradients,
+  input,
+  layoutOf,
+  optimizer,
+} from '../tensor/index.ts'
+import type { Minimisation } from './describe.ts'
+import { rate } from './names.ts'
+
+/** One step of an optimizer on a set of weights: its outputs by the names of the state they replace, and the gradient's norm before clipping. */
+export interface MinimisingStep {
+  readonly outputs: Readonly<Record<string, Tensor>>
+  readonly gradNorm: Tensor
+}
+
+/**
+ * Gradients of a loss, clipped and given to an optimizer, over the flat vector of a set.
+ *
+ * @param weights [P], the vector as an input
+ * @throws MillraceError E_GRAPH if the loss is no scalar, or an operator on the way has no gradient
+ */
+export function minimised(
+  set: string,
+  { weights, parameters }: { readonly weights: Tensor; readonly parameters: readonly Tensor[] },
+  { loss, optimizer: config, maxGradNorm, rate: rateName = 'learning_rate' }: Minimisation,
+): MinimisingStep {
+  const { size } = layoutOf(parameters)
+  const method = optimizer(config)
+  const slots = method.slots.map((slot) => input(`slot.${set}.${slot}`, [size]))
+  const step = input(`step.${set}`, [], 'int32')
+  const raw = flattenAll(gradients(loss, parameters))
+  const gradNorm = globalNorm(raw)
+  const gradient = maxGradNorm === undefined ? raw : clipByNorm(raw, gradNorm, maxGradNorm)
+  const next = add(step, 1)
+  const updated = method.update({ weights, gradient, slots, step: next, learningRate: rate(rateName) })
+  const outputs = {
+    [`set.${set}`]: updated.weights,
+    ...Object.fromEntries(method.slots.map((slot, i) => [`slot.${set}.${slot}`, updated.slots[i] as Tensor] as const)),
+    [`step.${set}`]: next,
+  }
+  return { outputs: Object.fromEntries(Object.entries(outputs).map(([name, to]) => [`new.${name}`, to])), gradNorm }
+}
