@@ -16,6 +16,11 @@ export interface PlanSetting {
   readonly from?: number
 }
 
+export interface RolloutDefaults {
+  readonly envsPerShard?: number
+  readonly fragmentLength?: number
+}
+
 /** What a program is made for. */
 export interface ProgramSizes {
   readonly policy: PolicySpec
@@ -34,6 +39,8 @@ export interface Algorithm {
   program(sizes: ProgramSizes): ProgramDescription
   /** What its program is run by. */
   readonly engine: EngineSetting
+  /** Sizes of rollouts that its defaults are for, where an experiment says none. */
+  readonly rollouts: RolloutDefaults
   /** How far its rollouts may run ahead. */
   pacing(setting: PlanSetting): PacingSetting
   /** Fragments of one train batch. */
@@ -46,6 +53,7 @@ export interface Algorithm {
 export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly name: string
   readonly config: S
+  readonly rollouts?: RolloutDefaults
   plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
   program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
   pacing(config: z.output<S>, setting: PlanSetting): PacingSetting
@@ -65,6 +73,7 @@ export function algorithm<S extends z.ZodObject>(
       config,
       plan: (plan, setting) => definition.plan(plan, config, setting),
       program: (sizes) => definition.program(config, sizes),
+      rollouts: definition.rollouts ?? {},
       engine: EngineSettings.parse(config),
       pacing: (setting) => definition.pacing(config, setting),
       fragmentsPerUpdate: (setting) => definition.fragmentsPerUpdate(config, setting),

@@ -68,7 +68,10 @@ export type Experiment = z.output<typeof ExperimentSchema>
  * @throws MillraceError E_EXPERIMENT naming the field, what was expected, and the nearest known name of an unknown one
  */
 export function experiment(input: ExperimentInput): Experiment {
-  return parseSettings(ExperimentSchema, input, 'experiment')
+  const checked = parseSettings(ExperimentSchema, input, 'experiment')
+  // What the user left out the algorithm may know better.
+  const rollouts = { ...checked.algorithm.rollouts, ...input.rollouts }
+  return { ...checked, rollouts: parseSettings(RolloutSettings, rollouts, 'experiment.rollouts') }
 }
 
 /**

@@ -7,6 +7,7 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 const ARROWS = [
   { room: 'learner/flow', may: ['shared/errors.ts'] },
   { room: 'learner/tensor', may: ['shared/errors.ts'] },
+  { room: 'learner/program', may: ['learner/tensor', 'shared/errors.ts', 'shared/random.ts', 'shared/policy'] },
   { room: 'learner/losses', may: ['learner/tensor', 'shared/errors.ts', 'shared/policy'] },
   { room: 'learner', may: ['shared'] },
   { room: 'functions', may: ['shared'] },

@@ -23,6 +23,8 @@ export interface ActorCritic {
   readonly parameters: PolicyValueNetwork['parameters']
   /** What it says of every step of a batch. */
   evaluate(batch: RolloutColumns): Evaluated
+  /** What it says of observations [N, ...D]: logits [A, N] and values [N]. */
+  apply(observations: Tensor): Omit<Evaluated, 'nextValues'>
   /** With dynamic rows: `observations` [N, ...D] to `logits` [N, A], and `value` [N] where it is asked for. */
   readonly published: { readonly inputs: readonly Tensor[]; readonly outputs: Readonly<Record<string, Tensor>> }
 }
@@ -50,6 +52,10 @@ export function actorCritic(
   const { logits, value } = network.apply(observations)
   return {
     parameters: network.parameters,
+    apply: (rows) => {
+      const { logits: given, value: values } = network.apply(rows, 'actionsFirst')
+      return { logits: given, values }
+    },
     evaluate: (batch) => {
       const [T = 0, B = 0] = batch.rewards.shape
       const flat = reshape(batch.observations, [Number(T) * Number(B), ...observation.shape])

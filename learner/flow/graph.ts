@@ -28,10 +28,17 @@ export function mermaid({ nodes, edges }: PlanGraph): string {
   return ['flowchart LR', ...[...remote, ...at(false), ...arrows].map((line) => `  ${line}`), ''].join('\n')
 }
 
-const show = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
-const each = ([key, value]: readonly [string, unknown]) => `${key} ${show(value)}`
-const labels = (params: Plain) =>
-  params === null ? [] : [typeof params === 'object' ? Object.entries(params).map(each).join(', ') : show(params)]
+const isRecord = (value: Plain): value is { readonly [key: string]: Plain } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+const show = (value: Plain): string => {
+  if (typeof value === 'string') return value
+  return isRecord(value) ? `(${listed(value)})` : JSON.stringify(value)
+}
+const listed = (values: { readonly [key: string]: Plain }): string =>
+  Object.entries(values)
+    .map(([key, value]) => `${key} ${show(value)}`)
+    .join(', ')
+const labels = (params: Plain) => (params === null ? [] : [isRecord(params) ? listed(params) : show(params)])
 
 const escape = (text: string) =>
   text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')

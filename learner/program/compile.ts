@@ -77,14 +77,14 @@ function setsOf(
     const minimisations = Object.values(graphs).flatMap(({ minimise }) => minimise?.[name] ?? [])
     const slots = [...new Set(minimisations.flatMap((one) => optimizer(one.optimizer).slots))]
     if (copyOf === undefined) {
-      made[name] = { initial: initialWeights(parameters, uniform), slots }
+      made[name] = { layout: layoutOf(parameters), initial: initialWeights(parameters, uniform), slots }
       continue
     }
     const source = named(sets, copyOf, 'set')
     const shapes = (of: Parameters) => of.parameters.map(({ shape }) => shape.join())
     if (shapes({ parameters }).join(';') !== shapes(source).join(';'))
       throw programError(`set '${name}' is a copy of '${copyOf}', and their parameters differ in shape`)
-    made[name] = { initial: named(made, copyOf, 'set before it').initial.slice(), slots }
+    made[name] = { layout: layoutOf(parameters), initial: named(made, copyOf, 'set before it').initial.slice(), slots }
   }
   return made
 }

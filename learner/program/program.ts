@@ -1,4 +1,4 @@
-import type { PackedGraph, PolicyModel } from '../tensor/index.ts'
+import type { Layout, PackedGraph, PolicyModel } from '../tensor/index.ts'
 import type { Rule } from './rules.ts'
 
 /**
@@ -23,6 +23,8 @@ export interface Program {
 
 /** Weights that change together. */
 export interface ParameterSet {
+  /** Where each weight lies. */
+  readonly layout: Layout
   /** Float32 [P]. */
   readonly initial: Float32Array
   /** Names of the optimizer's state vectors, each [P] and zero at first; none where no graph makes the set better. */

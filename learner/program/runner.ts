@@ -16,7 +16,7 @@ export interface CallInputs {
 }
 
 export interface CallResult {
-  /** Means over what was run, by name. */
+  /** Means over what was run, by name; of epochs over the last of them. */
   readonly metrics: Readonly<Record<string, number>>
   /** What its graphs gave as columns. */
   readonly columns: Readonly<Record<string, HostTensor>>
@@ -109,13 +109,14 @@ export class ProgramRunner {
     const { sets, scalars, random } = this
     if (!('epochs' in rule)) return await graph.step({ ...inputs, sets, scalars, random }, means, call)
     const batches = graph.minibatches(inputs.columns, rule.rows)
+    let ofEpoch = new MetricMeans()
     for (let epoch = 0; epoch < rule.epochs; epoch++) {
-      const ofEpoch = new MetricMeans()
+      ofEpoch = new MetricMeans()
       for (const columns of batches.epoch(random))
         await graph.step({ columns, rates: inputs.rates, sets, scalars, random }, ofEpoch, call)
-      means.addAll(ofEpoch)
       if (rule.until && (ofEpoch.values()[rule.until.metric] ?? 0) > rule.until.above) break
     }
+    means.addAll(ofEpoch)
     return {}
   }
 

@@ -93,8 +93,9 @@ export class ThreadLearner implements Learner {
 
   private end(error: unknown): void {
     this.died ??= error
-    for (const { reject } of this.waiting.values()) reject(this.died)
+    const waiters = [...this.waiting.values()]
     this.waiting.clear()
+    for (const { reject } of waiters) reject(this.died)
   }
 }
 

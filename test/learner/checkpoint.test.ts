@@ -88,7 +88,7 @@ const learnerOf = (checkpoint: Checkpoint) => {
     action: { kind: 'discrete', n: 2 },
     distribution: 'categorical',
   }
-  return makeLearner(endless, { setting: size, policy, trainWorker: undefined, state: checkpoint.train })
+  return makeLearner(endless, { setting: size, policy, trainWorker: undefined, state: checkpoint.program })
 }
 
 test('an interrupted run goes on from its last checkpoint: weights and moments bit for bit, every clock, and on to its goal', async () => {
@@ -100,13 +100,13 @@ test('an interrupted run goes on from its last checkpoint: weights and moments b
   const saved = decodeCheckpoint(bytes)
   expect(updates).toBeGreaterThanOrEqual(6)
   expect(saved.state.clocks.updates).toBe(updates)
-  expect(saved.train.step).toBe(updates)
+  expect(saved.program.sets['policy']?.step).toBe(updates)
   expect(saved.state.clocks.trainedSteps).toBe(updates * 160)
-  expect(saved.train.slots['mean']?.some((value) => value !== 0)).toBe(true)
+  expect(saved.program.sets['policy']?.slots['mean']?.some((value) => value !== 0)).toBe(true)
   expect(saved.report.curve.length).toBeGreaterThan(0)
 
   const learner = learnerOf(saved)
-  expect(await learner.save()).toEqual(saved.train)
+  expect(await learner.save()).toEqual(saved.program)
   const goal = withOverrides(endless, { 'stop.meanReturn': '47', 'stop.envSteps': '400000' })
   const second = await attempt(goal, { run: 'run.2', attempt: 2, resume: bytes })
   expect(second.firstPolicy).toEqual(await learner.policy())
@@ -131,8 +131,12 @@ test('checkpoints made while training agree with themselves, and in deterministi
   })
   const first = await attempt(inOrder, { updates: 5, everyMs: 0 })
   for (const { bytes, updates } of first.checkpoints) {
-    const { train: state, state: run } = decodeCheckpoint(bytes)
-    expect([state.step, run.clocks.updates, run.clocks.trainedSteps]).toEqual([updates, updates, updates * 160])
+    const { program, state: run } = decodeCheckpoint(bytes)
+    expect([program.sets['policy']?.step, run.clocks.updates, run.clocks.trainedSteps]).toEqual([
+      updates,
+      updates,
+      updates * 160,
+    ])
   }
   const odd = first.checkpoints.find(({ updates }) => updates % 2 === 1)!
   const second = await attempt(inOrder, { run: 'run.2', attempt: 2, resume: odd.bytes, updates: 6 })
@@ -246,7 +250,15 @@ describe('the file', () => {
   const made = ({ weights, mean, returns, curve, clocks }: typeof some extends fc.Arbitrary<infer T> ? T : never) => ({
     run: 'run.2',
     experiment: 'a'.repeat(64),
-    train: { weights: new Float32Array(weights), slots: { mean: new Float32Array(mean) }, step: clocks.updates },
+    program: {
+      sets: {
+        actor: { weights: new Float32Array(weights), slots: { mean: new Float32Array(mean) }, step: clocks.updates },
+        target: { weights: new Float32Array(mean), slots: {}, step: 0 },
+      },
+      scalars: { kl_coef: 0.2 },
+      calls: { update: clocks.updates },
+      random: [1, -2, 3, 4] as const,
+    },
     state: { clocks, stale: { fragments: 1, envSteps: 2 }, episodes: 300, lastReturns: new Float64Array(returns) },
     report: {
       elapsedMs: 12.5,
@@ -262,7 +274,7 @@ describe('the file', () => {
         const checkpoint = made(given)
         const bytes = encodeCheckpoint(checkpoint)
         expect(decodeCheckpoint(bytes)).toEqual(checkpoint)
-        expect(decodeBatch(bytes).columns['weights']?.data).toEqual(checkpoint.train.weights)
+        expect(decodeBatch(bytes).columns['set.actor']?.data).toEqual(checkpoint.program.sets.actor.weights)
       }),
       { numRuns: 50 },
     )
@@ -281,11 +293,12 @@ describe('the file', () => {
       expect.objectContaining({ code: 'E_CHECKPOINT', message: expect.stringMatching(message) })
     expect(() => decodeCheckpoint(bytes.subarray(0, -1))).toThrow(refusal(/cannot be read/))
     const { notes, ...batch } = openSealed(bytes)
-    const other = { checkpoint: (notes['checkpoint'] ?? '').replace('"format":1', '"format":2') }
+    const other = { checkpoint: (notes['checkpoint'] ?? '').replace('"format":2', '"format":1') }
     expect(() => decodeCheckpoint(sealBatch({ ...batch, notes: other }))).toThrow(refusal(/format/))
     expect(() => decodeCheckpoint(encodeBatch({ ...batch, notes }))).toThrow(refusal(/carries no digest/))
-    const broken = { ...good, train: { ...good.train, weights: new Float32Array([Number.NaN]) } }
-    expect(() => decodeCheckpoint(encodeCheckpoint(broken))).toThrow(refusal(/weights/))
+    const actor = { ...good.program.sets.actor, weights: new Float32Array([Number.NaN]) }
+    const broken = { ...good, program: { ...good.program, sets: { actor } } }
+    expect(() => decodeCheckpoint(encodeCheckpoint(broken))).toThrow(refusal(/set\.actor is not of finite/))
     expect(() => checkpointOf(endless, bytes)).toThrow(refusal(/run\.2 is of another experiment/))
   })
 
@@ -312,10 +325,13 @@ describe('the file', () => {
   test('weights that do not fit the network are refused before anything runs', async () => {
     const first = await attempt(endless, { updates: 1 })
     const saved = decodeCheckpoint(first.checkpoints.at(-1)!.bytes)
-    const small = encodeCheckpoint({ ...saved, train: { ...saved.train, weights: new Float32Array(3) } })
+    const policy = { ...saved.program.sets['policy']!, weights: new Float32Array(3) }
+    const small = encodeCheckpoint({ ...saved, program: { ...saved.program, sets: { policy } } })
     await expect(attempt(endless, { resume: small })).rejects.toMatchObject({
       code: 'E_CHECKPOINT',
-      message: expect.stringMatching(/has 3 weights and optimizer state mean, square; the experiment has \d+/),
+      message: expect.stringMatching(
+        /has 3 weights of 'policy' and optimizer state mean, square; the experiment has \d+/,
+      ),
     })
   })
 })

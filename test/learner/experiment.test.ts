@@ -18,7 +18,7 @@ const toy = algorithm({
     deterministic: z.boolean().default(false),
   }),
   plan: anything,
-  learner: anything,
+  program: anything,
   pacing: anything,
   fragmentsPerUpdate: anything,
 })

@@ -67,7 +67,12 @@ const messages = [false, true].map((compress) => {
 const checkpoint = encodeCheckpoint({
   run: 'run-1',
   experiment: 'a'.repeat(64),
-  train: { weights: new Float32Array(50).fill(0.5), slots: { mean: new Float32Array(50) }, step: 3 },
+  program: {
+    sets: { actor: { weights: new Float32Array(50).fill(0.5), slots: { mean: new Float32Array(50) }, step: 3 } },
+    scalars: { kl_coef: 0.2 },
+    calls: { update: 3 },
+    random: [1, 2, 3, 4],
+  },
   state: {
     clocks: { envSteps: 9, trainedSteps: 9, updates: 3 },
     stale: { fragments: 0, envSteps: 0 },

@@ -6,18 +6,18 @@ import { publishPolicy, trainOneStep } from '../../../learner/operators/training
 import type { Publisher } from '../../../learner/publisher.ts'
 import { learner as learnerKey, publisher as publisherKey, runState } from '../../../learner/resources.ts'
 import { RunState } from '../../../learner/runState.ts'
-import type { Learner, Rates } from '../../../learner/training/learner.ts'
+import type { Learner, TrainOptions } from '../../../learner/training/learner.ts'
 import type { UpdateResult } from '../../../learner/updateResult.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import { fragmentOf } from '../rollouts/inboxes.ts'
 
 /** A learner that remembers what it was asked. */
-function fakeLearner(trained: { readonly rates: Rates; readonly wantPolicy: boolean }[], fail?: number): Learner {
+function fakeLearner(trained: TrainOptions[], fail?: number): Learner {
   return {
     busyMs: 0,
     rewardScale: 1,
-    save: async () => ({ weights: new Float32Array(), slots: {}, step: 0 }),
+    save: async () => ({ sets: {}, scalars: {}, calls: {}, random: [0, 0, 0, 0] }),
     policy: async () => new Uint8Array([0]),
     async train(_fragments, options) {
       trained.push(options)
@@ -35,7 +35,7 @@ const versionOf = (sequence: number, policyVersion: number) => fragmentOf(0, seq
 
 async function training(batches: readonly SampleBatch[][], params: Parameters<typeof trainOneStep>[0], fail?: number) {
   const acknowledged: SampleBatch[] = []
-  const trained: { rates: Rates; wantPolicy: boolean }[] = []
+  const trained: TrainOptions[] = []
   const state = new RunState((fragment) => acknowledged.push(fragment))
   const plan = new Plan()
   const flow = plan.source<readonly SampleBatch[]>('batches', batches).via(trainOneStep(params))
@@ -53,7 +53,7 @@ test('an update names its version, clocks, lag and fragments; its fragments are 
     [versionOf(2, 0), versionOf(3, 1)],
     [versionOf(4, 0), versionOf(5, 2)],
   ]
-  const t = await training(batches, { learningRate: 0.1, entropyCoef: 0.01, publishEvery: 2 })
+  const t = await training(batches, { rates: { learning_rate: 0.1, entropy_coef: 0.01 }, publishEvery: 2 })
   await t.running()
   expect(t.out.map(({ policyVersion, updates, trainedSteps }) => [policyVersion, updates, trainedSteps])).toEqual([
     [1, 1, 24],
@@ -74,7 +74,7 @@ test('the policy is asked for at every so many updates, and the version it is pu
   await fc.assert(
     fc.asyncProperty(fc.integer({ min: 1, max: 5 }), fc.nat(12), async (publishEvery, updates) => {
       const batches = Array.from({ length: updates }, (_, n) => [versionOf(n, 0)])
-      const t = await training(batches, { learningRate: 1, entropyCoef: 0, publishEvery })
+      const t = await training(batches, { rates: { learning_rate: 1, entropy_coef: 0 }, publishEvery })
       await t.running()
       for (const { policyVersion, policy } of t.out)
         expect(policy !== undefined).toBe(policyVersion % publishEvery === 0)
@@ -88,19 +88,18 @@ test('a schedule is read on its own clock, as it stands before the update', asyn
   const schedule = (clock: Schedule['clock'], over: number): Schedule => ({ clock, from: 1, to: 0, over })
   const batches = Array.from({ length: 4 }, (_, n) => [versionOf(n, 0)])
   const t = await training(batches, {
-    learningRate: schedule('updates', 4),
-    entropyCoef: schedule('trainedSteps', 24),
+    rates: { learning_rate: schedule('updates', 4), entropy_coef: schedule('trainedSteps', 24) },
     publishEvery: 1,
   })
   await t.running()
-  expect(t.trained.map(({ rates }) => rates.learningRate)).toEqual([1, 0.75, 0.5, 0.25])
-  expect(t.trained.map(({ rates }) => rates.entropyCoef)).toEqual([1, 0.5, 0, 0])
+  expect(t.trained.map(({ rates }) => rates['learning_rate'])).toEqual([1, 0.75, 0.5, 0.25])
+  expect(t.trained.map(({ rates }) => rates['entropy_coef'])).toEqual([1, 0.5, 0, 0])
   expect(t.out.map(({ metrics }) => metrics['learning_rate'])).toEqual([1, 0.75, 0.5, 0.25])
 })
 
 test('an update that fails ends the plan with its error; its fragments count as neither trained nor consumed', async () => {
   const batches = [[versionOf(0, 0)], [versionOf(1, 0)], [versionOf(2, 0)]]
-  const t = await training(batches, { learningRate: 1, entropyCoef: 0, publishEvery: 1 }, 2)
+  const t = await training(batches, { rates: { learning_rate: 1, entropy_coef: 0 }, publishEvery: 1 }, 2)
   await expect(t.running()).rejects.toThrow('loss is NaN')
   expect(t.out).toHaveLength(1)
   expect(t.state.clocks).toMatchObject({ updates: 1, trainedSteps: 12 })

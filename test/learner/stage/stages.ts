@@ -309,7 +309,12 @@ function checkpointAt(one: Experiment, { run, updates }: { run: string; updates:
   return encodeCheckpoint({
     run,
     experiment: experimentHash(one),
-    train: { weights: new Float32Array([updates]), slots: {}, step: updates },
+    program: {
+      sets: { policy: { weights: new Float32Array([updates]), slots: {}, step: updates } },
+      scalars: {},
+      calls: { update: updates },
+      random: [1, 2, 3, 4],
+    },
     state: {
       clocks: { envSteps: updates * 640, trainedSteps: updates * 640, updates },
       stale: { fragments: 0, envSteps: 0 },

@@ -47,7 +47,11 @@ function byTensorFlow(c: OpCase, feeds: Record<string, t.HostTensor>): number[][
   return grads.map((g) => Array.from(g.dataSync()))
 }
 
-async function byDifferences(program: t.LoadedProgram, feeds: Record<string, t.HostTensor>, name: string): Promise<number[]> {
+async function byDifferences(
+  program: t.LoadedProgram,
+  feeds: Record<string, t.HostTensor>,
+  name: string,
+): Promise<number[]> {
   const { data, shape } = feeds[name] as t.HostTensor
   const step = 0.01
   const slopes: number[] = []

@@ -3,10 +3,13 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { impala } from '../../../learner/algorithms/impala.ts'
+import { type Program, compile } from '../../../learner/program/index.ts'
+import { seededUniform } from '../../../learner/tensor/index.ts'
 import { InlineLearner } from '../../../learner/training/inlineLearner.ts'
 import type { Learner, Rates } from '../../../learner/training/learner.ts'
 import { ThreadLearner } from '../../../learner/training/threadLearner.ts'
-import type { TrainSetting } from '../../../learner/training/trainCore.ts'
+import type { TrainSetting } from '../../../learner/training/trainSetting.ts'
 import { columnOf } from '../../../shared/batch/columns.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { PolicySession } from '../../../shared/policy/index.ts'
@@ -17,24 +20,18 @@ import { drain, leaseOf, opened, publish, work } from '../../shared/rollout/leas
 
 const lease = leaseOf({ maxFragments: 6, fragmentLength: 20 })
 const PER_BATCH = 2
-const rates: Rates = { learningRate: 5e-3, entropyCoef: 0.01 }
+const rates: Rates = { learning_rate: 5e-3, entropy_coef: 0.01 }
 
-const setting: TrainSetting = {
-  spec: {
-    loss: 'vtrace',
-    network: { hidden: [16, 16], activation: 'tanh', sharedTrunk: true },
-    optimizer: { kind: 'adam', epsilon: 1e-7, maxGradNorm: 40 },
-    vtrace: { gamma: 0.99, rhoBar: 1, cBar: 1, pgRhoBar: 1 },
-    valueCoef: 0.5,
-    rewardScale: 1,
-    reduction: 'mean',
-    engine: 'onnxruntime',
-    threads: 1,
-  },
-  policy: lease.policy,
-  T: lease.fragmentLength,
-  B: lease.numEnvs * PER_BATCH,
-  seed: 3,
+const setting: TrainSetting = { program: programFrom(3), engine: { engine: 'onnxruntime', threads: 1 } }
+
+function programFrom(seed: number): Program {
+  const { algorithm, policy, T, B } = {
+    algorithm: impala({ hidden: [16, 16] }),
+    policy: lease.policy,
+    T: lease.fragmentLength,
+    B: lease.numEnvs * PER_BATCH,
+  }
+  return compile(algorithm.program({ policy, T, B }), { name: algorithm.name, uniform: seededUniform(seed), seed })
 }
 
 let folder = ''
@@ -75,7 +72,7 @@ async function training(learner: Learner) {
   const policies = [await learner.policy()]
   const metrics: unknown[] = []
   for (const batch of batches) {
-    const trained = await learner.train(batch, { rates, wantPolicy: true })
+    const trained = await learner.train(batch, { call: 'update', rates, wantPolicy: 'default' })
     metrics.push(trained.metrics)
     policies.push(trained.policy!)
   }
@@ -107,11 +104,11 @@ test.each(learners)(
   async (_name, make) => {
     const learner = make()
     const again = make()
-    const other = make({ seed: 4 })
+    const other = make({ program: programFrom(4) })
     const first = Buffer.from(await learner.policy())
     expect(first.equals(Buffer.from(await again.policy()))).toBe(true)
     expect(first.equals(Buffer.from(await other.policy()))).toBe(false)
-    const { policy } = await learner.train(batches[0]!, { rates, wantPolicy: true })
+    const { policy } = await learner.train(batches[0]!, { call: 'update', rates, wantPolicy: 'default' })
     for (const model of [first, policy!]) {
       const session = await PolicySession.load(model, lease.policy, 3)
       session.observations.set([0.1, -0.2, 0.3, 0.4])
@@ -128,10 +125,11 @@ test.each(learners)(
   async (_name, make) => {
     const learner = make()
     const train = async (one: Learner, batch: number) =>
-      Buffer.from((await one.train(batches[batch]!, { rates, wantPolicy: true })).policy!)
+      Buffer.from((await one.train(batches[batch]!, { call: 'update', rates, wantPolicy: 'default' })).policy!)
     const first = await train(learner, 0)
     const [state, second] = await Promise.all([learner.save(), train(learner, 1)])
-    expect([state.step, state.weights.length]).toEqual([1, state.slots['mean']?.length])
+    const { step, weights, slots } = state.sets['policy']!
+    expect([step, weights.length]).toEqual([1, slots['mean']?.length])
     const resumed = make({ state })
     expect(first.equals(Buffer.from(await resumed.policy()))).toBe(true)
     expect(second.equals(await train(resumed, 1))).toBe(true)
@@ -145,7 +143,7 @@ test.each(learners)(
   async (_name, make) => {
     const learner = make()
     const before = structuredClone(batches[0])
-    const { policy, metrics } = await learner.train(batches[0]!, { rates, wantPolicy: false })
+    const { policy, metrics } = await learner.train(batches[0]!, { call: 'update', rates })
     expect(policy).toBeUndefined()
     expect(batches[0]).toEqual(before)
     for (const value of Object.values(metrics)) expect(Number.isFinite(value)).toBe(true)
@@ -158,18 +156,20 @@ test.each(learners)(
   '%s refuses an update that diverges with E_TRAIN_DIVERGED, keeps its weights and goes on',
   async (_name, make) => {
     const [learner, untouched] = [make(), make()]
-    await learner.train(batches[0]!, { rates, wantPolicy: false })
+    await learner.train(batches[0]!, { call: 'update', rates })
     const before = await learner.policy()
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
-      await expect(learner.train(spoiled(batches[1]!, value), { rates, wantPolicy: true })).rejects.toMatchObject({
+      await expect(
+        learner.train(spoiled(batches[1]!, value), { call: 'update', rates, wantPolicy: 'default' }),
+      ).rejects.toMatchObject({
         name: 'MillraceError',
         code: 'E_TRAIN_DIVERGED',
       })
     }
     expect(Buffer.from(await learner.policy()).equals(Buffer.from(before))).toBe(true)
-    await untouched.train(batches[0]!, { rates, wantPolicy: false })
+    await untouched.train(batches[0]!, { call: 'update', rates })
     const [after, expected] = await Promise.all(
-      [learner, untouched].map((one) => one.train(batches[2]!, { rates, wantPolicy: true })),
+      [learner, untouched].map((one) => one.train(batches[2]!, { call: 'update', rates, wantPolicy: 'default' })),
     )
     expect(Buffer.from(after!.policy!).equals(Buffer.from(expected!.policy!))).toBe(true)
     await learner.close()
@@ -184,39 +184,40 @@ test.each(learners)('%s says what is wrong with a batch that does not fit, and g
   await publish(store)
   await work(short, { store, queue })
   const other = await opened(await drain(queue), store)
-  await expect(learner.train([...batches[0]!.slice(1), ...other], { rates, wantPolicy: false })).rejects.toMatchObject({
+  await expect(learner.train([...batches[0]!.slice(1), ...other], { call: 'update', rates })).rejects.toMatchObject({
     code: 'E_BATCH_SHAPE',
   })
-  await learner.train(batches[0]!, { rates, wantPolicy: false })
+  await learner.train(batches[0]!, { call: 'update', rates })
   await learner.close()
 })
 
-test('a network that does not fit the action space is refused by both, with the same words', async () => {
-  const box = { ...setting.policy, action: { kind: 'box' as const, shape: [1], low: -1, high: 1 } }
+test('a state that is of another program is refused by both, with the same words', async () => {
+  const { sets, ...rest } = await new InlineLearner(setting).save()
+  const state = { ...rest, sets: { policy: { ...sets['policy']!, weights: new Float32Array(3) } } }
   const refusals: unknown[] = []
   try {
-    refusals.push(new InlineLearner({ ...setting, policy: box }))
+    refusals.push(new InlineLearner({ ...setting, state }))
   } catch (error) {
     refusals.push(error)
   }
-  const thread = new ThreadLearner(workerFile, { ...setting, policy: box })
+  const thread = new ThreadLearner(workerFile, { ...setting, state })
   refusals.push(await thread.policy().catch((error: unknown) => error))
   await thread.close()
   const [inline, threaded] = refusals as Error[]
-  expect(inline).toMatchObject({ code: 'E_POLICY_SPEC' })
-  expect(threaded).toMatchObject({ code: 'E_POLICY_SPEC', message: inline?.message })
+  expect(inline).toMatchObject({ code: 'E_CHECKPOINT' })
+  expect(threaded).toMatchObject({ code: 'E_CHECKPOINT', message: inline?.message })
 })
 
 test('close ends the thread, twice is once, and whoever asks afterwards is told', async () => {
   const learner = new ThreadLearner(workerFile, setting)
-  await learner.train(batches[0]!, { rates, wantPolicy: false })
+  await learner.train(batches[0]!, { call: 'update', rates })
   const worker = learner['worker']
   expect(worker.threadId).toBeGreaterThan(0)
   await learner.close()
   expect(worker.threadId).toBe(-1)
   await learner.close()
   await expect(learner.policy()).rejects.toMatchObject({ code: 'E_ENGINE' })
-  await expect(learner.train(batches[0]!, { rates, wantPolicy: false })).rejects.toMatchObject({ code: 'E_ENGINE' })
+  await expect(learner.train(batches[0]!, { call: 'update', rates })).rejects.toMatchObject({ code: 'E_ENGINE' })
 })
 
 test('close right after the start ends the thread too', async () => {
@@ -228,6 +229,6 @@ test('close right after the start ends the thread too', async () => {
 test('a thread that dies rejects what waits for it', async () => {
   const learner = new ThreadLearner(join(folder, 'missing.mjs'), setting)
   await expect(learner.policy()).rejects.toThrow('missing.mjs')
-  await expect(learner.train(batches[0]!, { rates, wantPolicy: false })).rejects.toThrow('missing.mjs')
+  await expect(learner.train(batches[0]!, { call: 'update', rates })).rejects.toThrow('missing.mjs')
   await learner.close()
 })

@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 import { impala } from '../../../learner/algorithms/impala.ts'
 import { experiment } from '../../../learner/experiment.ts'
 import { planOf } from '../../../learner/planOf.ts'
-import { type EngineName, makeLearner } from '../../../learner/training/makeLearner.ts'
+import type { EngineName } from '../../../learner/training/engine.ts'
+import { makeLearner } from '../../../learner/training/makeLearner.ts'
 import type { PolicySpec } from '../../../shared/policy/spec.ts'
 
 const policy: PolicySpec = {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { impalaTrainStep } from '../../../learner/losses/index.ts'
-import { seededUniform } from '../../../learner/tensor/index.ts'
+import { policyValueNetwork } from '../../../learner/losses/index.ts'
+import { PolicyTemplate, initialWeights, input, layoutOf, seededUniform } from '../../../learner/tensor/index.ts'
 import type { BatchQueue, Clock, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
@@ -21,25 +21,11 @@ export const cartPoleModel = new Uint8Array(
 
 /** A freshly initialised policy for observations of this shape. */
 export function freshModel(observationShape: readonly number[], actions: number, seed: number): Uint8Array {
-  const step = impalaTrainStep({
-    observationShape,
-    actions,
-    hidden: [8],
-    activation: 'tanh',
-    sharedTrunk: true,
-    gamma: 0.99,
-    rhoBar: 1,
-    cBar: 1,
-    pgRhoBar: 1,
-    T: 2,
-    B: 2,
-    valueCoef: 0.5,
-    rewardScale: 1,
-    reduction: 'mean',
-    maxGradNorm: 40,
-    optimizer: { kind: 'adam', epsilon: 1e-7 },
-  })
-  return step.policy.withWeights(step.initialState(seededUniform(seed)).weights)
+  const network = policyValueNetwork({ observationShape, actions, hidden: [8], activation: 'tanh', sharedTrunk: true })
+  const observations = input('observations', ['N', ...observationShape])
+  const graph = { name: 'policy', inputs: [observations], outputs: { ...network.apply(observations) } }
+  const template = PolicyTemplate.of(graph, layoutOf(network.parameters))
+  return template.withWeights(initialWeights(network.parameters, seededUniform(seed)))
 }
 
 export const RUN = 'run-1'

@@ -1,35 +1,52 @@
 import { expect, test } from 'vitest'
 import * as tfjs from '@tensorflow/tfjs'
 import ort from 'onnxruntime-node'
-import { impalaTrainStep, type ImpalaTrainStepOptions } from '../../../learner/losses/index.ts'
+import { impala } from '../../../learner/algorithms/impala.ts'
+import type { SetState } from '../../../learner/program/index.ts'
+import { discrete, programOf, runnerOf } from '../program/programs.ts'
 import * as t from '../../../learner/tensor/index.ts'
 import { MODEL_INPUT, MODEL_OUTPUTS } from '../../../shared/policy/spec.ts'
 import { expectClose } from '../tensor/helpers.ts'
 
-const OPTIONS: ImpalaTrainStepOptions = {
-  observationShape: [4],
-  actions: 3,
+interface Options {
+  readonly config: NonNullable<Parameters<typeof impala>[0]>
+  readonly observationShape: readonly number[]
+  readonly actions: number
+  readonly T: number
+  readonly B: number
+}
+
+const CONFIG = {
   hidden: [8, 8],
-  activation: 'tanh',
-  sharedTrunk: true,
-  T: 5,
-  B: 3,
   gamma: 0.9,
-  rhoBar: 1,
-  cBar: 1,
-  pgRhoBar: 1,
   valueCoef: 0.5,
-  reduction: 'mean',
   rewardScale: 0.5,
   rewardClip: 0.4,
   maxGradNorm: 0.5,
-  optimizer: { kind: 'adam' },
+  epsilon: 1e-8,
+  publishValue: true,
+} satisfies Options['config']
+const OPTIONS: Options = { config: CONFIG, observationShape: [4], actions: 3, T: 5, B: 3 }
+const RATES = { learning_rate: 0.01, entropy_coef: 0.01 }
+
+const made = ({ config, observationShape, actions, T, B }: Options, seed = 1) =>
+  programOf(impala(config), { policy: discrete(actions, observationShape), T, B }, seed)
+
+/** Weights and optimizer after one update. */
+async function trainedOn(options: Options, change: (feeds: Feeds) => void): Promise<SetState | undefined> {
+  const runner = runnerOf(made(options))
+  const columns = batch(options)
+  change(columns)
+  await runner.call('update', { columns, rates: RATES })
+  const { policy } = runner.save().sets
+  await runner.close()
+  return policy
 }
 
 type Feeds = Record<string, t.HostTensor>
 
 /** A random batch with one termination (t 1, env 0) and one truncation (t 2, env 1). */
-function batch({ T, B, observationShape, actions }: ImpalaTrainStepOptions, seed = 3): Feeds {
+function batch({ T, B, observationShape, actions }: Options, seed = 3): Feeds {
   const uniform = t.seededUniform(seed)
   const draw = (n: number) => Float32Array.from({ length: n }, () => 2 * uniform() - 1)
   const flags = (...steps: number[]) => Uint8Array.from({ length: T * B }, (_, i) => Number(steps.includes(i)))
@@ -38,7 +55,6 @@ function batch({ T, B, observationShape, actions }: ImpalaTrainStepOptions, seed
   const next = Int32Array.from({ length: T * B }, (_, i) => (i === truncated ? T * B + B : i + B))
   const width = observationShape.reduce((a, b) => a * b, 1)
   return {
-    entropy_coef: t.float32([0.01], []),
     observations: t.float32(draw(T * B * width), [T, B, ...observationShape]),
     extra_observations: t.float32(draw(extra * width), [extra, ...observationShape]),
     next_index: t.int32(next, [T, B]),
@@ -56,43 +72,49 @@ function batch({ T, B, observationShape, actions }: ImpalaTrainStepOptions, seed
   }
 }
 
-const VARIANTS: readonly Partial<ImpalaTrainStepOptions>[] = [
-  {},
+const VARIANTS: readonly Options[] = [
+  OPTIONS,
   {
-    sharedTrunk: false,
-    activation: 'relu',
-    reduction: 'sum',
-    optimizer: { kind: 'rmsprop', epsilon: 0.1, momentum: 0.5, centered: true },
+    ...OPTIONS,
+    config: {
+      ...CONFIG,
+      sharedTrunk: false,
+      activation: 'relu',
+      reduction: 'sum',
+      optimizer: 'rmsprop',
+      epsilon: 0.1,
+    },
   },
-  { observationShape: [2, 3], hidden: [6], rhoBar: null, cBar: 0.7, lambda: 0.9, optimizer: { kind: 'adamw' } },
+  { ...OPTIONS, observationShape: [2, 3], config: { ...CONFIG, hidden: [6], cBar: 0.7 } },
 ]
 
-test.each(VARIANTS)('both engines give the same three updates within 1e-5: %j', async (variant) => {
-  const options = { ...OPTIONS, ...variant }
-  const step = impalaTrainStep(options)
-  const states: t.TrainState[] = []
+test.each(VARIANTS)('both engines give the same three updates within 1e-5: %j', async (options) => {
+  const states: SetState[] = []
   const metrics: number[][] = []
   for (const engine of [t.onnxRuntimeEngine(), t.tfjsEngine(tfjs as unknown as t.Tf)]) {
-    const trainer = await t.createTrainer(engine, step, step.initialState(t.seededUniform(1)))
-    for (const seed of [3, 4, 5]) metrics.push([...(await trainer.update(batch(options, seed), 0.01))])
-    states.push(trainer.save())
-    await trainer.dispose()
+    const runner = runnerOf(made(options), engine)
+    for (const seed of [3, 4, 5]) {
+      const result = await runner.call('update', { columns: batch(options, seed), rates: RATES })
+      metrics.push(Object.values(result.metrics))
+    }
+    states.push(runner.save().sets['policy']!)
+    await runner.close()
   }
-  const [a, b] = states as [t.TrainState, t.TrainState]
+  const [a, b] = states as [SetState, SetState]
   expect(a.step).toBe(3)
   expect(b.step).toBe(3)
   expectClose(a.weights, b.weights, 1e-5, 'weight')
-  for (const slot of step.slots) expectClose(a.slots[slot] ?? [], b.slots[slot] ?? [1], 1e-5, slot)
+  for (const [slot, values] of Object.entries(a.slots)) expectClose(values, b.slots[slot] ?? [1], 1e-5, slot)
   for (const i of [0, 1, 2]) expectClose(metrics[i] ?? [], metrics[i + 3] ?? [], 1e-4, 'metric')
 })
 
 /** Every reported number again, in float64 and one step after another. */
 function byHand(
-  options: ImpalaTrainStepOptions,
+  { T, B, actions: A, config }: Options,
   feeds: Feeds,
   [logits, values]: [Float32Array, Float32Array],
 ): Record<string, number> {
-  const { T, B, actions: A, gamma, rewardScale, rewardClip = Infinity } = options
+  const { gamma = 0, rewardScale = 1, rewardClip = Infinity, valueCoef = 0 } = config
   const at = (name: string, i: number) => Number(feeds[name]?.data[i])
   const targets = new Float64Array(T * B)
   const sums = { policyLoss: 0, valueLoss: 0, entropy: 0, meanRho: 0, meanTarget: 0 }
@@ -124,51 +146,37 @@ function byHand(
   const variance = (xs: Float64Array) =>
     xs.reduce((s, x) => s + x * x, 0) / xs.length - (xs.reduce((s, x) => s + x, 0) / xs.length) ** 2
   const rest = targets.map((target, i) => target - Number(values[i]))
-  const loss = means.policyLoss + options.valueCoef * means.valueLoss - at('entropy_coef', 0) * means.entropy
+  const loss = means.policyLoss + valueCoef * means.valueLoss - RATES.entropy_coef * means.entropy
   return { ...means, loss, explainedVariance: 1 - variance(rest) / variance(targets) }
 }
 
 test('every metric is what a slow loop over the batch gives, with a termination and a truncation inside', async () => {
-  const step = impalaTrainStep(OPTIONS)
   const feeds = batch(OPTIONS)
-  const state = step.initialState(t.seededUniform(1))
+  const runner = runnerOf(made(OPTIONS))
   const observations = Float32Array.of(
     ...(feeds['observations']?.data as Float32Array),
     ...(feeds['extra_observations']?.data as Float32Array),
   )
-  const session = await ort.InferenceSession.create(step.policy.withWeights(state.weights))
+  const session = await ort.InferenceSession.create(runner.policy('default'))
   const out = await session.run({ observations: new ort.Tensor('float32', observations, [observations.length / 4, 4]) })
   await session.release()
-  const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, state)
-  const metrics = await trainer.update(feeds, 0.01)
-  await trainer.dispose()
+  const { metrics } = await runner.call('update', { columns: feeds, rates: RATES })
+  await runner.close()
   const expected = byHand(OPTIONS, feeds, [
     (out['logits'] as ort.Tensor).data as Float32Array,
     (out['value'] as ort.Tensor).data as Float32Array,
   ])
-  expect(step.metricNames.filter((name) => !(name in expected))).toEqual(['gradNorm'])
-  for (const [name, value] of Object.entries(expected)) {
-    expectClose([Number(metrics[step.metricNames.indexOf(name)])], [value], 2e-5, name)
-  }
+  expect(Object.keys(metrics).filter((name) => !(name in expected))).toEqual(['gradNorm'])
+  for (const [name, value] of Object.entries(expected)) expectClose([metrics[name] ?? Number.NaN], [value], 2e-5, name)
 })
 
 /** One environment step a column, whose reward is 1 for action 1 and 0 for action 0: which must become likelier, in closed form. */
 test('on a two-armed bandit the first update raises the better action and the value of the state', async () => {
-  const options: ImpalaTrainStepOptions = {
-    ...OPTIONS,
-    actions: 2,
-    observationShape: [1],
-    T: 1,
-    B: 4,
-    rewardScale: 1,
-    optimizer: { kind: 'sgd' },
-  }
-  delete (options as { rewardClip?: number }).rewardClip
-  const step = impalaTrainStep(options)
-  const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, step.initialState(t.seededUniform(2)))
+  const { rewardClip: _, ...config } = CONFIG
+  const options: Options = { config: { ...config, rewardScale: 1 }, actions: 2, observationShape: [1], T: 1, B: 4 }
+  const runner = runnerOf(made(options, 2))
   const ones = { dtype: 'uint8', shape: [1, 4], data: new Uint8Array(4).fill(1) } as const
   const feeds: Feeds = {
-    entropy_coef: t.float32([0], []),
     observations: t.float32([1, 1, 1, 1], [1, 4, 1]),
     extra_observations: t.float32([0], [1, 1]),
     next_index: t.int32([4, 4, 4, 4], [1, 4]),
@@ -179,14 +187,16 @@ test('on a two-armed bandit the first update raises the better action and the va
     episode_end: ones,
   }
   const look = async () => {
-    const session = await ort.InferenceSession.create(step.policy.withWeights(trainer.weights))
+    const session = await ort.InferenceSession.create(runner.policy('default'))
     const out = await session.run({ observations: new ort.Tensor('float32', Float32Array.of(1), [1, 1]) })
     await session.release()
     const [a, b] = (out['logits'] as ort.Tensor).data as Float32Array
     return { better: 1 / (1 + Math.exp(Number(a) - Number(b))), value: Number((out['value'] as ort.Tensor).data[0]) }
   }
   const before = await look()
-  const metrics = [...(await trainer.update(feeds, 0.1))]
+  const update = async () =>
+    await runner.call('update', { columns: feeds, rates: { learning_rate: 0.01, entropy_coef: 0 } })
+  const { metrics } = await update()
   const after = await look()
   // Advantages are r - V, so the gradient of the better logit is (1 - V) / 4 + V / 4 = 1 / 4 at equal probabilities, whatever V.
   expect(after.better).toBeGreaterThan(before.better)
@@ -194,55 +204,38 @@ test('on a two-armed bandit the first update raises the better action and the va
   // Targets are V + min(1, pi / 0.5) (r - V).
   const rho = { worse: Math.min(1, (1 - before.better) / 0.5), better: Math.min(1, before.better / 0.5) }
   const valueLoss = 0.25 * ((rho.worse * before.value) ** 2 + (rho.better * (1 - before.value)) ** 2)
-  expectClose([metrics[step.metricNames.indexOf('valueLoss')] ?? 0], [valueLoss], 1e-5)
-  for (let i = 0; i < 300; i++) await trainer.update(feeds, 0.1)
+  expectClose([metrics['valueLoss'] ?? 0], [valueLoss], 1e-5)
+  for (let i = 0; i < 300; i++) await update()
   const trained = await look()
   expect(trained.better).toBeGreaterThan(0.9)
-  await trainer.dispose()
+  await runner.close()
 })
 
 test('the state behind a termination does not matter, that behind a truncation does', async () => {
-  const step = impalaTrainStep(OPTIONS)
-  const state = step.initialState(t.seededUniform(1))
-  const trainedOn = async (change: (feeds: Feeds) => void) => {
-    const feeds = batch(OPTIONS)
-    change(feeds)
-    const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, state)
-    await trainer.update(feeds, 0.01)
-    const { weights } = trainer.save()
-    await trainer.dispose()
-    return weights
-  }
   const nextOf = (index: number, row: number) => (feeds: Feeds) => {
     if (feeds['next_index']) feeds['next_index'].data[index] = row
   }
-  const plain = await trainedOn(() => {})
-  expect(await trainedOn(nextOf(OPTIONS.B, 0))).toEqual(plain)
-  expect(await trainedOn(nextOf(2 * OPTIONS.B + 1, 0))).not.toEqual(plain)
+  const plain = await trainedOn(OPTIONS, () => {})
+  expect(await trainedOn(OPTIONS, nextOf(OPTIONS.B, 0))).toEqual(plain)
+  expect(await trainedOn(OPTIONS, nextOf(2 * OPTIONS.B + 1, 0))).not.toEqual(plain)
 })
 
 test('rewards are scaled and then clipped', async () => {
-  const step = impalaTrainStep(OPTIONS)
-  const run = async (reward: number) => {
-    const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, step.initialState(t.seededUniform(1)))
-    const feeds = batch(OPTIONS)
-    feeds['rewards'] = t.float32(new Float32Array(OPTIONS.T * OPTIONS.B).fill(reward), [OPTIONS.T, OPTIONS.B])
-    await trainer.update(feeds, 0.01)
-    const { weights } = trainer.save()
-    await trainer.dispose()
-    return weights
-  }
+  const run = async (reward: number) =>
+    await trainedOn(OPTIONS, (feeds) => {
+      feeds['rewards'] = t.float32(new Float32Array(OPTIONS.T * OPTIONS.B).fill(reward), [OPTIONS.T, OPTIONS.B])
+    })
   expect(await run(0.9)).toEqual(await run(100)) // 0.45 and 50, both clipped to 0.4
   expect(await run(0.7)).not.toEqual(await run(0.6)) // 0.35 and 0.3
 })
 
 test('the published policy computes what the train step trains, for any number of rows, under the agreed names', async () => {
-  const step = impalaTrainStep(OPTIONS)
-  const { weights } = step.initialState(t.seededUniform(9))
-  const session = await ort.InferenceSession.create(step.policy.withWeights(weights))
+  const program = made(OPTIONS, 9)
+  const { initial, layout } = program.sets['policy']!
+  const session = await ort.InferenceSession.create(runnerOf(program).policy('default'))
   expect(session.inputNames).toEqual([MODEL_INPUT])
   expect(session.outputNames).toEqual([MODEL_OUTPUTS.categorical, 'value'])
-  const view = t.viewsOf(weights, step.layout)
+  const view = t.viewsOf(initial, layout)
   const values = (name: string) => view[name]?.data as Float32Array
   const layer = (x: number[], name: string, columns: number) =>
     Array.from({ length: columns }, (_, j) => {
