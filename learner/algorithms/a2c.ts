@@ -1,28 +1,23 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
-import { actorCriticLoss, categorical, explainedVariance, gae } from '../losses/index.ts'
+import { actorCriticLoss, categorical, explainedVariance } from '../losses/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { rate as fed, rolloutColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
-import { flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
+import { flatten, reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { NETWORK_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
+import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
 import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
 
 /** Defaults: those of Stable-Baselines3 (RMSprop as in the paper's code, 7e-4, decay 0.99, epsilon 1e-5, clip 0.5, value 0.5). */
 const A2cConfig = z.strictObject({
+  ...LOSS_SETTINGS,
   learningRate: rate.default(7e-4),
   optimizer: z.enum(['rmsprop', 'adam']).default('rmsprop'),
-  epsilon: z.number().positive().default(1e-5),
-  gamma: z.number().min(0).max(1).default(0.99),
   /** Of generalised advantage estimation; 1 is the n-step return of the paper. */
   lambda: z.number().min(0).max(1).default(1),
-  entropyCoef: rate.default(0),
-  valueCoef: z.number().min(0).default(0.5),
-  maxGradNorm: z.number().positive().default(0.5),
-  rewardScale: z.number().positive().default(1),
   ...NETWORK_SETTINGS,
   sharedTrunk: z.boolean().default(false),
   /** Env steps of an update, rounded up to whole rounds of all shards. */
@@ -46,31 +41,22 @@ export const a2c = algorithm({
       .via(inOrder({ shards: setting.shards, ...(setting.from && { from: setting.from }) }))
       .via(concatBatches({ minSteps: fragmentsOfRounds(c.trainBatchSteps, setting) * setting.fragmentSteps }))
       .via(countSamples())
-      .via(trainOneStep({ rates: { learning_rate: c.learningRate, entropy_coef: c.entropyCoef }, publishEvery: 1 }))
+      .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
 
   program(c, sizes) {
-    const { T, B } = sizes
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const { logits, values, nextValues } = network.evaluate(batch)
     const policy = categorical(logits, 0)
-    const { advantages, returns } = gae(
-      {
-        rewards: mul(batch.rewards, c.rewardScale),
-        values: reshape(values, [T, B]),
-        nextValues,
-        ...discounting(batch, c.gamma),
-      },
-      c.lambda,
-    )
+    const { advantages, returns } = estimated(batch, { values, nextValues }, c)
     const loss = actorCriticLoss(
       {
         logProbs: policy.logProb(flatten(batch.actions)),
         values,
         entropy: policy.entropy(),
-        advantages: flatten(advantages),
-        targets: flatten(returns),
+        advantages,
+        targets: returns,
       },
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: 'mean' },
     )
@@ -81,12 +67,9 @@ export const a2c = algorithm({
         a2c: {
           minimise: { policy: { loss: loss.total, optimizer, maxGradNorm: c.maxGradNorm } },
           metrics: {
-            loss: loss.total,
-            policyLoss: loss.policy,
-            valueLoss: loss.value,
-            entropy: loss.entropy,
+            ...loss.metrics,
             meanTarget: reduceMean(returns),
-            explainedVariance: explainedVariance(flatten(returns), values),
+            explainedVariance: explainedVariance(returns, values),
           },
         },
       },

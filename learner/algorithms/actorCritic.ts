@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
-import { type PolicyValueNetwork, policyValueNetwork } from '../losses/index.ts'
+import { rate } from '../settings.ts'
+import { type PolicyValueNetwork, gae, policyValueNetwork } from '../losses/index.ts'
 import type { RolloutColumns } from '../program/index.ts'
-import { type Tensor, cast, concat, gather, input, mul, reshape, sub } from '../tensor/index.ts'
+import { type Tensor, cast, concat, flatten, gather, input, mul, reshape, sub } from '../tensor/index.ts'
 
 const count = z.number().int().min(1)
 
@@ -16,6 +17,27 @@ export const NETWORK_SETTINGS = {
   publishValue: z.boolean().default(false),
 }
 
+/** Of losses that have a policy's, a value's and an entropy term. */
+export const LOSS_SETTINGS = {
+  gamma: z.number().min(0).max(1).default(0.99),
+  entropyCoef: rate.default(0),
+  valueCoef: z.number().min(0).default(0.5),
+  /** Global norm to which gradients are clipped. */
+  maxGradNorm: z.number().positive().default(0.5),
+  /** Multiplies rewards before the loss. */
+  rewardScale: z.number().positive().default(1),
+  learningRate: rate.default(3e-4),
+  /** Of the optimizer. */
+  epsilon: z.number().positive().default(1e-5),
+}
+
+/** What is fed at every update. */
+export const ratesOf = ({ learningRate, entropyCoef }: Pick<LossSettings, 'learningRate' | 'entropyCoef'>) => ({
+  learning_rate: learningRate,
+  entropy_coef: entropyCoef,
+})
+
+type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
 type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 
 export interface ActorCritic {
@@ -72,3 +94,14 @@ export const discounting = ({ terminated, episodeEnd }: RolloutColumns, gamma: n
   discounts: mul(sub(1, cast(terminated, 'float32')), gamma),
   continues: sub(1, cast(episodeEnd, 'float32')),
 })
+
+/** Generalised advantages and value targets of a batch, [T * B] each. No gradient flows through them. */
+export function estimated(
+  batch: RolloutColumns,
+  { values, nextValues }: Pick<Evaluated, 'values' | 'nextValues'>,
+  { gamma, lambda, rewardScale }: { readonly gamma: number; readonly lambda: number; readonly rewardScale: number },
+): { readonly advantages: Tensor; readonly returns: Tensor } {
+  const shaped = { rewards: mul(batch.rewards, rewardScale), values: reshape(values, batch.rewards.shape), nextValues }
+  const { advantages, returns } = gae({ ...shaped, ...discounting(batch, gamma) }, lambda)
+  return { advantages: flatten(advantages), returns: flatten(returns) }
+}

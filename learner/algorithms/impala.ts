@@ -9,25 +9,23 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { NETWORK_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
+import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
 
 const count = z.number().int().min(1)
 
 /** Defaults: RLlib's IMPALA where it has one (batch 500, Adam 5e-4, clip 40, value 0.5, entropy 0.01, 2 requests in flight). */
 const ImpalaConfig = z
   .strictObject({
+    ...LOSS_SETTINGS,
     learningRate: rate.default(5e-4),
     optimizer: z.enum(['adam', 'rmsprop']).default('adam'),
     epsilon: z.number().positive().default(1e-7),
-    gamma: z.number().min(0).max(1).default(0.99),
     /** Clips of the importance weights: of the value target, of the trace, of the policy gradient (paper, section 4.1). */
     rhoBar: z.number().positive().default(1),
     cBar: z.number().positive().default(1),
     pgRhoBar: z.number().positive().default(1),
     entropyCoef: rate.default(0.01),
-    valueCoef: z.number().min(0).default(0.5),
     maxGradNorm: z.number().positive().default(40),
-    rewardScale: z.number().positive().default(1),
     /** Limits scaled rewards to ± this. */
     rewardClip: z.number().positive().optional(),
     /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */
@@ -64,11 +62,10 @@ export const impala = algorithm({
       .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
       .via(concatBatches({ minSteps: c.trainBatchSteps }))
       .enqueue(batches)
-    const rates = { learning_rate: c.learningRate, entropy_coef: c.entropyCoef }
     const learn = plan
       .dequeue(batches)
       .via(countSamples())
-      .via(trainOneStep({ rates, publishEvery: c.publishEvery }))
+      .via(trainOneStep({ rates: ratesOf(c), publishEvery: c.publishEvery }))
       .via(publishPolicy())
     return plan.concurrently([sample, learn], { mode: 'async', output: 1 })
   },
@@ -93,31 +90,17 @@ export const impala = algorithm({
       c,
     )
     const loss = actorCriticLoss(
-      {
-        logProbs,
-        values,
-        entropy: policy.entropy(),
-        advantages: flatten(advantages),
-        targets: flatten(targets),
-      },
+      { logProbs, values, entropy: policy.entropy(), advantages: flatten(advantages), targets: flatten(targets) },
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: c.reduction },
     )
+    const optimizer = { kind: c.optimizer, epsilon: c.epsilon }
     return {
       sets: { policy: network.parameters },
       graphs: {
         vtrace: {
-          minimise: {
-            policy: {
-              loss: loss.total,
-              optimizer: { kind: c.optimizer, epsilon: c.epsilon },
-              maxGradNorm: c.maxGradNorm,
-            },
-          },
+          minimise: { policy: { loss: loss.total, optimizer, maxGradNorm: c.maxGradNorm } },
           metrics: {
-            loss: loss.total,
-            policyLoss: loss.policy,
-            valueLoss: loss.value,
-            entropy: loss.entropy,
+            ...loss.metrics,
             meanRho: reduceMean(rhos),
             meanTarget: reduceMean(targets),
             explainedVariance: explainedVariance(flatten(targets), values),

@@ -1,35 +1,25 @@
 import { z } from 'zod'
-import { MillraceError } from '../../shared/errors.ts'
 import { algorithm } from '../algorithm.ts'
-import { categorical, clippedSurrogate, explainedVariance, gae } from '../losses/index.ts'
+import { categorical, clippedSurrogate, explainedVariance } from '../losses/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
-import { rate } from '../settings.ts'
-import { flatten, mul, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { NETWORK_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
-import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
+import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { fragmentsOfRounds, minibatchRows, synchronousPacing } from './synchronous.ts'
 
 const count = z.number().int().min(1)
 
 /** Defaults: those of the paper for MuJoCo (table 3), as Stable-Baselines3 has them. */
 const PpoConfig = z.strictObject({
-  learningRate: rate.default(3e-4),
-  /** Of Adam. */
-  epsilon: z.number().positive().default(1e-5),
-  gamma: z.number().min(0).max(1).default(0.99),
+  ...LOSS_SETTINGS,
   /** Of generalised advantage estimation. */
   lambda: z.number().min(0).max(1).default(0.95),
   /** The ratio of new to old probability counts within 1 ± this. */
   clip: z.number().positive().default(0.2),
   /** The value may move so far from the old one before its error stops to count; not limited if not given. */
   valueClip: z.number().positive().optional(),
-  entropyCoef: rate.default(0),
-  valueCoef: z.number().min(0).default(0.5),
-  maxGradNorm: z.number().positive().default(0.5),
-  rewardScale: z.number().positive().default(1),
   /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
   standardizeAdvantages: z.boolean().default(true),
   ...NETWORK_SETTINGS,
@@ -61,31 +51,16 @@ export const ppo = algorithm({
       .via(inOrder({ shards: setting.shards, ...(setting.from && { from: setting.from }) }))
       .via(concatBatches({ minSteps: fragmentsOfRounds(c.trainBatchSteps, setting) * setting.fragmentSteps }))
       .via(countSamples())
-      .via(trainOneStep({ rates: { learning_rate: c.learningRate, entropy_coef: c.entropyCoef }, publishEvery: 1 }))
+      .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
 
   program(c, sizes) {
-    const { policy: spec, T, B } = sizes
-    const rows = c.minibatchSteps
-    if ((T * B) % rows !== 0) {
-      throw new MillraceError(
-        'E_EXPERIMENT',
-        `ppo.minibatchSteps: ${rows} does not divide the ${T * B} env steps of an update (whole rounds of all shards)`,
-      )
-    }
-    const network = actorCritic(c, spec)
+    const rows = minibatchRows('ppo', c, sizes)
+    const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const before = network.evaluate(batch)
-    const estimate = gae(
-      {
-        rewards: mul(batch.rewards, c.rewardScale),
-        values: reshape(before.values, [T, B]),
-        nextValues: before.nextValues,
-        ...discounting(batch, c.gamma),
-      },
-      c.lambda,
-    )
-    const now = network.apply(column('observations', [rows, ...spec.observation.shape]))
+    const { advantages, returns } = estimated(batch, before, c)
+    const now = network.apply(column('observations', [rows, ...sizes.policy.observation.shape]))
     const policy = categorical(now.logits, 0)
     const loss = clippedSurrogate(
       {
@@ -99,49 +74,25 @@ export const ppo = algorithm({
       },
       { ...c, entropyCoef: fed('entropy_coef'), klCoef: c.klTarget === undefined ? 0 : scalarState('kl_coef') },
     )
-    const epochs = {
-      run: 'surrogate',
-      epochs: c.epochs,
-      rows,
-      ...(c.maxKl !== undefined && { until: { metric: 'kl', above: c.maxKl } }),
-    }
+    const until = c.maxKl === undefined ? {} : { until: { metric: 'kl', above: c.maxKl } }
+    const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]
+    const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
     return {
       sets: { policy: network.parameters },
       graphs: {
         advantages: {
-          columns: {
-            advantages: flatten(estimate.advantages),
-            returns: flatten(estimate.returns),
-            old_values: before.values,
-          },
-          metrics: { explainedVariance: explainedVariance(flatten(estimate.returns), before.values) },
+          columns: { advantages, returns, old_values: before.values },
+          metrics: { explainedVariance: explainedVariance(returns, before.values) },
         },
         surrogate: {
-          minimise: {
-            policy: {
-              loss: loss.total,
-              optimizer: { kind: 'adam', epsilon: c.epsilon },
-              maxGradNorm: c.maxGradNorm,
-            },
-          },
-          metrics: {
-            loss: loss.total,
-            policyLoss: loss.policy,
-            valueLoss: loss.value,
-            entropy: loss.entropy,
-            kl: loss.kl,
-            clipFraction: loss.clipFraction,
-          },
+          minimise: { policy: { loss: loss.total, optimizer, maxGradNorm: c.maxGradNorm } },
+          metrics: loss.metrics,
         },
       },
       calls: {
-        update: [
-          { run: 'advantages' },
-          epochs,
-          ...(c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]),
-        ],
+        update: [{ run: 'advantages' }, { run: 'surrogate', epochs: c.epochs, rows, ...until }, ...adapted],
       },
-      ...(c.klTarget !== undefined && { scalars: { kl_coef: 0.2 } }),
+      scalars: c.klTarget === undefined ? {} : { kl_coef: 0.2 },
       policies: { default: { set: 'policy', ...network.published } },
       rewardScale: c.rewardScale,
     }

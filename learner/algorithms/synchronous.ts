@@ -1,4 +1,5 @@
-import type { PlanSetting } from '../algorithm.ts'
+import { MillraceError } from '../../shared/errors.ts'
+import type { PlanSetting, ProgramSizes } from '../algorithm.ts'
 import type { PacingSetting } from '../rollouts/pacing.ts'
 
 // An update takes whole rounds: the same number of fragments from every shard, all stepped with the newest policy.
@@ -18,3 +19,16 @@ export const synchronousPacing = (steps: number, setting: PlanSetting): PacingSe
   lead: 0,
   publishEvery: 1,
 })
+
+/** Rows of a minibatch. @throws MillraceError E_EXPERIMENT where they do not divide the batch */
+export function minibatchRows(
+  algorithm: string,
+  { minibatchSteps }: { readonly minibatchSteps: number },
+  { T, B }: ProgramSizes,
+): number {
+  if ((T * B) % minibatchSteps === 0) return minibatchSteps
+  throw new MillraceError(
+    'E_EXPERIMENT',
+    `${algorithm}.minibatchSteps: ${minibatchSteps} does not divide the ${T * B} env steps of an update, which takes whole rounds of all shards`,
+  )
+}

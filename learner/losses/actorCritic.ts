@@ -25,6 +25,8 @@ export interface ActorCriticLoss {
   /** Half the squared error, without its coefficient. */
   readonly value: Tensor
   readonly entropy: Tensor
+  /** The total and its parts, by the names that they are reported under. */
+  readonly metrics: Readonly<Record<string, Tensor>>
 }
 
 /**
@@ -40,5 +42,5 @@ export function actorCriticLoss(
   const value = mul(reduce(square(sub(inputs.targets, inputs.values))), 0.5)
   const entropy = reduce(inputs.entropy)
   const total = sub(add(policy, mul(value, valueCoef)), mul(entropy, entropyCoef))
-  return { total, policy, value, entropy }
+  return { total, policy, value, entropy, metrics: { loss: total, policyLoss: policy, valueLoss: value, entropy } }
 }

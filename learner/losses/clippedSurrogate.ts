@@ -50,6 +50,8 @@ export interface ClippedSurrogateLoss {
   readonly kl: Tensor
   /** Share of the entries whose ratio is beyond the clip. */
   readonly clipFraction: Tensor
+  /** All of them, by the names that they are reported under. */
+  readonly metrics: Readonly<Record<string, Tensor>>
 }
 
 /**
@@ -75,14 +77,10 @@ export function clippedSurrogate(
   const entropy = reduceMean(inputs.entropy)
   const kl = reduceMean(sub(sub(ratio, 1), logRatio))
   const weighted = add(mul(value, options.valueCoef), mul(kl, options.klCoef))
-  return {
-    total: sub(add(policy, weighted), mul(entropy, options.entropyCoef)),
-    policy,
-    value,
-    entropy,
-    kl,
-    clipFraction: reduceMean(cast(greater(abs(sub(ratio, 1)), options.clip), 'float32')),
-  }
+  const total = sub(add(policy, weighted), mul(entropy, options.entropyCoef))
+  const clipFraction = reduceMean(cast(greater(abs(sub(ratio, 1)), options.clip), 'float32'))
+  const metrics = { loss: total, policyLoss: policy, valueLoss: value, entropy, kl, clipFraction }
+  return { total, policy, value, entropy, kl, clipFraction, metrics }
 }
 
 function standardized(x: Tensor): Tensor {
