@@ -33,20 +33,15 @@ export class ObservationCheck {
 
   /** @returns the first index from `from` (the first of a row) up to `to` whose value is not allowed, -1 where all are */
   firstWrong(values: Float32Array, from: number, to: number): number {
-    const outside = this.firstOutside(values, from, to)
-    if (!this.whole) return outside
-    const fraction = firstFraction(values, from, outside < 0 ? to : outside)
-    return fraction < 0 ? outside : fraction
-  }
-
-  private firstOutside(values: Float32Array, from: number, to: number): number {
-    const { low, high, size } = this
-    if (typeof low === 'number' || typeof high === 'number')
-      return firstOutside(values, from, to, Number(low), Number(high))
+    const { low, high, size, whole } = this
+    if (typeof low === 'number' || typeof high === 'number') {
+      const first = whole ? firstNoByte : firstOutside
+      return first(values, from, to, Number(low), Number(high))
+    }
     for (let row = from; row < to; row += size) {
       for (let j = 0; j < size; j++) {
         const value = values[row + j]!
-        if (!(value >= low[j]! && value <= high[j]!)) return row + j
+        if (!(value >= low[j]! && value <= high[j]!) || (whole && !Number.isInteger(value))) return row + j
       }
     }
     return -1
@@ -85,8 +80,11 @@ function firstOutside(values: Float32Array, from: number, to: number, low: numbe
   return -1
 }
 
-function firstFraction(values: Float32Array, from: number, to: number): number {
-  for (let i = from; i < to; i++) if (!Number.isInteger(values[i])) return i
+function firstNoByte(values: Float32Array, from: number, to: number, low: number, high: number): number {
+  for (let i = from; i < to; i++) {
+    const value = values[i]!
+    if (!(value >= low && value <= high) || (value | 0) !== value) return i
+  }
   return -1
 }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { Random, type VectorEnv, asDefinition, envIds, makeVectorEnv } from '../../../shared/env/index.ts'
+import { Random, type VectorEnv, asDefinition, envIds, makeEnv, makeVectorEnv } from '../../../shared/env/index.ts'
 import { EnvVector } from '../../../shared/env/vector.ts'
 import { randomActions } from './playing.ts'
 
@@ -108,6 +108,37 @@ test.each(ids)('%s: saved at any step and loaded, through JSON, into any form, i
     }),
     { numRuns: 4 },
   )
+})
+
+test.each(ids)('%s: a config field that it does not take is refused, in either form', (id) => {
+  const refusal: unknown = expect.objectContaining({
+    code: 'E_ENV_CONFIG',
+    message: expect.stringContaining(`${id} has no config field 'zzz'`),
+  })
+  expect(() => makeEnv(id, { zzz: 1 })).toThrow(refusal)
+  expect(() => makeVectorEnv(id, { numEnvs: 1, config: { zzz: 1 } })).toThrow(refusal)
+})
+
+test.each([-0.1, 1.1, NaN])('MinAtar refuses a probability of %d', (stickyActionProbability) => {
+  expect(() => makeVectorEnv('MinAtar/Breakout-v1', { numEnvs: 1, config: { stickyActionProbability } })).toThrow(
+    expect.objectContaining({ code: 'E_ENV_CONFIG', message: expect.stringMatching(/within 0\.\.1, got /) }),
+  )
+})
+
+test('a sticky action is the last one played, also that of the episode before', () => {
+  const env = makeVectorEnv('MinAtar/Breakout-v1', { numEnvs: 1, config: { stickyActionProbability: 1 } })
+  env.reset(1)
+  const paddle = () => env.observations.findIndex((value, i) => value === 1 && i % 4 === 0 && i >= 360) / 4 - 90
+  const state = env.save!()!
+  const [row = []] = state.envs as readonly (readonly number[])[]
+  // The last action is the first number of a row: left, then nothing else whatever is asked for.
+  env.load!({ ...state, envs: [[1, ...row.slice(1)]] })
+  for (let t = 0; t < 40; t++) {
+    const before = env.terminated[0] === 1 ? 4 : paddle()
+    env.step(Int32Array.of(2))
+    if (env.terminated[0] === 0) expect(paddle()).toBe(Math.max(0, before - 1))
+  }
+  expect(env.episodeLengths[0]).toBeLessThan(40)
 })
 
 test.each(ids)('%s: the same seed gives the same stream, whatever ran before', (id) => {
