@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Random, makeEnv, spaceSize } from '../../../../shared/env/index.ts'
-import { SEAQUEST_FIELDS } from '../../../../shared/env/minatar/seaquest.ts'
+import { SEAQUEST_FIELDS } from '../../../../shared/env/minatar/seaquestState.ts'
 
 /** One draw of NumPy's: `u` is uniform in [0, 1), `i` an integer from `low` on, below `high`; the last is one value or a list. */
 type Draw = readonly ['u', number | readonly number[]] | readonly ['i', number, number, number | readonly number[]]
