@@ -3,9 +3,15 @@ import { acrobot } from './acrobot.ts'
 import { cartPole } from './cartPole.ts'
 import type { Env, EnvConfig, EnvDefinition, VectorEnv } from './env.ts'
 import { identity } from './identity.ts'
+import { minAtar } from './minatar/definitions.ts'
 import { mountainCar } from './mountainCar.ts'
+import { mountainCarContinuous } from './mountainCarContinuous.ts'
+import { pendulum } from './pendulum.ts'
 import { showThrown, showValue } from '../showValue.ts'
 import { userTrace } from '../userCode/index.ts'
+import { cliffWalkings } from './tabular/cliffWalking.ts'
+import { frozenLakes } from './tabular/frozenLake.ts'
+import { taxis } from './tabular/taxi.ts'
 import { EnvVector } from './vector.ts'
 
 /**
@@ -17,7 +23,18 @@ export type EnvClass = (new (config: never) => Env) & { readonly id?: string; re
 /** Everything an experiment may say as `env`: the id of a known one, a definition, or a class. */
 export type EnvSource = string | EnvDefinition | EnvClass
 
-const builtIn = [acrobot, cartPole, identity, mountainCar]
+const builtIn: readonly EnvDefinition[] = [
+  acrobot,
+  cartPole,
+  ...cliffWalkings,
+  ...frozenLakes,
+  identity,
+  ...minAtar,
+  mountainCar,
+  mountainCarContinuous,
+  pendulum,
+  ...taxis,
+]
 const builtInIds: ReadonlySet<string> = new Set(builtIn.map(({ id }) => id))
 const definitions = new Map<string, EnvDefinition>(builtIn.map((definition) => [definition.id, definition]))
 
