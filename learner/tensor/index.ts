@@ -15,6 +15,7 @@ export { argMax, gather, oneHot, takeAlongLastAxis } from './ops/indexing.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
 export { gradients } from './gradients.ts'
 export {
+  byLastAxis,
   constantInit,
   orthogonal,
   seededUniform,

@@ -3,6 +3,7 @@ import { int32, type HostTensor } from '../host.ts'
 import type { Emitter } from '../onnx/emitter.ts'
 import type { Tf, TfPadding, TfTensor } from '../engines/tf.ts'
 import { graphError, sizeOf, type Dim } from '../shapes.ts'
+import { greater, where } from './logic.ts'
 
 export interface ConvLastOptions {
   /** [vertical, horizontal], 1 if not given. */
@@ -12,6 +13,9 @@ export interface ConvLastOptions {
 }
 
 type Conv = Required<ConvLastOptions>
+
+/** With `relu` the result is limited below by 0, which costs nothing in the product. */
+type Forward = Conv & { readonly relu: boolean }
 
 /**
  * How a convolution becomes one matrix product. A row of the left matrix is a window of the image that covers `block` neighbouring
@@ -138,7 +142,7 @@ const repeated = (emit: Emitter, bias: string, block: number): string =>
   block === 1 ? bias : emit.node('Concat', Array.from<string>({ length: block }).fill(bias), { axis: 0 })
 
 // The three operators below are one trilinear form, so their gradients are each other and they can be differentiated again.
-const convOp: Make<Conv> = defineOp<Conv>({
+const convOp: Make<Forward> = defineOp<Forward>({
   name: 'conv2dLast',
   infer: (options, x: Tensor, w: Tensor, ...bias: Tensor[]) => {
     const shapes = [x, w, ...bias].map((y) => y.shape)
@@ -157,18 +161,22 @@ const convOp: Make<Conv> = defineOp<Conv>({
     const [image = '', kernel = '', bias] = args
     const factors = [windows(emit, image, a, g), band(emit, kernel, g)]
     const product = emit.node('Gemm', bias === undefined ? factors : [...factors, repeated(emit, bias, g.block)])
-    return emit.node('Reshape', [product, emit.ints([-1, ...g.out, g.filters])])
+    const limited = a.relu ? emit.node('Relu', [product]) : product
+    return emit.node('Reshape', [limited, emit.ints([-1, ...g.out, g.filters])])
   },
   tf: (tf, { attributes: a }, x: TfTensor, w: TfTensor, ...bias: TfTensor[]) => {
     const y = tfConv(tf, a)(x, w)
-    return bias[0] ? tf.add(y, bias[0]) : y
+    const sums = bias[0] ? tf.add(y, bias[0]) : y
+    return a.relu ? tf.relu(sums) : sums
   },
-  gradient: ({ attributes: a }, g, x: Tensor, w: Tensor, ...bias: Tensor[]) => [
-    convInputOp(a, g, w, x),
-    convWeightOp(a, x, g, w),
-    ...bias.map(() => g),
-  ],
+  gradient: (node, g, x: Tensor, w: Tensor, ...bias: Tensor[]) => {
+    const { relu, ...a } = node.attributes
+    const passed = relu ? where(greater(node, 0), g, 0) : g
+    return [convInputOp(a, passed, w, x), convWeightOp(a, x, passed, w), ...bias.map(() => passed)]
+  },
 })
+
+const plain = (a: Conv, x: Tensor, w: Tensor): Tensor => convOp({ ...a, relu: false }, x, w)
 
 /** What the input [N, H, W, C] of a convolution gets from the result's `g` and the kernel; `like` only gives the shape. */
 const convInputOp: Make<Conv> = defineOp<Conv>({
@@ -184,7 +192,7 @@ const convInputOp: Make<Conv> = defineOp<Conv>({
   },
   tf: (tf, { attributes: a }, g: TfTensor, w: TfTensor, like: TfTensor) =>
     tf.grads(tfConv(tf, a))([like, w], g)[0] as TfTensor,
-  gradient: ({ attributes: a }, h, g: Tensor, w: Tensor) => [convOp(a, h, w), convWeightOp(a, h, g, w), undefined],
+  gradient: ({ attributes: a }, h, g: Tensor, w: Tensor) => [plain(a, h, w), convWeightOp(a, h, g, w), undefined],
 })
 
 /** What the kernel [kh, kw, C, F] of a convolution gets from its input and the result's `g`; `like` only gives the shape. */
@@ -198,18 +206,21 @@ const convWeightOp: Make<Conv> = defineOp<Conv>({
   },
   tf: (tf, { attributes: a }, x: TfTensor, g: TfTensor, like: TfTensor) =>
     tf.grads(tfConv(tf, a))([x, like], g)[1] as TfTensor,
-  gradient: ({ attributes: a }, h, x: Tensor, g: Tensor) => [convInputOp(a, g, h, x), convOp(a, x, h), undefined],
+  gradient: ({ attributes: a }, h, x: Tensor, g: Tensor) => [convInputOp(a, g, h, x), plain(a, x, h), undefined],
 })
 
 /**
  * Convolution (correlation) of images with channels last: x [N, H, W, C] with w [kh, kw, C, F], and a bias [F] if there is one,
- * gives [N, H', W', F]. The result and the kernel's gradient are one matrix product each, over one copy of the windows.
+ * gives [N, H', W', F], limited below by 0 with `relu`. The result and the kernel's gradient are one matrix product each, over one copy of the windows.
  */
-export const conv2dLast = (
+export function conv2dLast(
   x: Tensor,
   w: Tensor,
-  { bias, strides = [1, 1], pads = [0, 0, 0, 0] }: ConvLastOptions & { readonly bias?: Tensor } = {},
-): Tensor => convOp({ strides, pads }, x, w, ...(bias ? [bias] : []))
+  options: ConvLastOptions & { readonly bias?: Tensor; readonly relu?: boolean } = {},
+): Tensor {
+  const { bias, relu = false, strides = [1, 1], pads = [0, 0, 0, 0] } = options
+  return convOp({ strides, pads, relu }, x, w, ...(bias ? [bias] : []))
+}
 
 const tfConv =
   (tf: Tf, { strides, pads: [top, left, bottom, right] }: Conv) =>

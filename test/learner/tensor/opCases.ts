@@ -347,5 +347,15 @@ export const OP_CASES: readonly OpCase[] = [
   convLast('conv2dLast, strided and padded', { stride: [2, 1], pads: [1, 0, 1, 1], image: [4, 4], filters: 3 }),
   convLast('conv2dLast, stride leaves a rest', { stride: [2, 2], pads: [0, 0, 0, 0], image: [6, 7], filters: 1 }),
   convLast('conv2dLast, one result a line', { stride: [1, 1], pads: [0, 0, 0, 0], image: [4, 2], filters: 70 }),
+  {
+    name: 'conv2dLast, limited below by 0',
+    shapes: [[2, 3, 4, 2], [2, 2, 2, 3], [3]],
+    // Far from the kink: the second filter is limited everywhere, the others nowhere.
+    ours: (x, w, b) => t.conv2dLast(x, w, { bias: t.add(b, t.constant(t.float32([30, -30, 30]))), relu: true }),
+    theirs: (x, w, b) => {
+      const sums = tf.conv2d(x as tfjs.Tensor4D, w as tfjs.Tensor4D, 1, 'valid')
+      return tf.relu(tf.add(sums, tf.add(b, tf.tensor1d([30, -30, 30]))))
+    },
+  },
   conv('conv2d, stride leaves a rest', { stride: [2, 2], pads: [0, 0, 0, 0], image: 6 }),
 ]
