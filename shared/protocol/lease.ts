@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
-import { HalfSha256, Sha256, issues } from './fields.ts'
+import { HalfSha256, LeaseToken, Sha256, issues } from './fields.ts'
 import { JsonObject } from './json.ts'
 import { listOf, recordOf } from './lists.ts'
 import { Label, Name, ObjectKey } from './names.ts'
@@ -53,6 +53,8 @@ export const Lease = z.strictObject({
   shard: z.number().int().min(0),
   /** Unique within the run. */
   lease: Name,
+  /** Every message of this lease has to carry it. It decides nothing else: no seed, nothing in a fragment's body. */
+  token: LeaseToken.optional(),
   /** Sequence number of the lease's first fragment within its shard. */
   firstSequence: z.number().int().min(0),
   /** Fragments before this one are stepped and not sent: they have come already. `firstSequence` unless told. Only in an exact pace. */
