@@ -4,6 +4,7 @@ import { cartPole } from './cartPole.ts'
 import type { Env, EnvConfig, EnvDefinition, VectorEnv } from './env.ts'
 import { identity } from './identity.ts'
 import { mountainCar } from './mountainCar.ts'
+import { oneLine } from '../oneLine.ts'
 import { showThrown, showValue } from '../showValue.ts'
 import { userTrace } from '../userCode/index.ts'
 import { EnvVector } from './vector.ts'
@@ -137,6 +138,8 @@ function checked(definition: EnvDefinition): EnvDefinition {
     )
   }
   if (typeof definition.id !== 'string' || definition.id === '') throw refuse('it has no id')
+  if (oneLine(definition.id) !== definition.id)
+    throw refuse(`its id ${showValue(definition.id)} is not one line of characters that can be seen`)
   const { id, maxEpisodeSteps } = definition
   if (maxEpisodeSteps !== undefined && (!Number.isInteger(maxEpisodeSteps) || maxEpisodeSteps < 1)) {
     throw refuse(

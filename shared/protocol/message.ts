@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
+import { printable } from '../printable.ts'
 import { LeaseToken, Sha256, issues } from './fields.ts'
 import { LeaseReport } from './lease.ts'
 import { Name, ObjectKey } from './names.ts'
@@ -98,5 +99,5 @@ function said(payload: unknown, requestId: string): string {
   if (typeof payload !== 'object' || payload === null) return ''
   const { errorMessage } = payload as { readonly errorMessage?: unknown }
   if (typeof errorMessage !== 'string' || errorMessage === '') return ''
-  return `: ${errorMessage.replace(`RequestId: ${requestId} `, '').slice(0, 300)}`
+  return `: ${printable(errorMessage).replace(`RequestId: ${requestId} `, '').slice(0, 300)}`
 }

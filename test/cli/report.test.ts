@@ -35,7 +35,7 @@ test('a wrong command line has an exit status of its own', () => {
 test('anything else is unexpected: one line, no stack unless asked for', () => {
   const error = new TypeError('x is\nundefined', { cause: new Error('the root') })
   const { text, exitCode } = report(error)
-  expect(text.split('\n')[0]).toBe('unexpected error: TypeError: x is undefined')
+  expect(text.split('\n')[0]).toBe('unexpected error: TypeError: x is undefined; caused by Error: the root')
   expect(text).not.toMatch(/^\s+at /m)
   expect(exitCode).toBe(1)
   const debug = report(error, { debug: true }).text
@@ -55,7 +55,7 @@ test('of several errors at once the first with a code is reported', () => {
 
 test('escape codes in a message do not reach the terminal', () => {
   expect(report(new MillraceError('E_ENV_STEP', 'env \x1b[31msaid\x07 no', { env: 'a\x1b[0m' })).text).toContain(
-    'env said no\n  where: env a\n',
+    'env said\\u0007 no\n  where: env a\n',
   )
 })
 
