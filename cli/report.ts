@@ -67,7 +67,7 @@ function known(
   const known = serial && code === 'E_ENV_STEP' ? undefined : HINTS[code]
   const hint = missesFile(code, message) ? ONLY_HERE : typeof known === 'function' ? known(where) : known
   return [
-    `${colors.red(`error ${oneLine(code)}`)}: ${oneLine(message)}`,
+    `${colors.red(`error ${oneLine(code)}`)}: ${oneLine(withShownPaths(message))}`,
     ...frames(userStack).map((frame) => `    ${frame}`),
     ...(shownPlaces.length > 0 ? [`  where: ${shownPlaces.join(', ')}`] : []),
     ...(hint ? [`  hint: ${hint}`] : []),

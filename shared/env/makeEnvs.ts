@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.ts'
 import { isThenable, showValue } from '../showValue.ts'
-import { positionOfCode, showPosition } from '../userCode/index.ts'
+import { interruptible, positionOfCode, showPosition } from '../userCode/index.ts'
 import { checkedSpace, spaceDifference } from './checkedSpace.ts'
 import { closeEnvs } from './closing.ts'
 import type { Env, EnvConfig, EnvDefinition } from './env.ts'
@@ -27,7 +27,7 @@ export function makeEnvs(definition: EnvDefinition, numEnvs: number, config: Env
   checkNumEnvs(id, numEnvs)
   const envs: Env[] = []
   const make = (): Spaces => {
-    const made = definition.make(config)
+    const made = interruptible(() => definition.make(config))
     checkEnv(made, id)
     envs.push(made)
     return spacesOf(made, id)

@@ -6,7 +6,7 @@ import { identity } from './identity.ts'
 import { mountainCar } from './mountainCar.ts'
 import { oneLine } from '../oneLine.ts'
 import { showThrown, showValue } from '../showValue.ts'
-import { userTrace } from '../userCode/index.ts'
+import { interruptible, userTrace } from '../userCode/index.ts'
 import { EnvVector } from './vector.ts'
 
 /**
@@ -65,7 +65,8 @@ export function asDefinition(source: EnvSource): EnvDefinition {
 
 /** One env, without a time limit: `maxEpisodeSteps` belongs to whoever steps it. */
 export function makeEnv(source: EnvSource, config: EnvConfig = {}): Env {
-  return asDefinition(source).make(config)
+  const definition = asDefinition(source)
+  return interruptible(() => definition.make(config))
 }
 
 /**
@@ -80,7 +81,7 @@ export function makeVectorEnv(
   const { numEnvs, config = {} } = options ?? {} // a call from JavaScript may lack it
   const definition = asDefinition(source)
   try {
-    return definition.makeVector?.(numEnvs, config) ?? new EnvVector(definition, numEnvs, config)
+    return interruptible(() => definition.makeVector?.(numEnvs, config)) ?? new EnvVector(definition, numEnvs, config)
   } catch (cause) {
     throw notMade(definition.id, cause)
   }
