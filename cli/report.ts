@@ -21,8 +21,11 @@ const HINTS: Partial<Record<ErrorCode, string | ((where: Where) => string)>> = {
 }
 
 /** An env that looks for a file of the machine it was written on, in a function. */
-const missesFile = (code: ErrorCode, message: string): boolean =>
-  (code === 'E_ENV_STEP' || code === 'E_ROLLOUT') && /\bENOENT\b/.test(message) && !message.includes(ONLY_HERE)
+const missesFile = ({ code, message, where }: MillraceError): boolean =>
+  where['shard'] !== undefined &&
+  (code === 'E_ENV_STEP' || code === 'E_ROLLOUT') &&
+  /\bENOENT\b/.test(message) &&
+  !message.includes(ONLY_HERE)
 
 export interface Report {
   /** For stderr, each line ended. */
@@ -57,15 +60,16 @@ export function wantsDebug(args: readonly string[], env: Readonly<Record<string,
 }
 
 function known(
-  { code, message, where, userStack }: MillraceError,
+  error: MillraceError,
   { serial, colors }: { readonly serial: boolean; readonly colors: Colors },
 ): string[] {
+  const { code, message, where, userStack } = error
   // The stack begins with the place. That a failure might have passed is for programs: it was tried for minutes by now.
   const said = (key: string) => (key === 'at' && userStack !== undefined) || key === 'mayPass'
   const places = Object.entries(where).filter(([key, value]) => value !== undefined && value !== '' && !said(key))
   const shownPlaces = places.map(([key, value]) => `${oneLine(key)} ${oneLine(withShownPaths(String(value)))}`)
   const known = serial && code === 'E_ENV_STEP' ? undefined : HINTS[code]
-  const hint = missesFile(code, message) ? ONLY_HERE : typeof known === 'function' ? known(where) : known
+  const hint = !serial && missesFile(error) ? ONLY_HERE : typeof known === 'function' ? known(where) : known
   return [
     `${colors.red(`error ${oneLine(code)}`)}: ${oneLine(withShownPaths(message))}`,
     ...frames(userStack).map((frame) => `    ${frame}`),

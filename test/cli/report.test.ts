@@ -67,13 +67,13 @@ test('--debug or MILLRACE_DEBUG=1 asks for stacks', () => {
 })
 
 test('an env that looks in a function for a file of its author is told that there are none', () => {
-  const text = report(
-    new MillraceError(
-      'E_ENV_STEP',
-      "Maze.reset threw Error: ENOENT: no such file or directory, open '/home/me/maze.txt'",
-    ),
-  ).text
-  expect(text).toContain('hint: a function gets neither the files nor the variables of your machine')
+  const missing = "Maze.reset threw Error: ENOENT: no such file or directory, open '/home/me/maze.txt'"
+  const told = 'hint: a function gets neither the files nor the variables of your machine'
+  const inFunction = new MillraceError('E_ENV_STEP', missing, { shard: 0 })
+  expect(report(inFunction).text).toContain(told)
+  // In the command's own process there is no function to speak of.
+  expect(report(inFunction, { serial: true }).text).not.toContain('function')
+  expect(report(new MillraceError('E_ENV_STEP', missing)).text).not.toContain('function gets')
 })
 
 test.each([
