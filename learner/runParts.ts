@@ -86,6 +86,7 @@ export async function runParts(
     setting,
     policy: spec,
     trainWorker: cloud.trainWorker,
+    functionBytes: cloud.memoryMb * 1024 ** 2,
     engine: options.engine,
     state: before?.train,
   })

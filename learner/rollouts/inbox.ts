@@ -181,7 +181,7 @@ export class Inbox {
     if (run !== this.options.run) return await this.foreign(message, run)
     if (parsed.kind === 'fragment') return await this.acceptFragment(message, parsed)
     try {
-      if (parsed.kind === 'leaseEnd') this.options.admission?.report(parsed.report)
+      if (parsed.kind === 'leaseEnd') this.options.admission?.report(parsed.report, parsed.token)
       else this.options.admission?.failure(parsed)
     } catch (error) {
       return await this.reject(message, 'foreign', sentence(error))

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { Patience } from '../../shared/cloud/patience.ts'
@@ -26,6 +27,8 @@ const UNCOUNTED =
   'returns of some episodes are not counted: fragments before them were lost, and no reward seen so far explains such returns'
 /** How far a lease of an exact pace that is lost goes back, about. A function pays a write for it. */
 const SAVE_EVERY_MS = 2_000
+/** Nobody guesses 128 bits. */
+const TOKEN_BYTES = 16
 const MAX_FRAGMENTS = Number.MAX_SAFE_INTEGER
 
 export interface SamplerOptions {
@@ -285,13 +288,15 @@ export class Sampler implements Sampling {
     ...lease
   }: Parameters<IssuerOptions['makeLease']>[0]): Lease {
     const { run, cloud, rollouts, env, policy, seed, pacing } = this.options
-    const given = { ...lease, envState }
+    const token = randomBytes(TOKEN_BYTES).toString('hex')
+    const given = { ...lease, token, envState }
     this.admission.issued(given)
     this.returns.issued(given)
     return {
       format: 1,
       run,
       ...lease,
+      token,
       ...(envState && { envState }),
       env,
       policy,

@@ -107,7 +107,8 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     ...(problem === undefined ? {} : { envStateProblem: problem }),
     ...(error ? { error } : {}),
   }
-  const goodbye = JSON.stringify({ kind: 'leaseEnd', format: 1, report })
+  const { token } = lease
+  const goodbye = JSON.stringify({ kind: 'leaseEnd', format: 1, ...(token !== undefined && { token }), report })
   await new Patience({ clock: ports.clock, untilMs }).try(() => ports.queue.send(goodbye))
   return report
 }

@@ -226,6 +226,13 @@ test('an env without its methods, or a make that gives none, is refused when it 
     expect.objectContaining({ code: 'E_ENV_CONFIG', message: expect.stringMatching(message) })
   expect(make({ observationSpace: BOX })).toThrow(config(/it has no method reset/))
   expect(make({ reset: () => undefined, step: 5 })).toThrow(config(/it has no method step: step is 5/))
+  const works = { reset: () => undefined, step: () => undefined }
+  for (const [given, why] of [
+    [{ save: () => 0 }, /it has save and no load: give both/],
+    [{ load: () => undefined }, /it has load and no save: give both/],
+    [{ close: 'yes' }, /close is "yes" \(a string\), expected a method/],
+  ] as const)
+    expect(make({ ...works, ...given })).toThrow(config(why))
   expect(make(undefined)).toThrow(config(/make gave undefined, expected an env/))
   expect(make(Promise.resolve())).toThrow(config(/make gave a Promise; it is synchronous/))
 })

@@ -36,14 +36,14 @@ function cartPole(onStep: (step: number) => void): EnvDefinition {
 
 /** What every ending owes: the last message is the report, and it counts exactly what the queue got. */
 function expectAccount(report: LeaseReport, messages: readonly Message[], lease: Lease): void {
-  expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, report })
+  expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, token: lease.token, report })
   const fragments = fragmentsOf(messages)
   expect(messages.length).toBe(fragments.length + 1)
   expect(report).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease })
   expect(report.fragments).toBe(fragments.length)
   expect(report.envSteps).toBe(fragments.reduce((sum, { envSteps }) => sum + envSteps, 0))
   for (const fragment of fragments)
-    expect(fragment).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease })
+    expect(fragment).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease, token: lease.token })
 }
 
 const sequences = (messages: readonly Message[]) => fragmentsOf(messages).map(({ sequence }) => sequence)
