@@ -14,6 +14,7 @@ import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions, LeaseStart } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
+import { Places } from './places.ts'
 import { Repairs } from './repairs.ts'
 import { ReturnCheck } from './returnCheck.ts'
 import { type PinnedStates, SavedStates, type StatePoint } from './savedStates.ts'
@@ -46,6 +47,8 @@ export interface SamplerOptions {
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
   readonly outages: Outages
+  /** Functions have something new to hear in the manifest. */
+  readonly onNews?: () => void
   readonly onEvent: (text: string) => void
 }
 
@@ -55,6 +58,7 @@ export class Sampler implements Sampling {
   private readonly options: SamplerOptions
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
+  private readonly places: Places
   private readonly inbox: Inbox
   private readonly silence: Silence
   private readonly handover: Handover
@@ -134,10 +138,22 @@ export class Sampler implements Sampling {
       rollouts,
       waiting: () => this.waiting(),
     })
+    this.places = new Places({
+      ...shared,
+      clock: cloud.clock,
+      concurrency: cloud.concurrency,
+      where: cloud.where,
+      shards: rollouts.shards,
+      ...(exact && {
+        hasWork: (_shard, firstSequence) => exactVersion(pacing, firstSequence) <= options.newestVersion(),
+        onWanted: options.onNews,
+      }),
+    })
     const issuing = {
       ...shared,
       invoker: cloud.invoker,
       clock: cloud.clock,
+      places: this.places,
       meter,
       leaseMs: leaseSeconds * 1000,
       makeLease: (lease: Parameters<IssuerOptions['makeLease']>[0]) => this.makeLease(lease),
@@ -212,6 +228,11 @@ export class Sampler implements Sampling {
     return this.keeper.inFlight + (this.repairs?.inFlight ?? 0)
   }
 
+  /** Is a shard without a function held up by functions that only wait? In batches in order all wait for it in the end. */
+  get wantsPlaces(): boolean {
+    return this.options.pacing.mode === 'exact' && this.places.handOver()
+  }
+
   /** Episodes that ended with a lease, because their env could not be saved. */
   get episodesCut(): number {
     return this.handover.episodesCut
@@ -235,6 +256,7 @@ export class Sampler implements Sampling {
   }
 
   start(): void {
+    this.places.open()
     this.keeper.open(this.options.rollouts.shards)
     this.watching = Promise.all([this.silence.watch(), this.repairs?.watch()])
     this.pumping = this.inbox.pump().catch((error: unknown) => {

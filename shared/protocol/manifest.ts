@@ -36,6 +36,8 @@ export const Manifest = z.strictObject({
   heartbeatUntil: z.number(),
   /** For how long that was when it was written: a function whose clock does not agree counts from when it saw the manifest change. */
   heartbeatMs: z.number().positive().optional(),
+  /** A function that has nothing to do but wait ends its lease: shards that could step a fragment wait for a place. */
+  handOver: z.boolean().optional(),
   stop: z.boolean(),
 })
 export type Manifest = z.infer<typeof Manifest>

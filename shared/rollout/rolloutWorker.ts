@@ -90,6 +90,11 @@ export class RolloutWorker {
     return left
   }
 
+  /** Can another function go on from where this one leaves the envs? */
+  get canHandOver(): boolean {
+    return this.collector?.env.save !== undefined
+  }
+
   /** Why the envs do not go on from the state that the lease names. */
   get problem(): string | undefined {
     return this.stateProblem

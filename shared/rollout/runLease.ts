@@ -20,6 +20,8 @@ const FIRST_MANIFEST_MS = 30_000
 const SIGN_OF_LIFE_MS = 5_000
 /** What a last look at the manifest may take before a function takes the learner for dead. */
 const LAST_LOOK_MS = 1_000
+/** So long a function waits for its next fragment before it gives its place up. */
+const HAND_OVER_MS = 20
 
 /** A learner waits five seconds after the deadline for a goodbye: so long what is to reach it is tried again. */
 const LATE_MS = 4_000
@@ -174,12 +176,16 @@ async function work(
     const version = pace.version(sequence, watch.latest)
     if (version === undefined) {
       const from = clock.monotonic()
+      // A moment's patience: what it waits for may be on its way.
+      const handsOver = (m: Manifest): boolean =>
+        m.handOver === true && worker.canHandOver && clock.monotonic() - from >= HAND_OVER_MS
       const over = (m: Manifest): boolean =>
-        m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined
+        m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined || handsOver(m)
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
       tally.waitingMs += clock.monotonic() - from
       // What was not sent may be what the next version waits for.
       sends.check()
+      if (handsOver(watch.latest) && pace.version(sequence, watch.latest) === undefined) return 'fragments'
       if (!came) pace.insist()
       continue
     }
