@@ -19,7 +19,6 @@ import { Outages } from './outages.ts'
 import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
 import { Reporter } from './reporter.ts'
-import type { RunCloud } from './runCloud.ts'
 import { Sampler } from './rollouts/sampler.ts'
 import { RunState } from './runState.ts'
 import type { TrainOptions } from './service.ts'
@@ -62,7 +61,7 @@ export async function runParts(
     before: spentBefore(before?.costByPart, earlier?.costUsd),
   })
   const baseVersion = exact?.state.baseVersion ?? before?.state.clocks.updates ?? 0
-  const pacing = { ...pacingOn(cloud, algorithm, setting), baseVersion, patienceMs: PATIENCE_MS }
+  const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
   const rolloutSeed = exact?.state.seed ?? (attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt))
   const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
   const sampler = new Sampler({
@@ -98,6 +97,7 @@ export async function runParts(
     everyVersion: pacing.mode === 'exact',
     oldestNeeded: () => sampler.oldestVersion,
     consumed: () => sampler.consumedUpTo,
+    window: pacing.mode === 'newest' ? () => sampler.window : undefined,
     handOver: () => sampler.wantsPlaces,
     onRequest: (s3Put) => meter.request({ s3Put }),
     onOutage: outages.seen,
@@ -144,14 +144,6 @@ export async function runParts(
     events,
     onEvent,
   }
-}
-
-/** Where fewer functions work than there are shards, those that do make up a batch: each may run ahead by its share of it. */
-function pacingOn({ concurrency = Infinity }: RunCloud, algorithm: Experiment['algorithm'], setting: PlanSetting) {
-  const asked = algorithm.pacing(setting)
-  return asked.mode === 'exact'
-    ? asked
-    : algorithm.pacing({ ...setting, shards: Math.min(setting.shards, concurrency) })
 }
 
 /** USD by part of the attempts before: what the checkpoint tells, and under `lost` what was spent after it. */

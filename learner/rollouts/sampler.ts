@@ -19,6 +19,7 @@ import { Repairs } from './repairs.ts'
 import { ReturnCheck } from './returnCheck.ts'
 import { type PinnedStates, SavedStates, type StatePoint } from './savedStates.ts'
 import { Silence } from './silence.ts'
+import { SharedWindow } from './sharedWindow.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
 /** In a message, more than this many fragments of a shard are on their way at once only if the queue is slow. */
@@ -59,6 +60,7 @@ export class Sampler implements Sampling {
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
   private readonly places: Places
+  private readonly sharedWindow: SharedWindow
   private readonly inbox: Inbox
   private readonly silence: Silence
   private readonly handover: Handover
@@ -84,6 +86,8 @@ export class Sampler implements Sampling {
     const { env } = options
     const { leaseSeconds } = rollouts
     this.handover = new Handover({ run, env: env.id, leaseSeconds, store: cloud.store, onEvent })
+    const atOnce = cloud.concurrency === undefined ? {} : { atOnce: cloud.concurrency }
+    this.sharedWindow = new SharedWindow({ pacing, shards: rollouts.shards, ...atOnce })
     this.admission = new Admission({
       shards: rollouts.shards,
       pacing,
@@ -91,6 +95,7 @@ export class Sampler implements Sampling {
       fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
       newestVersion: options.newestVersion,
       consumedUpTo: () => this.inbox.consumedUpTo,
+      largestWindow: () => this.sharedWindow.largest,
     })
     const exact = pacing.mode === 'exact'
     const from = options.goOn?.consumed ?? Array.from({ length: rollouts.shards }, () => 0)
@@ -253,6 +258,12 @@ export class Sampler implements Sampling {
   /** A fragment was trained on or dropped for good. */
   consumed(fragment: SampleBatch): void {
     this.inbox.consumed(fragment)
+    this.sharedWindow.consumed(fragment.provenance.shard)
+  }
+
+  /** How many fragments a shard may be ahead of what was consumed. */
+  get window(): number {
+    return this.sharedWindow.size
   }
 
   start(): void {

@@ -178,7 +178,7 @@ async function work(
       const from = clock.monotonic()
       // A moment's patience: what it waits for may be on its way.
       const handsOver = (m: Manifest): boolean =>
-        m.handOver === true && worker.canHandOver && clock.monotonic() - from >= HAND_OVER_MS
+        m.handOver === true && clock.monotonic() - from >= HAND_OVER_MS && worker.canHandOver
       const over = (m: Manifest): boolean =>
         m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined || handsOver(m)
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
