@@ -28,6 +28,10 @@ export interface PublisherOptions {
   readonly oldestNeeded?: (() => number) | undefined
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
+  /** How many fragments a shard may be ahead of that; unless told, what its pacing says. */
+  readonly window?: (() => number) | undefined
+  /** Should functions that only wait give their places up? */
+  readonly handOver?: (() => boolean) | undefined
   /** Writes made, for the bill. */
   readonly onRequest: (puts: number) => void
   /** A write failed, and is tried again for some minutes. */
@@ -53,6 +57,8 @@ export class Publisher {
   private readonly everyVersion: boolean
   private readonly oldestNeeded: () => number
   private readonly consumed: () => readonly number[]
+  private readonly window: () => number | undefined
+  private readonly handOver: () => boolean
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
   private stopped = false
@@ -71,7 +77,7 @@ export class Publisher {
   constructor(
     store: ObjectStore,
     clock: Clock,
-    { run, heartbeatMs, everyVersion, oldestNeeded, consumed, onRequest, ...told }: PublisherOptions,
+    { run, heartbeatMs, everyVersion, oldestNeeded, consumed, window, handOver, onRequest, ...told }: PublisherOptions,
   ) {
     const { onOutage, onEvent = () => undefined, onFatal = () => undefined } = told
     this.store = store
@@ -84,6 +90,8 @@ export class Publisher {
     this.everyVersion = everyVersion
     this.oldestNeeded = oldestNeeded ?? (() => Number.POSITIVE_INFINITY)
     this.consumed = consumed
+    this.window = window ?? (() => undefined)
+    this.handOver = handOver ?? (() => false)
     this.onRequest = onRequest
   }
 
@@ -101,6 +109,11 @@ export class Publisher {
     const now = this.clock.monotonic()
     const jumped = Math.abs(this.clock.now() - now - this.wallAhead) >= JUMP_MS
     return jumped || now - this.lastWrite >= HEARTBEAT_EVERY_MS
+  }
+
+  /** Writes the manifest again: what it tells has changed. */
+  tell(): void {
+    if (this.policy && !this.stopped) this.write().catch(this.onFatal)
   }
 
   /** Since when (monotonic ms) the learner's word has been written without a failure, so that functions could hear it; while it fails, never. */
@@ -248,6 +261,7 @@ export class Publisher {
   private async putManifest(): Promise<void> {
     const { policy } = this
     if (!policy) return
+    const window = this.window()
     this.dirty = false
     this.lastWrite = this.clock.monotonic()
     this.wallAhead = this.clock.now() - this.lastWrite
@@ -260,6 +274,8 @@ export class Publisher {
         policy,
         ...(this.everyVersion && { earlier: this.earlier(policy.version) }),
         consumed: [...this.consumed()],
+        ...(window !== undefined && { window }),
+        ...(this.handOver() && { handOver: true }),
         heartbeatUntil: this.clock.now() + this.heartbeatMs,
         heartbeatMs: this.heartbeatMs,
         stop: this.stopped,

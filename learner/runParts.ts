@@ -78,6 +78,7 @@ export async function runParts(
     meter,
     learnerSpeaksSince: () => publisher.speaksSince,
     outages,
+    onNews: () => publisher.tell(),
     onEvent,
   })
   const state: RunState = new RunState((fragment) => sampler.consumed(fragment))
@@ -97,6 +98,8 @@ export async function runParts(
     everyVersion: pacing.mode === 'exact',
     oldestNeeded: () => sampler.oldestVersion,
     consumed: () => sampler.consumedUpTo,
+    window: pacing.mode === 'newest' ? () => sampler.window : undefined,
+    handOver: () => sampler.wantsPlaces,
     onRequest: (s3Put) => meter.request({ s3Put }),
     onOutage: outages.seen,
     onEvent,

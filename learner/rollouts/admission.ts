@@ -36,6 +36,8 @@ export interface AdmissionOptions {
   readonly fragmentSteps: number
   /** The newest policy version that functions can know of. */
   readonly newestVersion: () => number
+  /** The largest window that functions were told, where that is more than the pacing says. */
+  readonly largestWindow?: () => number
   /** By shard: the sequence number after the last fragment consumed. */
   readonly consumedUpTo: () => readonly number[]
 }
@@ -152,7 +154,7 @@ export class Admission {
 
   /** The last sequence number that a function may have sent under this lease by now. */
   private lastOf({ shard, issuedAt, deadline }: Remembered): number {
-    const { pacing, clock, consumedUpTo, newestVersion } = this.options
+    const { pacing, clock, consumedUpTo, newestVersion, largestWindow = () => 0 } = this.options
     const { mode, perVersion, lead, publishEvery = 1, baseVersion = 0, patienceMs } = pacing
     if (mode === 'exact') {
       const published = Math.floor((newestVersion() - baseVersion) / publishEvery)
@@ -160,7 +162,8 @@ export class Admission {
     }
     // It lets one more through whenever nothing came of its patience.
     const insisted = Math.floor(Math.max(0, Math.min(clock.now(), deadline + GRACE_MS) - issuedAt) / patienceMs)
-    return (consumedUpTo()[shard] ?? 0) + this.window + insisted - 1 + SLACK
+    const window = Math.max(this.window, largestWindow())
+    return (consumedUpTo()[shard] ?? 0) + window + insisted - 1 + SLACK
   }
 
   /** What `Pace` steps a fragment with, where that follows from its number. */

@@ -131,7 +131,8 @@ export class Repairs {
 
   private async issue(shard: number, start: ReturnType<ExactStarts['repair']>): Promise<void> {
     const { clock, signal, meter } = this.options
-    const held = await this.issuer.issue(shard, start)
+    // Every shard may be waiting for it.
+    const held = await this.issuer.issue(shard, start, 0)
     if (!held || this.held.get(shard) !== held || signal.aborted) return
     this.watchdogs.set(shard, Math.max(0, held.dueAt - clock.monotonic()) + GRACE_MS, () => {
       if (this.held.get(shard) !== held) return
@@ -143,6 +144,7 @@ export class Repairs {
   private over(shard: number, { start }: Held, failed: boolean): void {
     this.watchdogs.clear(shard)
     this.held.delete(shard)
+    this.options.places.leave()
     if (!failed) {
       this.failed.delete(shard)
       return this.begin(shard)

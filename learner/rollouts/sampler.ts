@@ -15,10 +15,12 @@ import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions, LeaseStart } from './issuer.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
+import { Places } from './places.ts'
 import { Repairs } from './repairs.ts'
 import { ReturnCheck } from './returnCheck.ts'
 import { type PinnedStates, SavedStates, type StatePoint } from './savedStates.ts'
 import { Silence } from './silence.ts'
+import { SharedWindow } from './sharedWindow.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
 /** In a message, more than this many fragments of a shard are on their way at once only if the queue is slow. */
@@ -49,6 +51,8 @@ export interface SamplerOptions {
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
   readonly outages: Outages
+  /** Functions have something new to hear in the manifest. */
+  readonly onNews?: () => void
   readonly onEvent: (text: string) => void
 }
 
@@ -58,6 +62,8 @@ export class Sampler implements Sampling {
   private readonly options: SamplerOptions
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
+  private readonly places: Places
+  private readonly sharedWindow: SharedWindow
   private readonly inbox: Inbox
   private readonly silence: Silence
   private readonly handover: Handover
@@ -83,6 +89,8 @@ export class Sampler implements Sampling {
     const { env } = options
     const { leaseSeconds } = rollouts
     this.handover = new Handover({ run, env: env.id, leaseSeconds, store: cloud.store, onEvent })
+    const atOnce = cloud.concurrency === undefined ? {} : { atOnce: cloud.concurrency }
+    this.sharedWindow = new SharedWindow({ pacing, shards: rollouts.shards, ...atOnce })
     this.admission = new Admission({
       shards: rollouts.shards,
       pacing,
@@ -90,6 +98,7 @@ export class Sampler implements Sampling {
       fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
       newestVersion: options.newestVersion,
       consumedUpTo: () => this.inbox.consumedUpTo,
+      largestWindow: () => this.sharedWindow.largest,
     })
     const exact = pacing.mode === 'exact'
     const from = options.goOn?.consumed ?? Array.from({ length: rollouts.shards }, () => 0)
@@ -137,10 +146,22 @@ export class Sampler implements Sampling {
       rollouts,
       waiting: () => this.waiting(),
     })
+    this.places = new Places({
+      ...shared,
+      clock: cloud.clock,
+      concurrency: cloud.concurrency,
+      where: cloud.where,
+      shards: rollouts.shards,
+      ...(exact && {
+        hasWork: (_shard, firstSequence) => exactVersion(pacing, firstSequence) <= options.newestVersion(),
+        onWanted: options.onNews,
+      }),
+    })
     const issuing = {
       ...shared,
       invoker: cloud.invoker,
       clock: cloud.clock,
+      places: this.places,
       meter,
       leaseMs: leaseSeconds * 1000,
       makeLease: (lease: Parameters<IssuerOptions['makeLease']>[0]) => this.makeLease(lease),
@@ -215,6 +236,11 @@ export class Sampler implements Sampling {
     return this.keeper.inFlight + (this.repairs?.inFlight ?? 0)
   }
 
+  /** Is a shard without a function held up by functions that only wait? In batches in order all wait for it in the end. */
+  get wantsPlaces(): boolean {
+    return this.options.pacing.mode === 'exact' && this.places.handOver()
+  }
+
   /** Episodes that ended with a lease, because their env could not be saved. */
   get episodesCut(): number {
     return this.handover.episodesCut
@@ -235,9 +261,16 @@ export class Sampler implements Sampling {
   /** A fragment was trained on or dropped for good. */
   consumed(fragment: SampleBatch): void {
     this.inbox.consumed(fragment)
+    this.sharedWindow.consumed(fragment.provenance.shard)
+  }
+
+  /** How many fragments a shard may be ahead of what was consumed. */
+  get window(): number {
+    return this.sharedWindow.size
   }
 
   start(): void {
+    this.places.open()
     this.keeper.open(this.options.rollouts.shards)
     this.watching = Promise.all([this.silence.watch(), this.repairs?.watch()])
     this.pumping = this.inbox.pump().catch((error: unknown) => {

@@ -31,7 +31,7 @@ const requests = z.number().min(0)
  *   `baseVersion + publishEvery * max(0, floor(n / perVersion) - lead)` and no other; the function waits until that version is out. The data then depend on nothing but seeds: lead 0 is a
  *   synchronous plan, lead 1 overlaps stepping with learning at a constant lag of one.
  * - `newest`: the newest version known when the fragment starts. A window bounds what is sent and not yet consumed, as the
- *   manifest tells it, to `perVersion * (lead + 1)` fragments, rounded up. After `patienceMs` without a change the function
+ *   manifest tells it, to `perVersion * (lead + 1)` fragments, rounded up, or to what the manifest says, where that is more. After `patienceMs` without a change the function
  *   sends one more, so that a lost fragment cannot stop a run.
  */
 export const Pacing = z.strictObject({

@@ -32,10 +32,14 @@ export const Manifest = z.strictObject({
   earlier: listOf(PolicyHash, 1024).optional(),
   /** By shard: the sequence number after the last fragment that the learner consumed. Opens the window of `newest` pacing. */
   consumed: numbersOf('whole numbers', isCount),
+  /** How many fragments a shard may be ahead of that in `newest` pacing, where that is more than its pacing says. */
+  window: z.number().int().min(1).optional(),
   /** ms since the epoch; past it a function stops by itself. */
   heartbeatUntil: z.number(),
   /** For how long that was when it was written: a function whose clock does not agree counts from when it saw the manifest change. */
   heartbeatMs: z.number().positive().optional(),
+  /** A function that has nothing to do but wait ends its lease: shards that could step a fragment wait for a place. */
+  handOver: z.boolean().optional(),
   stop: z.boolean(),
 })
 export type Manifest = z.infer<typeof Manifest>

@@ -31,6 +31,7 @@ export class RolloutWorker {
   private wentOn = false
   private stateProblem: string | undefined
   private saved: SavePoints | undefined
+  private savable: boolean | undefined
   /** See `LearnerWord`: a warm function need not find out again. */
   clockAhead = 0
   /** Objects read from and written to the bucket, for the bill. */
@@ -50,6 +51,7 @@ export class RolloutWorker {
     this.env ??= { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
     const { vector } = this.env
     this.lease = lease
+    this.savable = undefined
     this.store = store
     // A warm function may be given another run: its policy is for other observations, or of other weights.
     this.bound = false
@@ -88,6 +90,19 @@ export class RolloutWorker {
     const left = await leaveState(collector, lease, { store, nextSequence })
     if (left.envState) this.requests.s3Put++
     return left
+  }
+
+  /** Can another function go on from where this one leaves the envs? */
+  get canHandOver(): boolean {
+    return (this.savable ??= this.canSave())
+  }
+
+  private canSave(): boolean {
+    try {
+      return this.collector?.save() !== undefined
+    } catch {
+      return false // the end of the lease tells why
+    }
   }
 
   /** Why the envs do not go on from the state that the lease names. */
