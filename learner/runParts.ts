@@ -75,6 +75,7 @@ export async function runParts(
     newestVersion: () => state.policyVersion,
     goOn: exact && points && { consumed: exact.consumed, points },
     policyHashes: (first) => publisher.hashesFrom(first),
+    onPolicyDamaged: (version) => void publisher.mend(version),
     meter,
     learnerSpeaksSince: () => publisher.speaksSince,
     outages,

@@ -40,6 +40,8 @@ export interface SamplerOptions {
   readonly newestVersion: () => number
   /** Hashes of the policies from this version on. Only in an exact pace. */
   readonly policyHashes?: ((first: number) => readonly PolicyHash[]) | undefined
+  /** A function could not use the object of this policy version. */
+  readonly onPolicyDamaged?: ((version: number) => void) | undefined
   /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
   readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
   readonly meter: CostMeter
@@ -116,11 +118,16 @@ export class Sampler implements Sampling {
       onFragment: (fragment) => {
         this.silence.broken()
         this.starts?.heard(fragment)
+        this.repairs?.heard(fragment.provenance)
         this.keeper.alive(fragment.provenance.shard, columnNamed(fragment, 'episode_lengths').data.length)
         this.source.push(this.explained.get(fragment) ?? fragment)
       },
+      onUnreadable: () => this.repairs?.unreadable(),
       onRejected: () => this.silence.broken(),
       onLeaseEnd: (report) => {
+        const { code, where } = report.error ?? {}
+        if (code === 'E_POLICY_MODEL' && typeof where?.['version'] === 'number')
+          options.onPolicyDamaged?.(where['version'])
         if (!this.repairs?.ended(report)) this.keeper.ended(report)
       },
       onInvocationFailed: (failed) => {
@@ -159,6 +166,8 @@ export class Sampler implements Sampling {
         starts: this.starts,
         gap: (shard) => ({ from: this.inbox.firstMissing(shard), to: this.inbox.afterLast(shard) }),
         has: (shard, sequence) => this.inbox.has(shard, sequence),
+        onGone: (shard) => this.keeper.gone(shard),
+        isDue: (sequence) => this.policyIsOut && exactVersion(pacing, sequence) <= options.newestVersion(),
       })
     }
     this.keeper = new LeaseKeeper({
