@@ -44,6 +44,8 @@ export interface SamplerOptions {
   readonly onPolicyDamaged?: ((version: number) => void) | undefined
   /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
   readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
+  /** Why the run will not repeat bit for bit, though it was to, where that is known before it begins. */
+  readonly brokenBecause?: string | undefined
   readonly meter: CostMeter
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
@@ -198,7 +200,7 @@ export class Sampler implements Sampling {
 
   /** Why the run cannot be repeated bit for bit, though it was to be. */
   get brokenBecause(): string | undefined {
-    return this.broken
+    return this.broken ?? this.options.brokenBecause
   }
 
   /** The oldest policy version that a shard which has to be stepped again would ask for. */
@@ -244,6 +246,7 @@ export class Sampler implements Sampling {
   }
 
   start(): void {
+    if (this.options.brokenBecause !== undefined) this.onBroken(this.options.brokenBecause)
     this.keeper.open(this.options.rollouts.shards)
     this.watching = Promise.all([this.silence.watch(), this.repairs?.watch()])
     this.pumping = this.inbox.pump().catch((error: unknown) => {
@@ -263,7 +266,7 @@ export class Sampler implements Sampling {
 
   /** States from which the fragments with these numbers, by shard, can be stepped; undefined where the run does not repeat bit for bit. */
   statesAt(sequences: readonly number[]): PinnedStates | undefined {
-    return this.broken === undefined ? this.states?.at(sequences) : undefined
+    return this.brokenBecause === undefined ? this.states?.at(sequences) : undefined
   }
 
   /** Deletes the saved states: nobody will go on from them. */
