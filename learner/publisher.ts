@@ -6,6 +6,7 @@ import { keys } from '../shared/protocol/keys.ts'
 import { MAX_EARLIER_POLICIES, type PolicyHash } from '../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, halfOf } from '../shared/protocol/manifest.ts'
 import { Deletions } from './deletions.ts'
+import { HeldPolicies } from './heldPolicies.ts'
 
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
@@ -52,6 +53,7 @@ export class Publisher {
   private readonly enough = new AbortController()
   private readonly gone: Deletions<string>
   private readonly onFatal: (error: unknown) => void
+  private readonly onEvent: (text: string) => void
   private readonly run: string
   private readonly heartbeatMs: number
   private readonly everyVersion: boolean
@@ -70,8 +72,10 @@ export class Publisher {
   private wallAhead = 0
   private timer: NodeJS.Timeout | undefined
   private readonly kept: { readonly version: number; readonly key: string; readonly bytes: number }[] = []
-  /** Of every version that has an object of its own, in the order they were made. Only where old ones are asked for. */
-  private readonly hashes = new Map<number, string>()
+  private keptBytes = 0
+  /** Of every version that has an object of its own, oldest first. Only where old ones are asked for. */
+  private readonly hashes: PolicyHash[] = []
+  private readonly held = new HeldPolicies()
   private readonly storing = new Map<number, Promise<void>>()
 
   constructor(
@@ -85,6 +89,7 @@ export class Publisher {
     this.patience = new Patience({ clock, signal: this.enough.signal, ...(onOutage && { onOutage }) })
     this.gone = new Deletions({ clock, what: 'old policies', onEvent, delete: (objects) => store.delete(objects) })
     this.onFatal = onFatal
+    this.onEvent = onEvent
     this.run = run
     this.heartbeatMs = heartbeatMs
     this.everyVersion = everyVersion
@@ -138,7 +143,7 @@ export class Publisher {
   private async writePolicy(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
     const sha256 = sha256Hex(model)
-    if (this.everyVersion) this.hashes.set(version, halfOf(sha256))
+    if (this.everyVersion) this.hashes.push([version, halfOf(sha256)])
     if (model.byteLength > INLINE_BYTES) {
       await this.keep(version, model)
       this.offer({ version, key, sha256 })
@@ -155,22 +160,40 @@ export class Publisher {
   /** Puts versions of an earlier attempt where functions find them. They are the oldest. */
   async restore(policies: readonly { readonly version: number; readonly model: Uint8Array }[]): Promise<void> {
     for (const { version, model } of policies) {
-      this.hashes.set(version, halfOf(sha256Hex(model)))
+      this.hashes.push([version, halfOf(sha256Hex(model))])
       await this.keep(version, model)
     }
   }
 
-  /** The models of these versions, oldest first, those being written included. @throws MillraceError E_STORE */
+  /** The models of these versions, oldest first, those being written included. @throws MillraceError E_STORE where one is not there, or damaged */
   async models(first: number, last: number): Promise<{ version: number; model: Uint8Array }[]> {
     const found: { version: number; model: Uint8Array }[] = []
-    for (const [version] of this.hashesFrom(first)) {
+    for (const [version, hash] of this.hashesFrom(first)) {
       if (version > last) break
-      await this.storing.get(version)
-      const read = await this.patience.try(() => this.store.get(keys.policy(this.run, version)))
-      if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
-      found.push({ version, model: read.body })
+      found.push({ version, model: this.held.get(version) ?? (await this.read(version, hash)) })
     }
     return found
+  }
+
+  private async read(version: number, hash: string): Promise<Uint8Array> {
+    await this.storing.get(version)
+    const read = await this.patience.try(() => this.store.get(keys.policy(this.run, version)))
+    if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
+    if (halfOf(sha256Hex(read.body)) === hash) return read.body
+    throw new MillraceError('E_STORE', `policy version ${version} was damaged in the bucket`)
+  }
+
+  /** A function found the object of this version damaged, or not at all: it is written again. Never fails. */
+  async mend(version: number): Promise<void> {
+    const model = this.held.get(version)
+    if (!model) return this.onEvent(`policy version ${version} cannot be written again: it is too old to be held`)
+    try {
+      await this.storing.get(version)
+      this.onRequest(1)
+      await this.patience.try(() => this.store.put(keys.policy(this.run, version), model))
+    } catch (error) {
+      if (!this.stopped) this.onEvent(`policy version ${version} could not be written again: ${String(error)}`)
+    }
   }
 
   private async keep(version: number, model: Uint8Array): Promise<void> {
@@ -181,22 +204,26 @@ export class Publisher {
 
   private async put(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
+    this.held.add(version, model)
     this.onRequest(1)
     await this.patience.try(() => this.store.put(key, model))
     this.kept.push({ version, key, bytes: model.byteLength })
+    this.keptBytes += model.byteLength
   }
 
   /** Nobody asks for an old policy: without this a day's run would leave millions in the bucket. */
   private async retire(): Promise<void> {
-    const bytes = this.kept.reduce((sum, policy) => sum + policy.bytes, 0)
-    if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && bytes <= KEPT.bytes)) return
+    if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && this.keptBytes <= KEPT.bytes)) return
     const needed = this.oldestNeeded()
     const free = this.kept.findIndex(({ version }) => version >= needed)
     const most = this.kept.length - KEPT.newest
     const gone = this.kept.splice(0, free < 0 ? most : Math.min(free, most))
     if (gone.length === 0) return
-    for (const { version, key } of gone) {
-      this.hashes.delete(version)
+    for (const { version, key, bytes } of gone) {
+      this.keptBytes -= bytes
+      const at = this.hashes.findIndex(([known]) => known === version)
+      if (at >= 0) this.hashes.splice(at, 1)
+      this.held.drop(version)
       this.gone.add(key)
     }
     await this.gone.flush()
@@ -204,14 +231,12 @@ export class Publisher {
 
   /** What a function needs to check the models that it steps with again: from this version on. */
   hashesFrom(first: number): readonly PolicyHash[] {
-    return [...this.hashes].filter(([version]) => version >= first).slice(-MAX_EARLIER_POLICIES)
+    return this.hashes.slice(-MAX_EARLIER_POLICIES).filter(([version]) => version >= first)
   }
 
   /** The last ones before the newest: a lease that goes further back has the hashes with it. */
   private earlier(newest: number): PolicyHash[] {
-    const last: PolicyHash[] = []
-    for (const entry of [...this.hashes].slice(-KEPT.told)) if (entry[0] < newest) last.push(entry)
-    return last
+    return this.hashes.slice(-KEPT.told).filter(([version]) => version < newest)
   }
 
   /** Tells every function to end. @throws MillraceError E_STORE when that could not be written within some seconds */

@@ -230,6 +230,17 @@ export class LeaseKeeper {
     this.start(shard, this.options.exact ? next : { ...next, retry: failed })
   }
 
+  /** The function of a shard must have ended, though its goodbye was none that could be read. */
+  gone(shard: number): void {
+    const { meter, signal, onEvent } = this.options
+    const held = this.held.get(shard)
+    if (!held || signal.aborted) return
+    this.release(shard)
+    meter.leaseEnded(held.lease)
+    onEvent(`shard ${shard}, lease ${held.lease} was lost: nothing comes of it any more`)
+    this.retry(shard, this.afterLoss(shard, held))
+  }
+
   /** Waits for invocations being made; the functions themselves end by the manifest. */
   async close(): Promise<void> {
     this.watchdogs.close()

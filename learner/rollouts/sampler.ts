@@ -45,8 +45,12 @@ export interface SamplerOptions {
   readonly newestVersion: () => number
   /** Hashes of the policies from this version on. Only in an exact pace. */
   readonly policyHashes?: ((first: number) => readonly PolicyHash[]) | undefined
+  /** A function could not use the object of this policy version. */
+  readonly onPolicyDamaged?: ((version: number) => void) | undefined
   /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
   readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
+  /** Why the run will not repeat bit for bit, though it was to, where that is known before it begins. */
+  readonly brokenBecause?: string | undefined
   readonly meter: CostMeter
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
@@ -128,11 +132,16 @@ export class Sampler implements Sampling {
       onFragment: (fragment) => {
         this.silence.broken()
         this.starts?.heard(fragment)
+        this.repairs?.heard(fragment.provenance)
         this.keeper.alive(fragment.provenance.shard, columnNamed(fragment, 'episode_lengths').data.length)
         this.source.push(this.explained.get(fragment) ?? fragment)
       },
+      onUnreadable: () => this.repairs?.unreadable(),
       onRejected: () => this.silence.broken(),
       onLeaseEnd: (report) => {
+        const { code, where } = report.error ?? {}
+        if (code === 'E_POLICY_MODEL' && typeof where?.['version'] === 'number')
+          options.onPolicyDamaged?.(where['version'])
         if (!this.repairs?.ended(report)) this.keeper.ended(report)
       },
       onInvocationFailed: (failed) => {
@@ -183,6 +192,8 @@ export class Sampler implements Sampling {
         starts: this.starts,
         gap: (shard) => ({ from: this.inbox.firstMissing(shard), to: this.inbox.afterLast(shard) }),
         has: (shard, sequence) => this.inbox.has(shard, sequence),
+        onGone: (shard) => this.keeper.gone(shard),
+        isDue: (sequence) => this.policyIsOut && exactVersion(pacing, sequence) <= options.newestVersion(),
       })
     }
     this.keeper = new LeaseKeeper({
@@ -213,7 +224,7 @@ export class Sampler implements Sampling {
 
   /** Why the run cannot be repeated bit for bit, though it was to be. */
   get brokenBecause(): string | undefined {
-    return this.broken
+    return this.broken ?? this.options.brokenBecause
   }
 
   /** The oldest policy version that a shard which has to be stepped again would ask for. */
@@ -271,6 +282,7 @@ export class Sampler implements Sampling {
 
   start(): void {
     this.places.open()
+    if (this.options.brokenBecause !== undefined) this.onBroken(this.options.brokenBecause)
     this.keeper.open(this.options.rollouts.shards)
     this.watching = Promise.all([this.silence.watch(), this.repairs?.watch()])
     this.pumping = this.inbox.pump().catch((error: unknown) => {
@@ -290,7 +302,7 @@ export class Sampler implements Sampling {
 
   /** States from which the fragments with these numbers, by shard, can be stepped; undefined where the run does not repeat bit for bit. */
   statesAt(sequences: readonly number[]): PinnedStates | undefined {
-    return this.broken === undefined ? this.states?.at(sequences) : undefined
+    return this.brokenBecause === undefined ? this.states?.at(sequences) : undefined
   }
 
   /** Deletes the saved states: nobody will go on from them. */

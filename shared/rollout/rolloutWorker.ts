@@ -184,7 +184,7 @@ export class RolloutWorker {
     const key = keys.policy(run, version)
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
-      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
+      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key, version })
     return version === policy.version
       ? checked(found.body, policy)
       : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], version)
@@ -221,8 +221,6 @@ function checked(model: Uint8Array, policy: Manifest['policy']): Uint8Array {
   throw new MillraceError(
     'E_POLICY_MODEL',
     `policy version ${policy.version} has SHA-256 ${found}, the manifest says ${policy.sha256}`,
-    {
-      key: policy.key,
-    },
+    { key: policy.key, version: policy.version },
   )
 }
