@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { sha256Hex } from '../batch/hash.ts'
 import { MillraceError } from '../errors.ts'
 import { Sha256, issues } from './fields.ts'
 import { PolicyHash } from './lease.ts'
@@ -40,12 +41,18 @@ export const Manifest = z.strictObject({
 })
 export type Manifest = z.infer<typeof Manifest>
 
-/** @throws MillraceError E_MANIFEST */
+/** The last field of the file: the SHA-256 of the file as it is without that field. */
+const DIGEST = /,"sha256":"([0-9a-f]{64})"\}$/
+const DIGEST_BYTES = ',"sha256":""}'.length + 64
+const CLOSE = '}'.charCodeAt(0)
+
+/** @throws MillraceError E_MANIFEST, also where a digest says that the file was damaged */
 export function parseManifest(body: Uint8Array): Manifest {
   let data: unknown
   try {
-    data = parseJsonBytes(body, MESSAGE_LIMITS)
+    data = parseJsonBytes(withoutDigest(body), MESSAGE_LIMITS)
   } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
     throw new MillraceError('E_MANIFEST', `the manifest ${whyNoJson(cause)}`, {}, { cause })
   }
   const result = Manifest.safeParse(data)
@@ -53,6 +60,19 @@ export function parseManifest(body: Uint8Array): Manifest {
   return result.data
 }
 
+/** With a digest: one flipped bit could make a version or the learner's word another, and would still be a manifest. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(manifest))
+  const plain = new TextEncoder().encode(JSON.stringify(manifest))
+  return Buffer.concat([plain.subarray(0, -1), Buffer.from(`,"sha256":"${sha256Hex(plain)}"}`, 'latin1')])
+}
+
+/** A digest that was itself damaged is an unknown field, and refused as one. */
+function withoutDigest(body: Uint8Array): Uint8Array {
+  const tail = Buffer.from(body.subarray(-DIGEST_BYTES)).toString('latin1')
+  const promised = DIGEST.exec(tail)?.[1]
+  if (promised === undefined) return body
+  const plain = new Uint8Array(body.subarray(0, body.byteLength - DIGEST_BYTES + 1))
+  plain[plain.byteLength - 1] = CLOSE
+  if (sha256Hex(plain) === promised) return plain
+  throw new MillraceError('E_MANIFEST', 'the manifest was damaged: its content does not have the SHA-256 that it says')
 }
