@@ -3,6 +3,7 @@ import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { Lease, LeaseReport, StoredObject } from '../../shared/protocol/lease.ts'
 import { DoubtfulLeases } from './doubtfulLeases.ts'
+import type { LeaseFates } from './leaseFates.ts'
 import { Spell } from './spell.ts'
 
 const PAUSE_MS = { first: 50, last: 5_000 }
@@ -45,6 +46,8 @@ export interface IssuerOptions {
   readonly clock: Clock
   readonly meter: CostMeter
   readonly leaseMs: number
+  /** Counts what becomes of leases. */
+  readonly fates?: LeaseFates | undefined
   /** The payload for one lease. */
   readonly makeLease: (lease: LeaseStart & LeaseIdentity) => Lease
   readonly onEvent: (text: string) => void
@@ -75,7 +78,7 @@ export class Issuer {
    * @throws MillraceError E_INVOKE when Lambda refuses, or has failed for three minutes
    */
   async issue(shard: number, start: LeaseStart): Promise<Held | undefined> {
-    const { invoker, clock, meter, leaseMs, makeLease, onEvent, signal } = this.options
+    const { invoker, clock, meter, fates, leaseMs, makeLease, onEvent, signal } = this.options
     let outSince: number | undefined
     for (let pauseMs = PAUSE_MS.first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)) {
       const lease = `${shard}-${this.mark}${this.issued++}`
@@ -87,6 +90,7 @@ export class Issuer {
       const held: Held = { lease, firstSequence, start, issuedAt, dueAt, heard: false }
       this.held.set(shard, held)
       meter.leaseStarted(lease)
+      fates?.issued(lease)
       const result = await invoker.invoke(payload)
       // Its goodbye was faster than the answer, whatever that says, and has seen to its shard.
       if (this.held.get(shard) !== held) return undefined
@@ -95,6 +99,7 @@ export class Issuer {
         return held
       }
       meter.leaseEnded(lease)
+      fates?.over(lease, result.kind === 'throttled' ? 'throttled' : 'unanswered')
       this.held.delete(shard)
       const now = clock.monotonic()
       if (result.kind === 'throttled') {

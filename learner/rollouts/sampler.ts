@@ -13,6 +13,7 @@ import { ExactStarts } from './exactStarts.ts'
 import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions, LeaseStart } from './issuer.ts'
+import { LeaseFates } from './leaseFates.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
 import { Repairs } from './repairs.ts'
 import { ReturnCheck } from './returnCheck.ts'
@@ -52,6 +53,7 @@ export interface SamplerOptions {
 /** All that makes experience for a run: leases kept open, fragments received and checked, and the source they come out of. */
 export class Sampler implements Sampling {
   readonly source: RolloutSource
+  readonly leases = new LeaseFates()
   private readonly options: SamplerOptions
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
@@ -139,6 +141,7 @@ export class Sampler implements Sampling {
       invoker: cloud.invoker,
       clock: cloud.clock,
       meter,
+      fates: this.leases,
       leaseMs: leaseSeconds * 1000,
       makeLease: (lease: Parameters<IssuerOptions['makeLease']>[0]) => this.makeLease(lease),
       heardAllSince: (ms: number) => this.inbox.heardAllSince(ms),
@@ -219,6 +222,11 @@ export class Sampler implements Sampling {
 
   get queuedFragments(): number {
     return this.inbox.size
+  }
+
+  /** Fragments that came and of which nothing is decided yet. */
+  get fragmentsInHand(): number {
+    return this.inbox.inHand
   }
 
   get rejected(): Inbox['rejected'] {
