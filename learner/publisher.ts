@@ -6,6 +6,7 @@ import { keys } from '../shared/protocol/keys.ts'
 import { MAX_EARLIER_POLICIES, type PolicyHash } from '../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, halfOf } from '../shared/protocol/manifest.ts'
 import { Deletions } from './deletions.ts'
+import { Originals } from './originals.ts'
 
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
@@ -26,6 +27,8 @@ export interface PublisherOptions {
   readonly everyVersion: boolean
   /** The oldest version that a function may still ask for; those after it are kept. Only where old ones are asked for. */
   readonly oldestNeeded?: (() => number) | undefined
+  /** Where policies are kept that may have to be written again. */
+  readonly originals?: Originals | undefined
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
   /** Writes made, for the bill. */
@@ -52,6 +55,7 @@ export class Publisher {
   private readonly heartbeatMs: number
   private readonly everyVersion: boolean
   private readonly oldestNeeded: () => number
+  private readonly originals: Originals
   private readonly consumed: () => readonly number[]
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
@@ -71,7 +75,7 @@ export class Publisher {
   constructor(
     store: ObjectStore,
     clock: Clock,
-    { run, heartbeatMs, everyVersion, oldestNeeded, consumed, onRequest, ...told }: PublisherOptions,
+    { run, heartbeatMs, everyVersion, oldestNeeded, originals, consumed, onRequest, ...told }: PublisherOptions,
   ) {
     const { onOutage, onEvent = () => undefined, onFatal = () => undefined } = told
     this.store = store
@@ -83,6 +87,7 @@ export class Publisher {
     this.heartbeatMs = heartbeatMs
     this.everyVersion = everyVersion
     this.oldestNeeded = oldestNeeded ?? (() => Number.POSITIVE_INFINITY)
+    this.originals = originals ?? new Originals(store)
     this.consumed = consumed
     this.onRequest = onRequest
   }
@@ -153,11 +158,19 @@ export class Publisher {
     for (const [version] of this.hashesFrom(first)) {
       if (version > last) break
       await this.storing.get(version)
-      const read = await this.patience.try(() => this.store.get(keys.policy(this.run, version)))
-      if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
-      found.push({ version, model: read.body })
+      found.push({ version, model: await this.model(version) })
     }
     return found
+  }
+
+  private async model(version: number): Promise<Uint8Array> {
+    const key = keys.policy(this.run, version)
+    const kept = this.originals.get(key)
+    if (kept) return kept
+    const read = await this.patience.try(() => this.store.get(key))
+    if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
+    if (halfOf(sha256Hex(read.body)) === this.hashes.get(version)) return read.body
+    throw new MillraceError('E_STORE', `policy version ${version} was damaged in the bucket`)
   }
 
   private async keep(version: number, model: Uint8Array): Promise<void> {
@@ -168,6 +181,7 @@ export class Publisher {
 
   private async put(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
+    this.originals.keep(key, model)
     this.onRequest(1)
     await this.patience.try(() => this.store.put(key, model))
     this.kept.push({ version, key, bytes: model.byteLength })
@@ -184,6 +198,7 @@ export class Publisher {
     if (gone.length === 0) return
     for (const { version, key } of gone) {
       this.hashes.delete(version)
+      this.originals.forget(key)
       this.gone.add(key)
     }
     await this.gone.flush()

@@ -22,6 +22,7 @@ export type LeaseFateCounts = Readonly<Record<LeaseFate | 'issued' | 'open', num
 /** Counts what becomes of every lease of one attempt at a run: each has one end, the first that was told. */
 export class LeaseFates {
   private issuedInAll = 0
+  private closed = false
   private readonly open = new Set<string>()
   private readonly ends: Record<LeaseFate, number> = {
     ended: 0,
@@ -41,12 +42,17 @@ export class LeaseFates {
   }
 
   over(lease: string, fate: LeaseFate): void {
-    if (this.open.delete(lease)) this.ends[fate]++
+    if (!this.closed && this.open.delete(lease)) this.ends[fate]++
   }
 
   /** The platform says that an invocation came to nothing. */
   cameToNothing(lease: string, { started, reason }: { readonly started: boolean; readonly reason: string }): void {
     this.over(lease, started ? fateOf(reason) : 'notStarted')
+  }
+
+  /** The run is over: what is open now stays open, however its functions are ended. */
+  close(): void {
+    this.closed = true
   }
 
   /** Until now. */

@@ -3,10 +3,12 @@ import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { Patience } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
-import type { Lease, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
+import type { Lease, LeaseReport, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
+import type { Originals } from '../originals.ts'
 import type { Outages } from '../outages.ts'
 import type { RunCloud } from '../runCloud.ts'
+import { DAMAGED } from '../../shared/rollout/damaged.ts'
 import { exactVersion } from '../../shared/rollout/pace.ts'
 import { Admission } from './admission.ts'
 import { ExactStarts } from './exactStarts.ts'
@@ -47,6 +49,8 @@ export interface SamplerOptions {
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
   readonly outages: Outages
+  /** What functions read, to be written again where one finds it damaged. */
+  readonly originals?: Pick<Originals, 'writeAgain'> | undefined
   readonly onEvent: (text: string) => void
 }
 
@@ -122,9 +126,7 @@ export class Sampler implements Sampling {
         this.source.push(this.explained.get(fragment) ?? fragment)
       },
       onRejected: () => this.silence.broken(),
-      onLeaseEnd: (report) => {
-        if (!this.repairs?.ended(report)) this.keeper.ended(report)
-      },
+      onLeaseEnd: (report) => this.leaseEnded(report),
       onInvocationFailed: (failed) => {
         if (!this.repairs?.cameToNothing(failed, failed.reason)) this.keeper.cameToNothing(failed)
       },
@@ -201,6 +203,16 @@ export class Sampler implements Sampling {
     return this.states ? exactVersion(pacing, Math.min(...this.states.oldest)) : Number.POSITIVE_INFINITY
   }
 
+  /** The next lease of a function that found an object damaged begins when that was written again. */
+  private leaseEnded(report: LeaseReport): void {
+    const over = () => {
+      if (!this.repairs?.ended(report)) this.keeper.ended(report)
+    }
+    const damaged = report.error?.where?.[DAMAGED]
+    if (typeof damaged !== 'string') return over()
+    void Promise.resolve(this.options.originals?.writeAgain(damaged)).then(over)
+  }
+
   /** The platform told of an invocation that failed. */
   invocationFailed(requestId: string, reason: string): void {
     if (!this.repairs?.cameToNothing({ requestId }, reason)) this.keeper.crashed(requestId, reason)
@@ -252,6 +264,7 @@ export class Sampler implements Sampling {
 
   async stop(): Promise<void> {
     this.abort.abort()
+    this.leases.close()
     await this.inbox.close()
     await this.pumping
     await this.watching

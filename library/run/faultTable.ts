@@ -62,7 +62,7 @@ export function faultLines(records: readonly FaultRecord[]): string[] {
   const rows = faultRows(records)
   const faults = rows.map(({ kind, ...counts }) => [kind, counts.injected, counts.survived, counts.seen] as const)
   const kills = records.filter(({ end }) => end === 'killed').length
-  const learners = [...(kills > 0 ? [['learners that were killed', kills, kills, kills] as const] : [])]
+  const learners = kills > 0 ? [['learners that were killed', kills, kills, kills] as const] : []
   return [
     ...table(['faults', 'injected', 'survived', 'seen'], [...faults, ...learners]),
     ...table(['fragments', ''], fragmentRows(records)),

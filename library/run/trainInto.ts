@@ -197,7 +197,7 @@ async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watchin
           attempt: attemptOf(resumed),
           from: wentOn(experiment, resumed),
         })
-  const saving = checkpoint && log ? { ...checkpoint, save: noted(checkpoint.save, log) } : checkpoint
+  const saving = checkpoint && log ? { ...checkpoint, save: noted(checkpoint, log) } : checkpoint
   let end: AttemptEnd = 'failed'
   const watchers = [...(log ? [log.observer] : []), ...(logging ? [logging] : []), order.observer]
   try {
@@ -230,10 +230,10 @@ const wentOn = ({ rollouts }: Experiment, resumed: Resumed | undefined): WentOn 
 
 /** The account of fragments is there before a checkpoint that was trained on them. */
 const noted =
-  (save: CheckpointSetting['save'], log: FaultLog): CheckpointSetting['save'] =>
+  (setting: CheckpointSetting, log: FaultLog): CheckpointSetting['save'] =>
   async (...checkpoint) => {
     await log.note()
-    await save(...checkpoint)
+    await setting.save(...checkpoint)
   }
 
 interface Saving {

@@ -11,6 +11,7 @@ import type { Lease, PolicyHash } from '../protocol/lease.ts'
 import { type Manifest, halfOf } from '../protocol/manifest.ts'
 import { deriveSeed } from '../random.ts'
 import { Collector } from './collector.ts'
+import { DAMAGED } from './damaged.ts'
 import { type Left, SAVE_POINT_NOTE, leaveState, savePointNote, takeUp } from './leaseState.ts'
 import { SavePoints } from './savePoints.ts'
 
@@ -172,7 +173,10 @@ export class RolloutWorker {
       throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
     return version === policy.version
       ? checked(found.body, policy)
-      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], version)
+      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], {
+          version,
+          key,
+        })
   }
 }
 
@@ -188,7 +192,11 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
 }
 
 /** @throws MillraceError E_POLICY_MODEL when it is not the model that manifest or lease knows under that version */
-function checkedEarlier(model: Uint8Array, earlier: readonly PolicyHash[], version: number): Uint8Array {
+function checkedEarlier(
+  model: Uint8Array,
+  earlier: readonly PolicyHash[],
+  { version, key }: { readonly version: number; readonly key: string },
+): Uint8Array {
   const promised = earlier.find(([known]) => known === version)?.[1]
   const found = halfOf(sha256Hex(model))
   if (found === promised) return model
@@ -196,7 +204,7 @@ function checkedEarlier(model: Uint8Array, earlier: readonly PolicyHash[], versi
   throw new MillraceError(
     'E_POLICY_MODEL',
     `policy version ${version} has a SHA-256 that begins with ${found}, the manifest ${says}`,
-    { version },
+    { version, ...(promised !== undefined && { [DAMAGED]: key }) },
   )
 }
 
@@ -208,6 +216,7 @@ function checked(model: Uint8Array, policy: Manifest['policy']): Uint8Array {
     `policy version ${policy.version} has SHA-256 ${found}, the manifest says ${policy.sha256}`,
     {
       key: policy.key,
+      ...(policy.inline === undefined && { [DAMAGED]: policy.key }),
     },
   )
 }

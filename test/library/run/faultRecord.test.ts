@@ -108,6 +108,9 @@ test('every lease has one end, the first that was told, and those issued are all
   leases.cameToNothing('e', { started: false, reason: 'it was not started' })
   leases.over('unknown', 'ended')
   expect(leases.counts).toMatchObject({ ended: 1, lost: 1, timedOut: 1, outOfMemory: 1, notStarted: 1, open: 1 })
+  leases.close()
+  leases.over('f', 'crashed')
+  expect(leases.counts).toMatchObject({ crashed: 0, open: 1 })
   const { issued, ...others } = leases.counts
   expect(issued).toBe(sum(others))
 })
