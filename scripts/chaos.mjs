@@ -1,7 +1,7 @@
 // CartPole in a storm: a calm run first, then one with faults whose learner is killed every so often and goes on from its folder.
 // Prints what was injected, what became of every fragment and lease, and how many steps the storm took against the calm.
 //
-//   npm run chaos -- [--seeds 1,2,3] [--minutes 8] [--kill-every 20] [--step-ms 0.5] [--faults storm|json] [--deterministic]
+//   npm run chaos -- [--seeds 1,2,3] [--minutes 8] [--kill-every 20] [--step-ms 0.2] [--faults storm|all|json] [--deterministic]
 import { build } from 'esbuild'
 import { spawn } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1,2,3' },
     minutes: { type: 'string', default: '8' },
     'kill-every': { type: 'string', default: '20' },
-    'step-ms': { type: 'string', default: '0.5' },
+    'step-ms': { type: 'string', default: '0.2' },
     faults: { type: 'string', default: 'storm' },
     deterministic: { type: 'boolean', default: false },
   },
