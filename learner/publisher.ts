@@ -6,7 +6,7 @@ import { keys } from '../shared/protocol/keys.ts'
 import { MAX_EARLIER_POLICIES, type PolicyHash } from '../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, halfOf } from '../shared/protocol/manifest.ts'
 import { Deletions } from './deletions.ts'
-import { HeldPolicies } from './heldPolicies.ts'
+import { Originals } from './originals.ts'
 
 /** Models up to this size ride in the manifest, so that a function needs one request a version instead of two. */
 const INLINE_BYTES = 64 * 1024
@@ -27,6 +27,8 @@ export interface PublisherOptions {
   readonly everyVersion: boolean
   /** The oldest version that a function may still ask for; those after it are kept. Only where old ones are asked for. */
   readonly oldestNeeded?: (() => number) | undefined
+  /** Where policies are kept that may have to be written again. */
+  readonly originals?: Originals | undefined
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
   /** How many fragments a shard may be ahead of that; unless told, what its pacing says. */
@@ -53,11 +55,11 @@ export class Publisher {
   private readonly enough = new AbortController()
   private readonly gone: Deletions<string>
   private readonly onFatal: (error: unknown) => void
-  private readonly onEvent: (text: string) => void
   private readonly run: string
   private readonly heartbeatMs: number
   private readonly everyVersion: boolean
   private readonly oldestNeeded: () => number
+  private readonly originals: Originals
   private readonly consumed: () => readonly number[]
   private readonly window: () => number | undefined
   private readonly handOver: () => boolean
@@ -75,13 +77,23 @@ export class Publisher {
   private keptBytes = 0
   /** Of every version that has an object of its own, oldest first. Only where old ones are asked for. */
   private readonly hashes: PolicyHash[] = []
-  private readonly held = new HeldPolicies()
   private readonly storing = new Map<number, Promise<void>>()
 
   constructor(
     store: ObjectStore,
     clock: Clock,
-    { run, heartbeatMs, everyVersion, oldestNeeded, consumed, window, handOver, onRequest, ...told }: PublisherOptions,
+    {
+      run,
+      heartbeatMs,
+      everyVersion,
+      oldestNeeded,
+      originals,
+      consumed,
+      window,
+      handOver,
+      onRequest,
+      ...told
+    }: PublisherOptions,
   ) {
     const { onOutage, onEvent = () => undefined, onFatal = () => undefined } = told
     this.store = store
@@ -89,11 +101,11 @@ export class Publisher {
     this.patience = new Patience({ clock, signal: this.enough.signal, ...(onOutage && { onOutage }) })
     this.gone = new Deletions({ clock, what: 'old policies', onEvent, delete: (objects) => store.delete(objects) })
     this.onFatal = onFatal
-    this.onEvent = onEvent
     this.run = run
     this.heartbeatMs = heartbeatMs
     this.everyVersion = everyVersion
     this.oldestNeeded = oldestNeeded ?? (() => Number.POSITIVE_INFINITY)
+    this.originals = originals ?? new Originals(store)
     this.consumed = consumed
     this.window = window ?? (() => undefined)
     this.handOver = handOver ?? (() => false)
@@ -170,30 +182,20 @@ export class Publisher {
     const found: { version: number; model: Uint8Array }[] = []
     for (const [version, hash] of this.hashesFrom(first)) {
       if (version > last) break
-      found.push({ version, model: this.held.get(version) ?? (await this.read(version, hash)) })
+      found.push({ version, model: await this.model(version, hash) })
     }
     return found
   }
 
-  private async read(version: number, hash: string): Promise<Uint8Array> {
+  private async model(version: number, hash: string): Promise<Uint8Array> {
+    const key = keys.policy(this.run, version)
+    const kept = this.originals.get(key)
+    if (kept) return kept
     await this.storing.get(version)
-    const read = await this.patience.try(() => this.store.get(keys.policy(this.run, version)))
+    const read = await this.patience.try(() => this.store.get(key))
     if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
     if (halfOf(sha256Hex(read.body)) === hash) return read.body
     throw new MillraceError('E_STORE', `policy version ${version} was damaged in the bucket`)
-  }
-
-  /** A function found the object of this version damaged, or not at all: it is written again. Never fails. */
-  async mend(version: number): Promise<void> {
-    const model = this.held.get(version)
-    if (!model) return this.onEvent(`policy version ${version} cannot be written again: it is too old to be held`)
-    try {
-      await this.storing.get(version)
-      this.onRequest(1)
-      await this.patience.try(() => this.store.put(keys.policy(this.run, version), model))
-    } catch (error) {
-      if (!this.stopped) this.onEvent(`policy version ${version} could not be written again: ${String(error)}`)
-    }
   }
 
   private async keep(version: number, model: Uint8Array): Promise<void> {
@@ -204,7 +206,7 @@ export class Publisher {
 
   private async put(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
-    this.held.add(version, model)
+    this.originals.keep(key, model)
     this.onRequest(1)
     await this.patience.try(() => this.store.put(key, model))
     this.kept.push({ version, key, bytes: model.byteLength })
@@ -223,7 +225,7 @@ export class Publisher {
       this.keptBytes -= bytes
       const at = this.hashes.findIndex(([known]) => known === version)
       if (at >= 0) this.hashes.splice(at, 1)
-      this.held.drop(version)
+      this.originals.forget(key)
       this.gone.add(key)
     }
     await this.gone.flush()

@@ -15,6 +15,7 @@ import { EndlessEpisodes } from './endlessEpisodes.ts'
 import { type ExactResume, rehome, saveExact } from './exactResume.ts'
 import { codeHash } from './exactState.ts'
 import type { Experiment } from './experiment.ts'
+import { Originals } from './originals.ts'
 import { Outages } from './outages.ts'
 import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
@@ -54,7 +55,9 @@ export async function runParts(
   const onEvent = (text: string): void => events.add({ level: 'warn', text })
   const outages = new Outages(cloud.clock, onEvent)
   const start = new Patience({ clock: cloud.clock, signal: options.signal, onOutage: outages.seen })
-  const env = await envOf(experiment, { ...options, cloud: { ...cloud, store: patientStore(cloud.store, start) } })
+  const store = patientStore(cloud.store, start)
+  const originals = new Originals(store)
+  const env = await envOf(experiment, { ...options, cloud: { ...cloud, store } }, originals)
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
     functionGbSecondUsd: cloud.functionGbSecondUsd,
@@ -79,10 +82,10 @@ export async function runParts(
     newestVersion: () => state.policyVersion,
     goOn: exact && points && { consumed: exact.consumed, points },
     policyHashes: (first) => publisher.hashesFrom(first),
-    onPolicyDamaged: (version) => void publisher.mend(version),
     brokenBecause,
     meter,
     learnerSpeaksSince: () => publisher.speaksSince,
+    originals,
     outages,
     onNews: () => publisher.tell(),
     onEvent,
@@ -103,6 +106,7 @@ export async function runParts(
     // An exact pace asks for versions that are no longer the newest; the newest itself rides in the manifest where it is small.
     everyVersion: pacing.mode === 'exact',
     oldestNeeded: () => sampler.oldestVersion,
+    originals,
     consumed: () => sampler.consumedUpTo,
     window: pacing.mode === 'newest' ? () => sampler.window : undefined,
     handOver: () => sampler.wantsPlaces,
@@ -172,7 +176,11 @@ function specOf({ env, envConfig }: Experiment): PolicySpec {
 }
 
 /** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */
-async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: TrainOptions): Promise<Lease['env']> {
+async function envOf(
+  { env, envConfig }: Experiment,
+  { run, cloud, envCode }: TrainOptions,
+  originals: Originals,
+): Promise<Lease['env']> {
   const { id } = asDefinition(env)
   if (!envCode) {
     if (isBuiltIn(env)) return { id, config: envConfig }
@@ -185,6 +193,7 @@ async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: Tr
   if (!(envCode instanceof Uint8Array)) return { id, config: envConfig, code: envCode }
   const sha256 = sha256Hex(envCode)
   const key = keys.code(run, sha256)
+  originals.keepForGood(key, envCode)
   await cloud.store.put(key, envCode)
   return { id, config: envConfig, code: { key, sha256 } }
 }

@@ -80,6 +80,12 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     })
   cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
   const { algorithm, seed, stop } = experiment
+  observer.onFates?.(() => ({
+    updates: state.clocks.updates,
+    trainedSteps: state.clocks.trainedSteps,
+    fragments: { ...state.fates, ...sampler.rejected, inHand: sampler.fragmentsInHand },
+    leases: sampler.leases.counts,
+  }))
   observer.onStart?.({ run, env, algorithm: algorithm.name, seed, where: cloud.where, stop })
 
   const goal = new Goal(experiment, { meter, elapsedMs })
@@ -145,7 +151,6 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     await sampler.discard()
     await tellFunctions()
     if (!hangs) await learner.close()
-    observer.onFates?.({ ...state.fates, ...sampler.rejected, inHand: sampler.queuedFragments })
   }
 }
 

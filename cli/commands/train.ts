@@ -7,7 +7,8 @@ import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 import type { OpenOptions } from '../../library/openCloud.ts'
 import { type LoadedExperiment } from '../../library/load/loadExperiment.ts'
 import { newestUnfinished } from '../../library/run/autoResume.ts'
-import { type FaultRecord, faultLines } from '../../library/run/faultRecord.ts'
+import type { FaultRecord } from '../../library/run/faultRecord.ts'
+import { faultLines } from '../../library/run/faultTable.ts'
 import { readResult, type Versions } from '../../library/run/records.ts'
 import { configOf, type RunConfig, type TakenUp, takeUp } from '../../library/run/resume.ts'
 import { createFreshRunFolder, createRunFolder, runName } from '../../library/run/runFolder.ts'
@@ -230,7 +231,7 @@ interface Beside {
 
 interface Trained {
   updates: number
-  faults?: FaultRecord
+  faults?: readonly FaultRecord[]
 }
 
 async function trainBeside(display: Display, { ready, context, trained }: Beside): Promise<TrainResult> {
@@ -256,7 +257,7 @@ async function trainBeside(display: Display, { ready, context, trained }: Beside
       now: () => host.now(),
       every: host.every,
       checkpointSeconds: options.checkpointSeconds,
-      onFaults: (record) => void (trained.faults = record),
+      onFaults: (records) => void (trained.faults = records),
     })
   } finally {
     display.close()

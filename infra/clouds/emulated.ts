@@ -21,6 +21,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
+import { failedCalls } from './failedCalls.ts'
 import { stormyWeather } from './weather.ts'
 import { FunctionLines } from './functionLines.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, isQueueNamed, names } from './names.ts'
@@ -66,6 +67,7 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
   })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
+    const refused = weather && failedCalls(clients)
     await foreignBucket(clients)
     const { queueUrl, deadLetterQueueUrl, close: closeQueue } = await runQueue(clients, local.endpoint)
     const watched = (queue: BatchQueue): BatchQueue => weather?.ledger.watched(queue) ?? queue
@@ -86,7 +88,7 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
       trainWorker: join(packageRoot(), 'dist/learner/train-worker.mjs'),
       onInvocationFailed: (listener) => void failed.add(listener),
       onFunctionOutput: (listener) => void outputs.add(listener),
-      ...(weather && { faultReport: weather.report }),
+      ...(weather && { faultReport: () => weather.report(refused ?? {}) }),
       async close() {
         await closeQueue()
         clients.destroy()

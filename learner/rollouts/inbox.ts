@@ -78,6 +78,8 @@ export class Inbox {
   private heardAt: number
   private readonly marks: number[]
   private rejectedInARow = 0
+  /** Fragments that wait for another of their number to be judged, and those that could not be read. */
+  private undecided = 0
   private readonly counts = { duplicate: 0, corrupt: 0, foreign: 0 }
 
   constructor(options: InboxOptions) {
@@ -102,6 +104,11 @@ export class Inbox {
   /** Fragments received and not yet consumed. */
   get size(): number {
     return this.held.size
+  }
+
+  /** Fragments received, and neither consumed nor put away. */
+  get inHand(): number {
+    return this.held.size + this.undecided
   }
 
   /**
@@ -201,7 +208,9 @@ export class Inbox {
     const seen = parsed.shard < this.options.shards ? this.watermark(parsed.shard) : undefined
     const id = fragmentId(parsed)
     // Until the first of its number is found good, this may be the good one.
+    this.undecided++
     while (this.held.has(id)) if (await this.held.get(id)?.good) break
+    this.undecided--
     if (this.held.has(id) || seen?.has(parsed.sequence)) return this.duplicate(message, parsed)
     try {
       this.options.admission?.fragment(parsed)
@@ -218,7 +227,10 @@ export class Inbox {
     } catch (error) {
       this.held.delete(id)
       found(false)
-      if (isMillraceError(error, 'E_STORE')) throw error
+      if (isMillraceError(error, 'E_STORE')) {
+        this.undecided++
+        throw error
+      }
       await this.reject(message, 'corrupt', sentence(error))
       this.giveUp(error)
       return this.options.onLost?.(parsed)

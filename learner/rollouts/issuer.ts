@@ -3,6 +3,7 @@ import type { Clock, Invoker } from '../../shared/cloud/ports.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { Lease, LeaseReport, StoredObject } from '../../shared/protocol/lease.ts'
 import { DoubtfulLeases } from './doubtfulLeases.ts'
+import type { LeaseFates } from './leaseFates.ts'
 import type { Places } from './places.ts'
 import { Spell } from './spell.ts'
 
@@ -50,6 +51,8 @@ export interface IssuerOptions {
   /** For how many functions there is room, and whose turn it is. */
   readonly places: Places
   readonly leaseMs: number
+  /** Counts what becomes of leases. */
+  readonly fates?: LeaseFates | undefined
   /** The payload for one lease. */
   readonly makeLease: (lease: LeaseStart & LeaseIdentity) => Lease
   readonly onEvent: (text: string) => void
@@ -81,7 +84,7 @@ export class Issuer {
    * @throws MillraceError E_INVOKE when Lambda refuses, or has failed for three minutes
    */
   async issue(shard: number, start: LeaseStart, ticket: number): Promise<Held | undefined> {
-    const { invoker, clock, meter, places, leaseMs, makeLease, onEvent, signal } = this.options
+    const { invoker, clock, meter, places, fates, leaseMs, makeLease, onEvent, signal } = this.options
     let outSince: number | undefined
     for (let pauseMs = PAUSE_MS.first; !signal.aborted;) {
       const { firstSequence } = start
@@ -95,6 +98,7 @@ export class Issuer {
       const held: Held = { lease, firstSequence, start, issuedAt, dueAt, heard: false, ticket }
       this.held.set(shard, held)
       meter.leaseStarted(lease)
+      fates?.issued(lease)
       const result = await invoker.invoke(payload).catch((error: unknown) => {
         turn.failed()
         throw error
@@ -107,6 +111,7 @@ export class Issuer {
         return held
       }
       meter.leaseEnded(lease)
+      fates?.over(lease, result.kind === 'throttled' ? 'throttled' : 'unanswered')
       this.held.delete(shard)
       if (result.kind === 'throttled') {
         outSince = undefined

@@ -94,9 +94,10 @@ export class LeaseKeeper {
 
   /** A function said goodbye. Its shard gets a new lease unless the run is over. */
   ended(report: LeaseReport): void {
-    const { meter, signal } = this.options
+    const { meter, fates, signal } = this.options
     const { shard, lease, end } = report
     meter.leaseEnded(lease, report)
+    fates?.over(lease, end === 'error' ? 'failed' : 'ended')
     this.issuer.ended(report)
     const held = this.held.get(shard)
     if (held?.lease !== lease) return this.late(report)
@@ -167,7 +168,8 @@ export class LeaseKeeper {
 
   /** The same, by the lease. One that was never started is tried again after a pause: nothing is wrong with the function. */
   cameToNothing({ shard, lease, started, reason }: Omit<InvocationFailed, 'kind' | 'run'>): void {
-    const { meter, signal, goOnAt, handover, starts, onEvent } = this.options
+    const { meter, fates, signal, goOnAt, handover, starts, onEvent } = this.options
+    fates?.cameToNothing(lease, { started, reason })
     if (!started) this.failures.withdraw(shard, lease)
     const held = this.held.get(shard)
     if (held?.lease !== lease || signal.aborted) return
@@ -232,10 +234,11 @@ export class LeaseKeeper {
 
   /** The function of a shard must have ended, though its goodbye was none that could be read. */
   gone(shard: number): void {
-    const { meter, signal, onEvent } = this.options
+    const { meter, fates, signal, onEvent } = this.options
     const held = this.held.get(shard)
     if (!held || signal.aborted) return
     this.release(shard)
+    fates?.over(held.lease, 'lost')
     meter.leaseEnded(held.lease)
     onEvent(`shard ${shard}, lease ${held.lease} was lost: nothing comes of it any more`)
     this.retry(shard, this.afterLoss(shard, held))
@@ -282,11 +285,12 @@ export class LeaseKeeper {
   }
 
   private lost(shard: number, held: Held, lostAt: number): void {
-    const { meter, signal, onEvent } = this.options
+    const { meter, fates, signal, onEvent } = this.options
     const { lease } = held
     if (this.held.get(shard) !== held || signal.aborted) return
     this.release(shard)
     meter.leaseEnded(lease)
+    fates?.over(lease, 'lost')
     onEvent(`shard ${shard}, lease ${lease} was lost: no word since its deadline`)
     const silent = this.silentLeases(shard, held, lostAt)
     if (silent === 0) return this.retry(shard, this.afterLoss(shard, held))

@@ -69,8 +69,9 @@ export class Repairs {
     const { shard, lease, end, error } = report
     const held = this.held.get(shard)
     if (held?.lease !== lease) return false
-    const { starts, meter, onEvent } = this.options
+    const { starts, meter, fates, onEvent } = this.options
     meter.leaseEnded(lease, report)
+    fates?.over(lease, end === 'error' ? 'failed' : 'ended')
     this.issuer.ended(report)
     starts.keep(report)
     if (end === 'error') {
@@ -90,6 +91,7 @@ export class Repairs {
     const { lease } = held
     this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${reason}`)
     this.options.meter.leaseEnded(lease)
+    this.options.fates?.cameToNothing(lease, { started: true, reason })
     this.over(shard, held, true)
     return true
   }
@@ -133,13 +135,14 @@ export class Repairs {
   }
 
   private async issue(shard: number, start: ReturnType<ExactStarts['repair']>): Promise<void> {
-    const { clock, signal, meter } = this.options
+    const { clock, signal, meter, fates } = this.options
     // Every shard may be waiting for it.
     const held = await this.issuer.issue(shard, start, 0)
     if (!held || this.held.get(shard) !== held || signal.aborted) return
     this.watchdogs.set(shard, Math.max(0, held.dueAt - clock.monotonic()) + GRACE_MS, () => {
       if (this.held.get(shard) !== held) return
       meter.leaseEnded(held.lease)
+      fates?.over(held.lease, 'lost')
       this.over(shard, held, true)
     })
   }

@@ -4,16 +4,19 @@ import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { Patience } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
-import type { Lease, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
+import type { Lease, LeaseReport, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
 import type { RolloutSettings } from '../experiment.ts'
+import type { Originals } from '../originals.ts'
 import type { Outages } from '../outages.ts'
 import type { RunCloud } from '../runCloud.ts'
+import { DAMAGED } from '../../shared/rollout/damaged.ts'
 import { exactVersion } from '../../shared/rollout/pace.ts'
 import { Admission } from './admission.ts'
 import { ExactStarts } from './exactStarts.ts'
 import { Handover } from './handover.ts'
 import { Inbox } from './inbox.ts'
 import type { IssuerOptions, LeaseStart } from './issuer.ts'
+import { LeaseFates } from './leaseFates.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
 import { Places } from './places.ts'
 import { Repairs } from './repairs.ts'
@@ -45,8 +48,6 @@ export interface SamplerOptions {
   readonly newestVersion: () => number
   /** Hashes of the policies from this version on. Only in an exact pace. */
   readonly policyHashes?: ((first: number) => readonly PolicyHash[]) | undefined
-  /** A function could not use the object of this policy version. */
-  readonly onPolicyDamaged?: ((version: number) => void) | undefined
   /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
   readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
   /** Why the run will not repeat bit for bit, though it was to, where that is known before it begins. */
@@ -55,6 +56,8 @@ export interface SamplerOptions {
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
   readonly outages: Outages
+  /** What functions read, to be written again where one finds it damaged. */
+  readonly originals?: Pick<Originals, 'writeAgain'> | undefined
   /** Functions have something new to hear in the manifest. */
   readonly onNews?: () => void
   readonly onEvent: (text: string) => void
@@ -63,6 +66,7 @@ export interface SamplerOptions {
 /** All that makes experience for a run: leases kept open, fragments received and checked, and the source they come out of. */
 export class Sampler implements Sampling {
   readonly source: RolloutSource
+  readonly leases = new LeaseFates()
   private readonly options: SamplerOptions
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
@@ -138,12 +142,7 @@ export class Sampler implements Sampling {
       },
       onUnreadable: () => this.repairs?.unreadable(),
       onRejected: () => this.silence.broken(),
-      onLeaseEnd: (report) => {
-        const { code, where } = report.error ?? {}
-        if (code === 'E_POLICY_MODEL' && typeof where?.['version'] === 'number')
-          options.onPolicyDamaged?.(where['version'])
-        if (!this.repairs?.ended(report)) this.keeper.ended(report)
-      },
+      onLeaseEnd: (report) => this.leaseEnded(report),
       onInvocationFailed: (failed) => {
         if (!this.repairs?.cameToNothing(failed, failed.reason)) this.keeper.cameToNothing(failed)
       },
@@ -172,6 +171,7 @@ export class Sampler implements Sampling {
       clock: cloud.clock,
       places: this.places,
       meter,
+      fates: this.leases,
       leaseMs: leaseSeconds * 1000,
       makeLease: (lease: Parameters<IssuerOptions['makeLease']>[0]) => this.makeLease(lease),
       heardAllSince: (ms: number) => this.inbox.heardAllSince(ms),
@@ -233,6 +233,16 @@ export class Sampler implements Sampling {
     return this.states ? exactVersion(pacing, Math.min(...this.states.oldest)) : Number.POSITIVE_INFINITY
   }
 
+  /** The next lease of a function that found an object damaged begins when that was written again. */
+  private leaseEnded(report: LeaseReport): void {
+    const over = () => {
+      if (!this.repairs?.ended(report)) this.keeper.ended(report)
+    }
+    const damaged = report.error?.where?.[DAMAGED]
+    if (typeof damaged !== 'string') return over()
+    void Promise.resolve(this.options.originals?.writeAgain(damaged)).then(over)
+  }
+
   /** The platform told of an invocation that failed. */
   invocationFailed(requestId: string, reason: string): void {
     if (!this.repairs?.cameToNothing({ requestId }, reason)) this.keeper.crashed(requestId, reason)
@@ -259,6 +269,11 @@ export class Sampler implements Sampling {
 
   get queuedFragments(): number {
     return this.inbox.size
+  }
+
+  /** Fragments that came and of which nothing is decided yet. */
+  get fragmentsInHand(): number {
+    return this.inbox.inHand
   }
 
   get rejected(): Inbox['rejected'] {
@@ -292,6 +307,7 @@ export class Sampler implements Sampling {
 
   async stop(): Promise<void> {
     this.abort.abort()
+    this.leases.close()
     await this.inbox.close()
     await this.pumping
     await this.watching

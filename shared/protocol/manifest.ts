@@ -56,6 +56,7 @@ export function parseManifest(body: Uint8Array): Manifest {
   try {
     data = parseJsonBytes(plain ?? body, MESSAGE_LIMITS)
   } catch (cause) {
+    if (cause instanceof MillraceError) throw cause
     throw new MillraceError('E_MANIFEST', `the manifest ${whyNoJson(cause)}`, {}, { cause })
   }
   const result = Manifest.safeParse(data)
@@ -64,6 +65,7 @@ export function parseManifest(body: Uint8Array): Manifest {
   return result.data
 }
 
+/** With a digest: one flipped bit could make a version or the learner's word another, and would still be a manifest. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const plain = Buffer.from(JSON.stringify(manifest))
   const seal = Buffer.from(`,"digest":"${sha256Hex(plain)}"}`)

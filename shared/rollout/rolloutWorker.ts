@@ -11,6 +11,7 @@ import type { Lease, PolicyHash } from '../protocol/lease.ts'
 import { type Manifest, halfOf } from '../protocol/manifest.ts'
 import { deriveSeed } from '../random.ts'
 import { Collector } from './collector.ts'
+import { DAMAGED } from './damaged.ts'
 import { type Left, SAVE_POINT_NOTE, leaveState, savePointNote, takeUp } from './leaseState.ts'
 import { SavePoints } from './savePoints.ts'
 
@@ -184,10 +185,17 @@ export class RolloutWorker {
     const key = keys.policy(run, version)
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
-      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key, version })
+      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, {
+        key,
+        version,
+        [DAMAGED]: key,
+      })
     return version === policy.version
       ? checked(found.body, policy)
-      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], version)
+      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], {
+          version,
+          key,
+        })
   }
 }
 
@@ -203,7 +211,11 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
 }
 
 /** @throws MillraceError E_POLICY_MODEL when it is not the model that manifest or lease knows under that version */
-function checkedEarlier(model: Uint8Array, earlier: readonly PolicyHash[], version: number): Uint8Array {
+function checkedEarlier(
+  model: Uint8Array,
+  earlier: readonly PolicyHash[],
+  { version, key }: { readonly version: number; readonly key: string },
+): Uint8Array {
   const promised = earlier.find(([known]) => known === version)?.[1]
   const found = halfOf(sha256Hex(model))
   if (found === promised) return model
@@ -211,7 +223,7 @@ function checkedEarlier(model: Uint8Array, earlier: readonly PolicyHash[], versi
   throw new MillraceError(
     'E_POLICY_MODEL',
     `policy version ${version} has a SHA-256 that begins with ${found}, the manifest ${says}`,
-    { version },
+    { version, ...(promised !== undefined && { [DAMAGED]: key }) },
   )
 }
 
@@ -221,6 +233,9 @@ function checked(model: Uint8Array, policy: Manifest['policy']): Uint8Array {
   throw new MillraceError(
     'E_POLICY_MODEL',
     `policy version ${policy.version} has SHA-256 ${found}, the manifest says ${policy.sha256}`,
-    { key: policy.key, version: policy.version },
+    {
+      key: policy.key,
+      ...(policy.inline === undefined && { [DAMAGED]: policy.key }),
+    },
   )
 }

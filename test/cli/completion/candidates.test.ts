@@ -60,7 +60,7 @@ describe('completion offers', () => {
     [['train', '--seed', ''], []],
     [
       ['train', '--faults', ''],
-      ['calm', 'storm'],
+      ['calm', 'storm', 'all'],
     ],
     [
       ['train', ''],

@@ -228,6 +228,17 @@ test('what is optional may be absent', () => {
   expect(contracts.leaseEnd.parse(change(leaseEnd, 'report.error', undefined))).not.toHaveProperty('report.error')
 })
 
+test('a manifest that was damaged in any bit, or cut short anywhere, is refused', () => {
+  const whole = encodeManifest(manifest)
+  for (let bit = 0; bit < whole.byteLength * 8; bit++) {
+    const flipped = whole.slice()
+    flipped[bit >> 3] = (flipped[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+    expect(() => parseManifest(flipped)).toThrow(expect.objectContaining({ code: 'E_MANIFEST' }))
+  }
+  for (let length = 0; length < whole.byteLength; length++)
+    expect(() => parseManifest(whole.subarray(0, length))).toThrow(expect.objectContaining({ code: 'E_MANIFEST' }))
+})
+
 test('a manifest survives its encoding; bytes that are not JSON, or not UTF-8, are refused', () => {
   expect(parseManifest(encodeManifest(manifest))).toEqual(manifest)
   const refusal = expect.objectContaining({ code: 'E_MANIFEST' })
