@@ -7,6 +7,7 @@ import type { EnvSource } from '../shared/env/index.ts'
 import { failedOnlyThere } from '../shared/env/onlyHere.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { Lease } from '../shared/protocol/lease.ts'
+import { DAMAGED } from '../shared/rollout/damaged.ts'
 import { importUserModule } from './userModule.ts'
 
 const loaded = new Map<string, EnvSource>()
@@ -26,7 +27,10 @@ export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore)
   if (found.kind !== 'found')
     throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' is not in the bucket`, { key: code.key })
   if (sha256Hex(found.body) !== code.sha256)
-    throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' was altered`, { key: code.key })
+    throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' was altered`, {
+      key: code.key,
+      [DAMAGED]: code.key,
+    })
   const module = await importEnvModule(id, found.body)
   const source = (module['default'] as { readonly env?: EnvSource } | undefined)?.env
   if (source === undefined)

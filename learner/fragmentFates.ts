@@ -1,4 +1,15 @@
-/** What became of the fragments that a learner was given in one attempt at a run, from its first to its last moment. */
+import type { LeaseFateCounts } from './rollouts/leaseFates.ts'
+
+/** What is known of one attempt at a run, at one moment of it. */
+export interface AttemptFates {
+  readonly updates: number
+  /** Of the whole run, the attempts before included. */
+  readonly trainedSteps: number
+  readonly fragments: FragmentFates
+  readonly leases: LeaseFateCounts
+}
+
+/** What became of the fragments that a learner was given in one attempt at a run, from its first moment until now. */
 export interface FragmentFates {
   /** Each once. */
   readonly trained: number
@@ -9,7 +20,7 @@ export interface FragmentFates {
   readonly corrupt: number
   /** Messages that nobody asked for, likewise. */
   readonly foreign: number
-  /** Found good and not trained on when the run ended. */
+  /** Not judged yet, or found good and not trained on. */
   readonly inHand: number
 }
 
@@ -17,6 +28,8 @@ export interface FragmentFates {
 export interface CloudFaults {
   /** By kind. */
   readonly injected: Readonly<Record<string, number>>
+  /** Requests of the learner that failed, by service. */
+  readonly failedCalls: Readonly<Record<string, number>>
   /** Fragments that functions put into the queue. */
   readonly sent: number
   /** Copies of fragments that the cloud added. */

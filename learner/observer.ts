@@ -1,5 +1,5 @@
 import type { Clocks } from './clocks.ts'
-import type { FragmentFates } from './fragmentFates.ts'
+import type { AttemptFates } from './fragmentFates.ts'
 import type { FunctionOutput } from './runCloud.ts'
 
 /** min, mean and max of something over a window. */
@@ -80,8 +80,8 @@ export interface RunObserver {
   /** Called for each line that an env wrote to stdout or stderr. */
   onOutput?(output: FunctionOutput): void
   onEnd?(summary: RunSummary): void
-  /** What became of every fragment, once nothing more can: after `onEnd`, and also where the run failed. */
-  onFates?(fates: FragmentFates): void
+  /** Called once, at the start, with what tells what became of every fragment and every lease so far: at any moment, also after the end. */
+  onFates?(fates: () => AttemptFates): void
 }
 
 export interface RunInfo {

@@ -15,6 +15,7 @@ import { EndlessEpisodes } from './endlessEpisodes.ts'
 import { type ExactResume, rehome, saveExact } from './exactResume.ts'
 import { codeHash } from './exactState.ts'
 import type { Experiment } from './experiment.ts'
+import { Originals } from './originals.ts'
 import { Outages } from './outages.ts'
 import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
@@ -33,6 +34,8 @@ export interface RunBeginning {
   /** What it goes on from. */
   readonly before?: Checkpoint | undefined
   readonly exact?: ExactResume | undefined
+  /** Why the run, though it was to repeat bit for bit, does not from here on. */
+  readonly brokenBecause?: string | undefined
 }
 
 /**
@@ -42,7 +45,7 @@ export interface RunBeginning {
  */
 export async function runParts(
   experiment: Experiment,
-  { setting, before, exact }: RunBeginning,
+  { setting, before, exact, brokenBecause }: RunBeginning,
   options: TrainOptions,
 ) {
   const { run, cloud, observer = {}, attempt = 1, earlier, checkpoint } = options
@@ -52,7 +55,9 @@ export async function runParts(
   const onEvent = (text: string): void => events.add({ level: 'warn', text })
   const outages = new Outages(cloud.clock, onEvent)
   const start = new Patience({ clock: cloud.clock, signal: options.signal, onOutage: outages.seen })
-  const env = await envOf(experiment, { ...options, cloud: { ...cloud, store: patientStore(cloud.store, start) } })
+  const store = patientStore(cloud.store, start)
+  const originals = new Originals(store)
+  const env = await envOf(experiment, { ...options, cloud: { ...cloud, store } }, originals)
   const meter = new CostMeter(US_EAST_1, {
     memoryMb: cloud.memoryMb,
     functionGbSecondUsd: cloud.functionGbSecondUsd,
@@ -62,7 +67,9 @@ export async function runParts(
   })
   const baseVersion = exact?.state.baseVersion ?? before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
-  const rolloutSeed = exact?.state.seed ?? (attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt))
+  // A run that is to repeat and has no checkpoint yet begins as it did; others do not sample the same again.
+  const isFirst = attempt === 1 || (pacing.mode === 'exact' && !before)
+  const rolloutSeed = exact?.state.seed ?? (isFirst ? seed : deriveSeed(seed, 'attempt', attempt))
   const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
   const sampler = new Sampler({
     run,
@@ -75,9 +82,12 @@ export async function runParts(
     newestVersion: () => state.policyVersion,
     goOn: exact && points && { consumed: exact.consumed, points },
     policyHashes: (first) => publisher.hashesFrom(first),
+    brokenBecause,
     meter,
     learnerSpeaksSince: () => publisher.speaksSince,
+    originals,
     outages,
+    onNews: () => publisher.tell(),
     onEvent,
   })
   const state: RunState = new RunState((fragment) => sampler.consumed(fragment))
@@ -86,6 +96,7 @@ export async function runParts(
     setting,
     policy: spec,
     trainWorker: cloud.trainWorker,
+    functionBytes: cloud.memoryMb * 1024 ** 2,
     engine: options.engine,
     state: before?.program,
   })
@@ -95,7 +106,10 @@ export async function runParts(
     // An exact pace asks for versions that are no longer the newest; the newest itself rides in the manifest where it is small.
     everyVersion: pacing.mode === 'exact',
     oldestNeeded: () => sampler.oldestVersion,
+    originals,
     consumed: () => sampler.consumedUpTo,
+    window: pacing.mode === 'newest' ? () => sampler.window : undefined,
+    handOver: () => sampler.wantsPlaces,
     onRequest: (s3Put) => meter.request({ s3Put }),
     onOutage: outages.seen,
     onEvent,
@@ -162,7 +176,11 @@ function specOf({ env, envConfig }: Experiment): PolicySpec {
 }
 
 /** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */
-async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: TrainOptions): Promise<Lease['env']> {
+async function envOf(
+  { env, envConfig }: Experiment,
+  { run, cloud, envCode }: TrainOptions,
+  originals: Originals,
+): Promise<Lease['env']> {
   const { id } = asDefinition(env)
   if (!envCode) {
     if (isBuiltIn(env)) return { id, config: envConfig }
@@ -175,6 +193,7 @@ async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: Tr
   if (!(envCode instanceof Uint8Array)) return { id, config: envConfig, code: envCode }
   const sha256 = sha256Hex(envCode)
   const key = keys.code(run, sha256)
+  originals.keepForGood(key, envCode)
   await cloud.store.put(key, envCode)
   return { id, config: envConfig, code: { key, sha256 } }
 }

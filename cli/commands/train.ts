@@ -7,7 +7,8 @@ import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 import type { OpenOptions } from '../../library/openCloud.ts'
 import { type LoadedExperiment } from '../../library/load/loadExperiment.ts'
 import { newestUnfinished } from '../../library/run/autoResume.ts'
-import { type FaultRecord, faultLines } from '../../library/run/faultRecord.ts'
+import type { FaultRecord } from '../../library/run/faultRecord.ts'
+import { faultLines } from '../../library/run/faultTable.ts'
 import { readResult, type Versions } from '../../library/run/records.ts'
 import { configOf, type RunConfig, type TakenUp, takeUp } from '../../library/run/resume.ts'
 import { createFreshRunFolder, createRunFolder, runName } from '../../library/run/runFolder.ts'
@@ -19,6 +20,7 @@ import { type Display, thinned } from '../display/display.ts'
 import { fromHere, printSummary } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
+import { uncaught } from '../uncaught.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
 import { report } from '../report.ts'
 import { fit, print } from '../display/wrap.ts'
@@ -197,13 +199,18 @@ async function trainShown(ready: Ready, context: Context): Promise<number> {
   interrupts.onSecond(() => display.close())
   const goOn = goOnCommand(fromHere(folder.path, host.cwd), options)
   const trained: Trained = { updates: 0 }
+  // The run ends in order, with all that it learned.
+  const watched = host.onUncaught((error) => interrupts.fail(uncaught(error)))
   let result: TrainResult
   try {
     result = await trainBeside(display, { ready, context, trained })
+    if (interrupts.failure() !== undefined) throw interrupts.failure()
   } catch (error) {
     showFaults(trained, context)
     if (trained.updates > 0 && !options.quiet) printCommand(host.out, 'to go on from its last checkpoint: ', goOn)
     throw interrupts.failure() ?? error
+  } finally {
+    watched()
   }
   const { summary } = result
   const interrupted = summary.reason === 'interrupted' ? { goOn } : {}
@@ -224,7 +231,7 @@ interface Beside {
 
 interface Trained {
   updates: number
-  faults?: FaultRecord
+  faults?: readonly FaultRecord[]
 }
 
 async function trainBeside(display: Display, { ready, context, trained }: Beside): Promise<TrainResult> {
@@ -250,7 +257,7 @@ async function trainBeside(display: Display, { ready, context, trained }: Beside
       now: () => host.now(),
       every: host.every,
       checkpointSeconds: options.checkpointSeconds,
-      onFaults: (record) => void (trained.faults = record),
+      onFaults: (records) => void (trained.faults = records),
     })
   } finally {
     display.close()

@@ -1,5 +1,5 @@
 import type { CloudFaults } from '../../learner/fragmentFates.ts'
-import type { BatchQueue } from '../../shared/cloud/ports.ts'
+import type { BatchQueue, QueueMessage } from '../../shared/cloud/ports.ts'
 
 interface Known {
   readonly isFragment: boolean
@@ -16,6 +16,8 @@ export class MessageLedger {
   private sent = 0
   private copied = 0
   private rejectedOthers = 0
+  /** Deliveries: one that fails to be put away is tried again. */
+  private readonly rejected = new WeakSet<QueueMessage>()
 
   /** A queue keeps a message. @param body as it was sent */
   kept(id: string, body: string, isCopy: boolean): void {
@@ -36,14 +38,15 @@ export class MessageLedger {
         return messages
       },
       reject: async (message, reason) => {
-        if (this.known.get(message.id)?.isFragment === false) this.rejectedOthers++
+        if (this.known.get(message.id)?.isFragment === false && !this.rejected.has(message)) this.rejectedOthers++
+        this.rejected.add(message)
         await queue.reject(message, reason)
       },
     }
   }
 
   /** Until now. */
-  counts(): Omit<CloudFaults, 'injected'> {
+  counts(): Omit<CloudFaults, 'injected' | 'failedCalls'> {
     let [undelivered, again] = [0, 0]
     for (const { isFragment, deliveries } of this.known.values()) {
       if (!isFragment) continue

@@ -12,7 +12,7 @@ export interface Weather {
   /** For the emulated cloud. */
   readonly hooks: ReturnType<Storm['hooks']>
   readonly ledger: MessageLedger
-  readonly report: () => CloudFaults
+  readonly report: (failedCalls: CloudFaults['failedCalls']) => CloudFaults
 }
 
 /** @throws MillraceError E_USAGE where one of the services is none of the emulated cloud in this process */
@@ -32,6 +32,6 @@ export function stormyWeather(setting: FaultSetting): Weather {
   return {
     hooks: storm.hooks(),
     ledger,
-    report: () => ({ injected: storm.injected, ...ledger.counts() }),
+    report: (failed) => ({ injected: storm.injected, failedCalls: { ...failed }, ...ledger.counts() }),
   }
 }

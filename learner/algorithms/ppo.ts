@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
-import { categorical, clippedSurrogate, explainedVariance } from '../losses/index.ts'
+import { categorical, explainedVariance, klEstimate, ppoLoss, standardized } from '../losses/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
@@ -18,8 +18,8 @@ const PpoConfig = z.strictObject({
   lambda: z.number().min(0).max(1).default(0.95),
   /** The ratio of new to old probability counts within 1 ± this. */
   clip: z.number().positive().default(0.2),
-  /** The value may move so far from the old one before its error stops to count; not limited if not given. */
-  valueClip: z.number().positive().optional(),
+  /** A value may move so far from the old one before its error stops to count; `null`: as far as it likes. */
+  valueClip: z.number().positive().nullable().default(null),
   /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
   standardizeAdvantages: z.boolean().default(true),
   ...NETWORK_SETTINGS,
@@ -62,17 +62,21 @@ export const ppo = algorithm({
     const { advantages, returns } = estimated(batch, before, c)
     const now = network.apply(column('observations', [rows, ...sizes.policy.observation.shape]))
     const policy = categorical(now.logits, 0)
-    const loss = clippedSurrogate(
+    const given = column('advantages', [rows])
+    const logProbs = policy.logProb(column('actions', [rows], 'int32'))
+    const oldLogProbs = column('behaviour_log_probs', [rows])
+    const loss = ppoLoss(
       {
-        logProbs: policy.logProb(column('actions', [rows], 'int32')),
-        oldLogProbs: column('behaviour_log_probs', [rows]),
-        advantages: column('advantages', [rows]),
+        logProbs,
+        oldLogProbs,
+        advantages: c.standardizeAdvantages ? standardized(given) : given,
         values: now.values,
         oldValues: column('old_values', [rows]),
         returns: column('returns', [rows]),
         entropy: policy.entropy(),
+        ...(c.klTarget !== undefined && { kl: klEstimate(logProbs, oldLogProbs) }),
       },
-      { ...c, entropyCoef: fed('entropy_coef'), klCoef: c.klTarget === undefined ? 0 : scalarState('kl_coef') },
+      { ...c, entropyCoef: fed('entropy_coef'), klCoef: scalarState('kl_coef') },
     )
     const until = c.maxKl === undefined ? {} : { until: { metric: 'kl', above: c.maxKl } }
     const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]

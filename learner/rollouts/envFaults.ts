@@ -1,4 +1,5 @@
 import { ERROR_CODES, MillraceError, type ErrorCode } from '../../shared/errors.ts'
+import { DAMAGED } from '../../shared/rollout/damaged.ts'
 import type { LeaseError } from '../../shared/protocol/lease.ts'
 
 /** Leases of one shard in a row that may fail before the first fragment, or before the run's first episode has ended. */
@@ -75,9 +76,9 @@ export class EnvFaults {
     this.shards = shards
   }
 
-  /** Whether an error is the env's own. */
+  /** Whether an error is the env's own. That its code was damaged in the bucket is not. */
   static are(error: LeaseError | undefined): error is LeaseError {
-    return error !== undefined && ENV_CODES.has(error.code)
+    return error !== undefined && ENV_CODES.has(error.code) && error.where?.[DAMAGED] === undefined
   }
 
   /** A fragment came, and in it that many episodes ended. */

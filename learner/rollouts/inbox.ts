@@ -36,6 +36,8 @@ export interface InboxOptions {
   /** Checks a decoded fragment against what its lease promised; throws what is wrong with it. */
   readonly check: (fragment: SampleBatch) => void
   readonly onFragment: (fragment: SampleBatch) => void
+  /** A message came that cannot be read, whatever it was. */
+  readonly onUnreadable?: (() => void) | undefined
   /** Something came that cannot be used. */
   readonly onRejected?: () => void
   readonly onLeaseEnd: (report: LeaseReport) => void
@@ -76,6 +78,8 @@ export class Inbox {
   private heardAt: number
   private readonly marks: number[]
   private rejectedInARow = 0
+  /** Fragments that wait for another of their number to be judged, and those that could not be read. */
+  private undecided = 0
   private readonly counts = { duplicate: 0, corrupt: 0, foreign: 0 }
 
   constructor(options: InboxOptions) {
@@ -102,6 +106,11 @@ export class Inbox {
     return this.held.size
   }
 
+  /** Fragments received, and neither consumed nor put away. */
+  get inHand(): number {
+    return this.held.size + this.undecided
+  }
+
   /**
    * Was the queue listened to without a break since then (monotonic ms)? Not while there was no room, nor where the answer to a
    * receive is long overdue: what was sent may wait in the queue.
@@ -112,7 +121,7 @@ export class Inbox {
 
   /** Is the queue listened to now? */
   get listens(): boolean {
-    return this.heardAllSince(this.options.clock.now())
+    return this.heardAllSince(this.options.clock.monotonic())
   }
 
   /** Receives until the signal aborts. */
@@ -175,13 +184,14 @@ export class Inbox {
     try {
       parsed = parseMessage(message.body)
     } catch (error) {
+      this.options.onUnreadable?.()
       return await this.reject(message, 'corrupt', sentence(error))
     }
     const run = parsed.kind === 'leaseEnd' ? parsed.report.run : parsed.run
     if (run !== this.options.run) return await this.foreign(message, run)
     if (parsed.kind === 'fragment') return await this.acceptFragment(message, parsed)
     try {
-      if (parsed.kind === 'leaseEnd') this.options.admission?.report(parsed.report)
+      if (parsed.kind === 'leaseEnd') this.options.admission?.report(parsed.report, parsed.token)
       else this.options.admission?.failure(parsed)
     } catch (error) {
       return await this.reject(message, 'foreign', sentence(error))
@@ -198,7 +208,9 @@ export class Inbox {
     const seen = parsed.shard < this.options.shards ? this.watermark(parsed.shard) : undefined
     const id = fragmentId(parsed)
     // Until the first of its number is found good, this may be the good one.
+    this.undecided++
     while (this.held.has(id)) if (await this.held.get(id)?.good) break
+    this.undecided--
     if (this.held.has(id) || seen?.has(parsed.sequence)) return this.duplicate(message, parsed)
     try {
       this.options.admission?.fragment(parsed)
@@ -215,7 +227,10 @@ export class Inbox {
     } catch (error) {
       this.held.delete(id)
       found(false)
-      if (isMillraceError(error, 'E_STORE')) throw error
+      if (isMillraceError(error, 'E_STORE')) {
+        this.undecided++
+        throw error
+      }
       await this.reject(message, 'corrupt', sentence(error))
       this.giveUp(error)
       return this.options.onLost?.(parsed)

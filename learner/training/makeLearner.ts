@@ -7,6 +7,7 @@ import { seededUniform } from '../tensor/index.ts'
 import { type EngineName, onMachine } from './engine.ts'
 import { InlineLearner } from './inlineLearner.ts'
 import type { Learner } from './learner.ts'
+import { checkMemory, learnerMemory } from './memory.ts'
 import { ThreadLearner } from './threadLearner.ts'
 
 export interface MakeLearnerOptions {
@@ -16,11 +17,17 @@ export interface MakeLearnerOptions {
   readonly trainWorker: string | undefined
   /** What the machine would have the graphs run by. */
   readonly engine?: EngineName | undefined
+  /** The memory of a function. */
+  readonly functionBytes?: number | undefined
   /** To go on from. */
   readonly state?: ProgramState | undefined
 }
 
-/** The learner of an experiment: its program in a thread of its own. @throws MillraceError E_GRAPH, E_POLICY_SPEC, E_CHECKPOINT */
+/**
+ * The learner of an experiment: its program in a thread of its own.
+ *
+ * @throws MillraceError E_GRAPH, E_POLICY_SPEC, E_CHECKPOINT, E_EXPERIMENT for what does not fit into memory
+ */
 export function makeLearner(
   experiment: Experiment,
   { trainWorker, engine, state, ...options }: MakeLearnerOptions,
@@ -33,14 +40,23 @@ export function makeLearner(
   return trainWorker === undefined ? new InlineLearner(setting) : new ThreadLearner(trainWorker, setting)
 }
 
-/** The program of an experiment, at its sizes and from its seed. @throws MillraceError E_GRAPH, E_POLICY_SPEC */
+type ProgramOptions = Pick<MakeLearnerOptions, 'setting' | 'policy' | 'functionBytes'>
+
+/** The program of an experiment, at its sizes and from its seed. @throws MillraceError E_GRAPH, E_POLICY_SPEC, E_EXPERIMENT */
 export function programOf(
   { algorithm, rollouts, seed }: Experiment,
-  { setting, policy }: { readonly setting: PlanSetting; readonly policy: PolicySpec },
+  { setting, policy, functionBytes }: ProgramOptions,
 ): Program {
   const T = rollouts.fragmentLength
   const B = algorithm.fragmentsPerUpdate(setting) * rollouts.envsPerShard
-  return compile(algorithm.program({ policy, T, B }), {
+  const sizes = { policy, T, B }
+  const description = algorithm.program(sizes)
+  checkMemory(
+    description,
+    { ...sizes, config: algorithm.config },
+    { learner: learnerMemory(), function: functionBytes },
+  )
+  return compile(description, {
     name: algorithm.name,
     uniform: seededUniform(deriveSeed(seed, 'weights')),
     seed: deriveSeed(seed, 'learner'),

@@ -1,73 +1,101 @@
 import { join } from 'node:path'
-import type { FragmentFates } from '../../learner/fragmentFates.ts'
+import type { AttemptFates } from '../../learner/fragmentFates.ts'
 import type { RunObserver } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import { RUN_FILES } from '../../learner/runFiles.ts'
 import type { FaultSetting } from '../../shared/faults/index.ts'
-import { type FaultRecord, faultRecord } from './faultRecord.ts'
+import { type AttemptEnd, type FaultRecord, type WentOn, faultRecord, settled } from './faultRecord.ts'
 import type { RunFolder } from './runFolder.ts'
 
-/** An attempt that is killed leaves what it had met up to so long before. */
-const EVERY_MS = 1_000
+/** An attempt that is killed leaves an account of what it was at most so long before. */
+const EVERY_MS = 250
+const FORMAT = 2
 
 export interface FaultLogOptions {
   readonly folder: RunFolder | undefined
   readonly cloud: RunCloud
   readonly setting: FaultSetting
   readonly attempt: number
+  /** Where this attempt goes on. */
+  readonly from: WentOn
   readonly every: (ms: number, tick: () => void) => () => void
+  /** ms since the epoch */
+  readonly now: () => number
 }
 
 /** Keeps `faults.json` of a run folder: what this attempt at the run met, behind what the attempts before it did. */
 export class FaultLog {
   readonly observer: RunObserver
   private readonly options: FaultLogOptions
-  private readonly before: Promise<readonly unknown[]>
+  private readonly before: Promise<readonly FaultRecord[]>
+  private readonly began: number
   private readonly stop: () => void
-  private fates: FragmentFates | undefined
+  private fates: (() => AttemptFates) | undefined
   private warnings = 0
   private writing: Promise<unknown> = Promise.resolve()
 
   constructor(options: FaultLogOptions) {
     this.options = options
-    this.before = earlierRecords(options.folder)
+    this.began = options.now()
+    this.before = earlierRecords(options.folder, options.from)
     this.observer = {
       onEveryEvent: () => void this.warnings++,
       onFates: (fates) => void (this.fates = fates),
     }
-    // What cannot be written now is written at the end, or said there.
-    this.stop = options.every(
-      EVERY_MS,
-      () => void (this.writing = this.writing.then(() => this.write()).catch(() => {})),
-    )
+    this.stop = options.every(EVERY_MS, () => void this.note())
+    void this.note()
   }
 
-  /** The whole record, once the cloud is closed. @throws MillraceError E_DISK */
-  async close(): Promise<FaultRecord | undefined> {
+  /**
+   * Writes where the attempt stands. To be waited for before a checkpoint is visible: the account then knows of every fragment that the
+   * checkpoint was trained on. What cannot be written now is written at the end, or said there.
+   */
+  async note(): Promise<void> {
+    await (this.writing = this.writing.then(() => this.write('running')).catch(() => {}))
+  }
+
+  /** The records of all attempts, once the cloud is closed. @throws MillraceError E_DISK */
+  async close(end: AttemptEnd): Promise<readonly FaultRecord[]> {
     this.stop()
     await this.writing
-    return await this.write()
+    return await this.write(end)
   }
 
-  private async write(): Promise<FaultRecord | undefined> {
-    const { folder, cloud, setting, attempt } = this.options
+  private async write(end: AttemptEnd): Promise<readonly FaultRecord[]> {
+    const before = await this.before
+    // From here to the record nothing waits: both sides of the account are of one moment.
+    const record = this.record(end)
+    if (!record) return []
+    const attempts = [...before, record]
+    await this.options.folder?.writeJson(RUN_FILES.faults, { format: FORMAT, attempts })
+    return attempts
+  }
+
+  private record(end: AttemptEnd): FaultRecord | undefined {
+    const { cloud, setting, attempt, from, now } = this.options
     const known = cloud.faultReport?.()
-    if (known === undefined) return undefined
-    const { fates, warnings } = this
-    const record = fates
-      ? faultRecord({ attempt, setting, cloud: known, fates, warnings })
-      : { attempt, setting, injected: known.injected }
-    await folder?.writeJson(RUN_FILES.faults, { format: 1, attempts: [...(await this.before), record] })
-    return record
+    if (!known) return undefined
+    return faultRecord({
+      attempt,
+      setting,
+      end,
+      elapsedMs: now() - this.began,
+      beganTrainedSteps: from.trainedSteps,
+      cloud: known,
+      failedCalls: known.failedCalls,
+      warnings: this.warnings,
+      fates: this.fates?.(),
+    })
   }
 }
 
-async function earlierRecords(folder: RunFolder | undefined): Promise<readonly unknown[]> {
+/** Those of a file that this version of Millrace wrote. */
+async function earlierRecords(folder: RunFolder | undefined, from: WentOn): Promise<readonly FaultRecord[]> {
   if (!folder) return []
   try {
-    const read: unknown = JSON.parse(String(await folder.files.readFile(join(folder.path, RUN_FILES.faults))))
-    const attempts = typeof read === 'object' && read !== null && 'attempts' in read ? read.attempts : undefined
-    return Array.isArray(attempts) ? attempts : []
+    const text = String(await folder.files.readFile(join(folder.path, RUN_FILES.faults)))
+    const read = JSON.parse(text) as { readonly format?: number; readonly attempts?: readonly FaultRecord[] }
+    return read.format === FORMAT ? (read.attempts ?? []).map((record) => settled(record, from)) : []
   } catch {
     return [] // there is none yet
   }

@@ -13,9 +13,10 @@ import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { saveCheckpoint } from './checkpoints.ts'
 import { cutMetrics } from './cutMetrics.ts'
+import { setAsideDamaged } from './setAside.ts'
 import { diskError, writeWhole } from './disk.ts'
 import { FaultLog } from './faultLog.ts'
-import type { FaultRecord } from './faultRecord.ts'
+import type { AttemptEnd, FaultRecord, WentOn } from './faultRecord.ts'
 import { type MetricsLog, openMetricsLog } from './metricsLog.ts'
 import { observers } from './observers.ts'
 import { writeResult } from './records.ts'
@@ -69,7 +70,7 @@ export interface RunOrder {
   readonly every: (ms: number, tick: () => void) => () => void
   readonly checkpointSeconds?: number | undefined
   /** What the faults of the run came to, where it had any; before its result, or its error. */
-  readonly onFaults?: (record: FaultRecord) => void
+  readonly onFaults?: (records: readonly FaultRecord[]) => void
 }
 
 /**
@@ -108,6 +109,12 @@ async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | u
     const kept = await cutMetrics(folder.file(RUN_FILES.metrics), updatesOf(resumed), files)
     if (kept !== lastLineUpTo(updatesOf(resumed)))
       tell(observer, `${RUN_FILES.metrics} lacks updates ${kept + 1} to ${updatesOf(resumed)}`)
+    const damaged =
+      kept === 0
+        ? 0
+        : await setAsideDamaged(folder.file(RUN_FILES.metrics), folder.file(RUN_FILES.damagedMetrics), files)
+    if (damaged > 0)
+      tell(observer, `${RUN_FILES.metrics} had ${damaged} damaged lines, which are in ${RUN_FILES.damagedMetrics} now`)
     const before = await files.readFile(join(folder.path, RUN_FILES.envCode)).catch(() => undefined)
     if (envCode && before && !before.equals(envCode))
       tell(observer, "the env's code has changed since the last attempt")
@@ -189,7 +196,16 @@ async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watchin
   const log =
     faults === undefined
       ? undefined
-      : new FaultLog({ ...order, folder: order.folder, cloud, setting: faultsOf(faults), attempt: attemptOf(resumed) })
+      : new FaultLog({
+          ...order,
+          folder: order.folder,
+          cloud,
+          setting: faultsOf(faults),
+          attempt: attemptOf(resumed),
+          from: wentOn(experiment, resumed),
+        })
+  const saving = checkpoint && log ? { ...checkpoint, save: noted(checkpoint, log) } : checkpoint
+  let end: AttemptEnd = 'failed'
   const watchers = [...(log ? [log.observer] : []), ...(logging ? [logging] : []), order.observer]
   try {
     const result = await order.train(experiment, {
@@ -199,19 +215,33 @@ async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watchin
       observer: observers(watchers),
       signal,
       ...(envCode && { envCode }),
-      ...(checkpoint && { checkpoint }),
+      ...(saving && { checkpoint: saving }),
       ...(resumed && { attempt: resumed.attempt, resume: resumed.from?.bytes, earlier: spentBy(resumed) }),
     })
     const nothing = noUpdate(result.summary)
     if (nothing) throw nothing
+    end = 'ended'
     return result
   } finally {
     // A result must not be lost, nor an error hidden, because something did not close.
     await cloud.close().catch(order.onCloseError)
-    const record = await log?.close().catch(order.onCloseError)
-    if (record) order.onFaults?.(record)
+    const records = (await log?.close(end).catch(order.onCloseError)) ?? []
+    if (records.length > 0) order.onFaults?.(records)
   }
 }
+
+const wentOn = ({ rollouts }: Experiment, resumed: Resumed | undefined): WentOn => ({
+  trainedSteps: resumed?.from?.checkpoint.state.clocks.trainedSteps ?? 0,
+  stepsPerFragment: rollouts.fragmentLength * rollouts.envsPerShard,
+})
+
+/** The account of fragments is there before a checkpoint that was trained on them. */
+const noted =
+  (setting: CheckpointSetting, log: FaultLog): CheckpointSetting['save'] =>
+  async (...checkpoint) => {
+    await log.note()
+    await setting.save(...checkpoint)
+  }
 
 interface Saving {
   readonly order: RunOrder

@@ -11,6 +11,7 @@ import type { Lease, PolicyHash } from '../protocol/lease.ts'
 import { type Manifest, halfOf } from '../protocol/manifest.ts'
 import { deriveSeed } from '../random.ts'
 import { Collector } from './collector.ts'
+import { DAMAGED } from './damaged.ts'
 import { type Left, SAVE_POINT_NOTE, leaveState, savePointNote, takeUp } from './leaseState.ts'
 import { SavePoints } from './savePoints.ts'
 
@@ -31,6 +32,7 @@ export class RolloutWorker {
   private wentOn = false
   private stateProblem: string | undefined
   private saved: SavePoints | undefined
+  private savable: boolean | undefined
   /** See `LearnerWord`: a warm function need not find out again. */
   clockAhead = 0
   /** Objects read from and written to the bucket, for the bill. */
@@ -50,6 +52,7 @@ export class RolloutWorker {
     this.env ??= { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
     const { vector } = this.env
     this.lease = lease
+    this.savable = undefined
     this.store = store
     // A warm function may be given another run: its policy is for other observations, or of other weights.
     this.bound = false
@@ -88,6 +91,19 @@ export class RolloutWorker {
     const left = await leaveState(collector, lease, { store, nextSequence })
     if (left.envState) this.requests.s3Put++
     return left
+  }
+
+  /** Can another function go on from where this one leaves the envs? */
+  get canHandOver(): boolean {
+    return (this.savable ??= this.canSave())
+  }
+
+  private canSave(): boolean {
+    try {
+      return this.collector?.save() !== undefined
+    } catch {
+      return false // the end of the lease tells why
+    }
   }
 
   /** Why the envs do not go on from the state that the lease names. */
@@ -169,10 +185,17 @@ export class RolloutWorker {
     const key = keys.policy(run, version)
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
-      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
+      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, {
+        key,
+        version,
+        [DAMAGED]: key,
+      })
     return version === policy.version
       ? checked(found.body, policy)
-      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], version)
+      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], {
+          version,
+          key,
+        })
   }
 }
 
@@ -188,7 +211,11 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
 }
 
 /** @throws MillraceError E_POLICY_MODEL when it is not the model that manifest or lease knows under that version */
-function checkedEarlier(model: Uint8Array, earlier: readonly PolicyHash[], version: number): Uint8Array {
+function checkedEarlier(
+  model: Uint8Array,
+  earlier: readonly PolicyHash[],
+  { version, key }: { readonly version: number; readonly key: string },
+): Uint8Array {
   const promised = earlier.find(([known]) => known === version)?.[1]
   const found = halfOf(sha256Hex(model))
   if (found === promised) return model
@@ -196,7 +223,7 @@ function checkedEarlier(model: Uint8Array, earlier: readonly PolicyHash[], versi
   throw new MillraceError(
     'E_POLICY_MODEL',
     `policy version ${version} has a SHA-256 that begins with ${found}, the manifest ${says}`,
-    { version },
+    { version, ...(promised !== undefined && { [DAMAGED]: key }) },
   )
 }
 
@@ -208,6 +235,7 @@ function checked(model: Uint8Array, policy: Manifest['policy']): Uint8Array {
     `policy version ${policy.version} has SHA-256 ${found}, the manifest says ${policy.sha256}`,
     {
       key: policy.key,
+      ...(policy.inline === undefined && { [DAMAGED]: policy.key }),
     },
   )
 }

@@ -60,7 +60,7 @@ describe('completion offers', () => {
     [['train', '--seed', ''], []],
     [
       ['train', '--faults', ''],
-      ['calm', 'storm'],
+      ['calm', 'storm', 'all'],
     ],
     [
       ['train', ''],
@@ -70,6 +70,7 @@ describe('completion offers', () => {
     [['train', 'o'], ['other.ts']],
     [['train', 'par'], ['parts/']],
     [['graph', 'parts/'], ['parts/deep.ts']],
+    [['list', ''], ['envs']],
     [['graph', 'mine.ts', '--format', 'm'], ['mermaid']],
     [
       ['graph', 'mine.ts', '--format='],

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { ProgramRunner, column, compile } from '../../../learner/program/index.ts'
 import * as t from '../../../learner/tensor/index.ts'
 import { evaluate, expectClose, flat, golden, type Nested } from './helpers.ts'
 
@@ -39,28 +40,31 @@ function configOf({ optimizer, hyper }: Reference): t.OptimizerConfig {
   return { kind: 'sgd', momentum }
 }
 
-/** Updates with given gradients, as a train step whose loss is their product with the weights. */
+/** Updates with given gradients, as a program whose loss is their product with the weights. */
 async function train(
   config: t.OptimizerConfig,
   { w0, grads, lr }: { w0: readonly number[]; grads: readonly (readonly number[])[]; lr: number },
 ) {
   const w = t.parameter('w', [w0.length], t.zerosInit)
-  const g = t.input('g', [w0.length])
-  const step = t.buildTrainStep({
-    name: 'step',
-    loss: t.reduceSum(t.mul(w, g)),
-    parameters: [w],
-    inputs: [g],
-    optimizer: config,
-  })
-  const state = { ...step.initialState(t.seededUniform(1)), weights: Float32Array.from(w0) }
-  const trainer = await t.createTrainer(t.onnxRuntimeEngine(), step, state)
+  const loss = t.reduceSum(t.mul(w, column('g', [w0.length])))
+  const program = compile(
+    {
+      sets: { w: [w] },
+      graphs: { step: { minimise: { w: { loss, optimizer: config } } } },
+      calls: { update: [{ run: 'step' }] },
+      policies: {},
+    },
+    { name: 'step', uniform: t.seededUniform(1), seed: 1 },
+  )
+  const first = new ProgramRunner(t.onnxRuntimeEngine(), program).save()
+  const state = { ...first, sets: { w: { ...first.sets['w']!, weights: Float32Array.from(w0) } } }
+  const runner = new ProgramRunner(t.onnxRuntimeEngine(), program, state)
   const after: number[][] = []
   for (const gradient of grads) {
-    await trainer.update({ g: t.float32(gradient) }, lr)
-    after.push([...trainer.weights])
+    await runner.call('update', { columns: { g: t.float32(gradient) }, rates: { learning_rate: lr } })
+    after.push([...runner.save().sets['w']!.weights])
   }
-  await trainer.dispose()
+  await runner.close()
   return after
 }
 

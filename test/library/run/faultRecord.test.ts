@@ -1,11 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MessageLedger } from '../../../infra/clouds/messageLedger.ts'
-import { faultLines, faultRecord } from '../../../library/run/faultRecord.ts'
+import { LeaseFates } from '../../../learner/rollouts/leaseFates.ts'
+import { type FaultRecord, type FaultSources, faultRecord, settled } from '../../../library/run/faultRecord.ts'
+import { faultLines, faultRows } from '../../../library/run/faultTable.ts'
 import { FaultSetting } from '../../../shared/faults/index.ts'
 import type { QueueMessage } from '../../../shared/cloud/ports.ts'
 
-const setting = FaultSetting.parse({})
 const FRAGMENT = '{"kind":"fragment","format":1}'
 const REPORT = '{"kind":"leaseEnd","format":1}'
 
@@ -15,8 +16,27 @@ const lives = fc.array(
     body: fc.constantFrom(FRAGMENT, REPORT),
     isCopy: fc.boolean(),
     fates: fc.array(fc.constantFrom('trained', 'stale', 'duplicate', 'corrupt', 'foreign', 'inHand'), { maxLength: 3 }),
+    /** A call by which a message is put away fails, and is made again. */
+    rejects: fc.integer({ min: 1, max: 2 }),
   }),
 )
+
+const NONE = { trained: 0, stale: 0, duplicate: 0, corrupt: 0, foreign: 0, inHand: 0 }
+const COUNTED = { injected: {}, failedCalls: {}, sent: 0, copied: 0, undelivered: 0, again: 0, rejectedOthers: 0 }
+
+const record = (cloud: Partial<FaultSources['cloud']>, fragments: Partial<typeof NONE>, more: object = {}) =>
+  faultRecord({
+    attempt: 1,
+    setting: FaultSetting.parse({}),
+    end: 'ended',
+    elapsedMs: 1_000,
+    beganTrainedSteps: 0,
+    failedCalls: {},
+    warnings: 0,
+    cloud: { ...COUNTED, ...cloud },
+    fates: { updates: 1, trainedSteps: 0, fragments: { ...NONE, ...fragments }, leases: new LeaseFates().counts },
+    ...more,
+  })
 
 test('sent, copied and delivered again is what was trained on or dropped with a reason, whatever happens to the messages', async () => {
   await fc.assert(
@@ -29,20 +49,19 @@ test('sent, copied and delivered again is what was trained on or dropped with a 
         delete: async () => {},
         reject: async () => {},
       })
-      const fates = { trained: 0, stale: 0, duplicate: 0, corrupt: 0, foreign: 0, inHand: 0 }
-      for (const [i, { body, isCopy, fates: of }] of messages.entries()) {
+      const fates = { ...NONE }
+      for (const [i, { body, isCopy, fates: of, rejects }] of messages.entries()) {
         ledger.kept(String(i), body, isCopy)
         for (const fate of of) {
           const message = { id: String(i), receipt: '', body: 'perhaps damaged', receiveCount: 1 }
           delivered = [message]
           await queue.receive({ max: 1, waitMs: 0 })
           const rejected = fate === 'corrupt' || fate === 'foreign'
-          if (rejected) await queue.reject(message, fate)
+          if (rejected) for (let i = 0; i < rejects; i++) await queue.reject(message, fate)
           if (body === FRAGMENT || rejected) fates[fate]++
         }
       }
-      const cloud = { injected: {}, ...ledger.counts() }
-      const { account } = faultRecord({ attempt: 1, setting, cloud, fates, warnings: 0 })
+      const { account } = record(ledger.counts(), fates)
       const fragments = messages.filter(({ body }) => body === FRAGMENT)
       expect(account?.unexplained).toBe(0)
       expect(account?.sent.fragments).toBe(fragments.filter(({ isCopy }) => !isCopy).length)
@@ -52,38 +71,70 @@ test('sent, copied and delivered again is what was trained on or dropped with a 
 })
 
 test('a fragment that was trained on twice, or dropped without a word, shows as unexplained', () => {
-  const cloud = { injected: {}, sent: 5, copied: 0, undelivered: 1, again: 0, rejectedOthers: 0 }
-  const fates = { trained: 4, stale: 0, duplicate: 0, corrupt: 0, foreign: 0, inHand: 0 }
-  const unexplained = (trained: number) =>
-    faultRecord({ attempt: 1, setting, cloud, fates: { ...fates, trained }, warnings: 0 }).account?.unexplained
+  const unexplained = (trained: number) => record({ sent: 5, undelivered: 1 }, { trained }).account?.unexplained
   expect([unexplained(4), unexplained(5), unexplained(3)]).toEqual([0, -1, 1])
 })
 
-test('the tables name every fault with its count, and every fate; of an attempt that was killed there is the first alone', () => {
-  const cloud = {
-    injected: { 'crash during sends': 1_234 },
-    sent: 5,
-    copied: 1,
-    undelivered: 1,
-    again: 2,
-    rejectedOthers: 0,
+const steps = (fragments: number) => ({ trainedSteps: fragments * 320, stepsPerFragment: 320 })
+const sum = (counts: object = {}) => Object.values(counts).reduce((a: number, b: number) => a + b, 0)
+
+test('of a killed attempt, what its checkpoint lacks is undone, and what was not trained on is lost with it; the sums stay', () => {
+  const killed = record({ sent: 20, undelivered: 3 }, { trained: 12, inHand: 5 }, { end: 'running' })
+  const first = settled(killed, steps(9))
+  expect(first.end).toBe('killed')
+  expect(first.account?.became).toMatchObject({ trained: 9, undone: 3, lost: 8, undelivered: 0, inHand: 0 })
+  // The next attempt could not read that checkpoint, and went on from the one before.
+  const second = settled(first, steps(4))
+  expect(second.account?.became).toMatchObject({ trained: 4, undone: 8, lost: 8 })
+  expect(sum(second.account?.became)).toBe(sum(killed.account?.sent))
+  // An attempt that ended by itself has lost nothing with a kill.
+  const ended = settled(record({ sent: 20, undelivered: 3 }, { trained: 12, inHand: 5 }), steps(12))
+  expect(ended.account?.became).toMatchObject({ trained: 12, undone: 0, lost: 0, undelivered: 3, inHand: 5 })
+  const later = record({ sent: 6 }, { trained: 6 }, { beganTrainedSteps: steps(9).trainedSteps })
+  expect(settled(later, steps(11)).account?.became).toMatchObject({ trained: 2, undone: 4 })
+})
+
+test('every lease has one end, the first that was told, and those issued are all ends and the open ones together', () => {
+  const leases = new LeaseFates()
+  for (const lease of ['a', 'b', 'c', 'd', 'e', 'f']) leases.issued(lease)
+  leases.over('a', 'ended')
+  leases.over('b', 'lost')
+  leases.over('b', 'ended')
+  leases.cameToNothing('c', {
+    started: true,
+    reason: 'the function ended with Sandbox.Timedout: Task timed out after 3.00 seconds',
+  })
+  leases.cameToNothing('d', { started: true, reason: 'the function ended with Runtime.OutOfMemory: …' })
+  leases.cameToNothing('e', { started: false, reason: 'it was not started' })
+  leases.over('unknown', 'ended')
+  expect(leases.counts).toMatchObject({ ended: 1, lost: 1, timedOut: 1, outOfMemory: 1, notStarted: 1, open: 1 })
+  leases.close()
+  leases.over('f', 'crashed')
+  expect(leases.counts).toMatchObject({ crashed: 0, open: 1 })
+  const { issued, ...others } = leases.counts
+  expect(issued).toBe(sum(others))
+})
+
+test('the table has every kind of fault as injected, survived and seen; what met an attempt that failed was not survived', () => {
+  const injected = {
+    'crash during sends': 2,
+    'throttled s3.GetObject': 3,
+    'outage s3.PutObject': 1_000,
+    'slow sqs.SendMessage': 7,
   }
-  const fates = { trained: 4, stale: 0, duplicate: 3, corrupt: 0, foreign: 0, inHand: 0 }
-  const record = faultRecord({ attempt: 1, setting, cloud, fates, warnings: 7 })
-  expect(faultLines(record)).toEqual([
-    'faults injected',
-    '  crash during sends          1,234',
-    'fragments: the first three together are the others together',
-    '  sent by functions               5',
-    '  copies                          1',
-    '  delivered again                 2',
-    '  trained on                      4',
-    '  dropped as stale                0',
-    '  dropped as duplicates           3',
-    '  rejected                        0',
-    '  undelivered at the end          1',
-    '  in hand at the end              0',
-    '  unexplained                     0',
+  const records: FaultRecord[] = [
+    record({ injected }, {}, { failedCalls: { s3: 5 } }),
+    record({ injected: { 'crash after sends': 1 } }, {}, { attempt: 2, end: 'failed' }),
+  ]
+  expect(faultRows(records)).toEqual([
+    { kind: 'functions that crashed', injected: 3, survived: 2, seen: 0 },
+    { kind: 'calls of S3 that failed', injected: 1_003, survived: 1_003, seen: 5 },
+    { kind: '  of these in an outage', injected: 1_000, survived: 1_000, seen: undefined },
+    { kind: 'slow calls', injected: 7, survived: 7, seen: undefined },
   ])
-  expect(faultLines({ attempt: 1, setting, injected: {} })).toEqual(['faults injected', '  none'])
+  const lines = faultLines(records)
+  expect(lines[0]).toMatch(/^faults +injected +survived +seen$/)
+  expect(lines).toContainEqual(expect.stringMatching(/^ {2}calls of S3 that failed +1,003 +1,003 +5$/))
+  expect(lines).toContainEqual(expect.stringMatching(/^ {2}\+ unexplained +0$/))
+  expect(faultLines([record({}, {})])[1]).toBe('  none')
 })

@@ -24,6 +24,15 @@ test('the storm has the rates that its name stands for', () => {
   expect(outage).toEqual({ everyMs: 60_000, forMs: 10_000 })
 })
 
+test('the set of all faults leaves none out', () => {
+  const faults = { ...faultsOf('all'), elapsedMs: 1 }
+  const calls = faults.calls['*']
+  const leaves = (value: unknown): unknown[] =>
+    typeof value === 'object' && value !== null ? Object.values(value).flatMap(leaves) : [value]
+  for (const rate of leaves({ ...faults, calls })) expect(rate).toBeGreaterThan(0)
+  expect(faults).toHaveProperty('outage')
+})
+
 test('a set is named, or rates are given, in an experiment and on the command line', () => {
   for (const name of FAULT_SETS) expect(given(name)).toBe(name)
   expect(faultsOf(given('{"set":"storm","seed":7}') ?? 'calm')).toEqual({ ...faultsOf('storm'), seed: 7 })

@@ -1,0 +1,6 @@
+import { a2c } from './a2c.ts'
+import { impala } from './impala.ts'
+import { ppo } from './ppo.ts'
+
+/** Every algorithm, by its name. */
+export const ALGORITHMS = { a2c, impala, ppo }

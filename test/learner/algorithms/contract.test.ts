@@ -1,0 +1,89 @@
+// What every algorithm must do.
+import { readFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { serialCloud } from '../../../infra/clouds/serial.ts'
+import { ALGORITHMS } from '../../../learner/algorithms/index.ts'
+import { experiment } from '../../../learner/experiment.ts'
+import { mermaid } from '../../../learner/flow/index.ts'
+import type { UpdateLine } from '../../../learner/observer.ts'
+import { planOf } from '../../../learner/planOf.ts'
+import { train } from '../../../learner/service.ts'
+import { discrete, programOf } from '../program/programs.ts'
+
+const SMALL = { hidden: [8], trainBatchSteps: 64, deterministic: true, minibatchSteps: 32, epochs: 2 }
+const names = Object.keys(ALGORITHMS) as (keyof typeof ALGORITHMS)[]
+
+/** The algorithm, with those of the settings that it has. */
+function small(name: keyof typeof ALGORITHMS) {
+  const algorithm = ALGORITHMS[name]()
+  const known = Object.entries(SMALL).filter(([setting]) => setting in algorithm.config)
+  return algorithm.withConfig({ ...algorithm.config, ...Object.fromEntries(known) })
+}
+
+async function run(name: keyof typeof ALGORITHMS, seed: number) {
+  const cloud = serialCloud()
+  const lines: UpdateLine[] = []
+  const rollouts = { shards: 2, envsPerShard: 4, fragmentLength: 8 }
+  const one = experiment({ env: 'Identity-v0', algorithm: small(name), rollouts, seed, stop: { envSteps: 640 } })
+  const { policy } = await train(one, { run: 'run', cloud, observer: { onUpdate: (line) => lines.push(line) } })
+  await cloud.close()
+  return { policy: Buffer.from(policy).toString('base64'), lines }
+}
+
+describe.each(names)('%s', (name) => {
+  test('is a page: at most 130 lines, its plan at most 20', () => {
+    const source = readFileSync(new URL(`../../../learner/algorithms/${name}.ts`, import.meta.url), 'utf8')
+    const plan = /^ {2}plan(\(.*?^ {2}\},$|:.*?,\n\n)/ms.exec(source)?.[0] ?? ''
+    expect(source.trimEnd().split('\n').length).toBeLessThanOrEqual(130)
+    expect(plan.trimEnd().split('\n').length).toBeGreaterThan(5)
+    expect(plan.trimEnd().split('\n').length).toBeLessThanOrEqual(20)
+  })
+
+  test('has a plan that draws, and a program with a call and a policy', () => {
+    const one = experiment({ env: 'Identity-v0', algorithm: ALGORITHMS[name]() })
+    expect(mermaid(planOf(one).plan.graph())).toContain('rollouts')
+    const program = programOf(small(name), { policy: discrete(3, [2]), T: 8, B: 8 })
+    expect(Object.keys(program.calls)).toEqual(['update'])
+    expect(Object.keys(program.policies)).toEqual(['default'])
+  })
+
+  test('repeats bit for bit from one seed, and differs from another; its metrics are finite', async () => {
+    const [first, again, other] = [await run(name, 1), await run(name, 1), await run(name, 2)]
+    expect(again.policy).toBe(first.policy)
+    expect(other.policy).not.toBe(first.policy)
+    expect(first.lines.length).toBeGreaterThanOrEqual(10)
+    for (const { metrics } of first.lines)
+      for (const [metric, value] of Object.entries(metrics)) expect(value, metric).toBeTypeOf('number')
+  })
+})
+
+test.each(['a2c', 'ppo'] as const)('%s trains on nothing but what its newest policy made', async (name) => {
+  const { lines } = await run(name, 3)
+  for (const { lag } of lines) expect(lag).toEqual({ min: 0, mean: 0, max: 0 })
+})
+
+test('an update of whole rounds takes the same from every shard, and at least the batch', () => {
+  for (const shards of [1, 3, 8])
+    for (const trainBatchSteps of [1, 500, 4096]) {
+      const setting = { shards, fragmentSteps: 160 }
+      const algorithm = ALGORITHMS.a2c({ trainBatchSteps })
+      const fragments = algorithm.fragmentsPerUpdate(setting)
+      expect(fragments % shards).toBe(0)
+      expect(fragments * 160).toBeGreaterThanOrEqual(trainBatchSteps)
+      expect((fragments - shards) * 160).toBeLessThan(trainBatchSteps)
+      expect(algorithm.pacing(setting)).toMatchObject({ mode: 'exact', lead: 0, perVersion: fragments / shards })
+    }
+})
+
+test('a minibatch that does not divide the batch is refused before anything runs', () => {
+  const algorithm = ALGORITHMS.ppo({ minibatchSteps: 100 })
+  expect(() => algorithm.program({ policy: discrete(2, [4]), T: 128, B: 16 })).toThrow(
+    'ppo.minibatchSteps: 100 does not divide the 2048 env steps of an update',
+  )
+})
+
+test('the sizes of rollouts that an algorithm is for are taken where an experiment says none', () => {
+  const one = (rollouts?: object) => experiment({ env: 'CartPole-v1', algorithm: ALGORITHMS.ppo(), rollouts }).rollouts
+  expect(one()).toMatchObject({ shards: 2, envsPerShard: 8, fragmentLength: 128 })
+  expect(one({ envsPerShard: 4 })).toMatchObject({ envsPerShard: 4, fragmentLength: 128 })
+})
