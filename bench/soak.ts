@@ -12,8 +12,8 @@ import { changeOver, coefficientOfVariation, mean } from './series.ts'
 const SAMPLE_MS = 10_000
 /** The heap between two collections says little; its lowest value in a sample's time says what is kept. */
 const HEAP_MS = 100
-/** Start-up, compilation and the first cold starts are not what a long run is about. */
-const SETTLE_MS = 30_000
+/** Start-up, compilation, the first cold starts and the first renewals are not what a long run is about. */
+const SETTLE_SHARE = 0.1
 const MAX_VARIATION = 0.1
 /** Over the whole run, by the line through all samples. */
 const MAX_GROWTH = 0.1
@@ -56,7 +56,7 @@ export async function soak(minutes: number): Promise<boolean> {
     lowestHeap = Math.min(lowestHeap, heapMb())
   }, HEAP_MS)
   const timer = setInterval(() => {
-    if (!last || last.atMs < SETTLE_MS) return
+    if (!last || last.atMs < SETTLE_SHARE * minutes * 60_000) return
     const sample = sampleOf(last, samples.at(-1), { maxLag, lowestHeap, runFolder })
     samples.push(sample)
     print(sample)

@@ -12,7 +12,9 @@ interface Known {
  * functions sent, what the cloud added, what was given out how often, and what never was.
  */
 export class MessageLedger {
+  /** Those that may still be delivered: not of a run's whole life. */
   private readonly known = new Map<string, Known>()
+  private againBefore = 0
   private sent = 0
   private copied = 0
   private rejectedOthers = 0
@@ -37,6 +39,10 @@ export class MessageLedger {
         for (const { id } of messages) this.delivered(id)
         return messages
       },
+      delete: async (messages) => {
+        await queue.delete(messages)
+        for (const { id } of messages) this.deleted(id)
+      },
       reject: async (message, reason) => {
         if (this.known.get(message.id)?.isFragment === false && !this.rejected.has(message)) this.rejectedOthers++
         this.rejected.add(message)
@@ -47,7 +53,7 @@ export class MessageLedger {
 
   /** Until now. */
   counts(): Omit<CloudFaults, 'injected' | 'failedCalls'> {
-    let [undelivered, again] = [0, 0]
+    let [undelivered, again] = [0, this.againBefore]
     for (const { isFragment, deliveries } of this.known.values()) {
       if (!isFragment) continue
       if (deliveries === 0) undelivered++
@@ -60,6 +66,12 @@ export class MessageLedger {
   private delivered(id: string): void {
     const known = this.known.get(id)
     if (known) known.deliveries++
+  }
+
+  private deleted(id: string): void {
+    const known = this.known.get(id)
+    if (!this.known.delete(id)) return
+    if (known?.isFragment && known.deliveries > 0) this.againBefore += known.deliveries - 1
   }
 }
 

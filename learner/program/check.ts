@@ -11,8 +11,7 @@ export function checkProgram(program: Program): void {
 
 function checkGraph({ sets, scalars }: Program, name: string, { graph }: ProgramGraph): void {
   for (const place of graph.inputs) {
-    const node = graph.nodes[place]
-    const input = (node?.attributes as { readonly name: string }).name
+    const input = (graph.nodes[place]?.attributes as { readonly name: string } | undefined)?.name ?? ''
     const binding = bindingOf(input)
     if (!binding)
       throw wrong(`graph '${name}' has the input '${input}'; make inputs by column(), rate(), noise() or scalarState()`)
