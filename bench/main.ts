@@ -2,13 +2,15 @@ import { availableParallelism, cpus } from 'node:os'
 import { type Row } from './result.ts'
 
 /**
- * `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow] [cold-start]`: every figure of the README, each beside a baseline of the same
+ * `npm run bench [-- --json] [rollout] [train] [conv] [dense] [end-to-end] [flow] [cold-start]`: every figure of the README, each beside a baseline of the same
  * run. `-- --soak 20` runs the quoted setting for 20 minutes instead.
  */
 
 const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
   rollout: async () => await (await import('./rollout.ts')).rolloutRow(),
   train: async () => await (await import('./trainStep.ts')).trainStepRow(),
+  conv: async () => await (await import('./networkStep.ts')).convStepRow(),
+  dense: async () => await (await import('./networkStep.ts')).denseStepRow(),
   'end-to-end': async () => await (await import('./endToEnd.ts')).endToEndRow(),
   flow: async () => await (await import('./flow.ts')).flowRow(),
   'cold-start': async () => await (await import('./coldStart.ts')).coldStartRow(),
