@@ -77,14 +77,26 @@ describe.each([true, false])('shared: %s', (shared) => {
       [bytes, { dtype: 'uint8', shape: [3, 5, 4, 2], data: values }],
       [floats, t.float32(Float32Array.from(values), [3, 5, 4, 2])],
     ])
+    const turned = built.apply(floats, 0)
     const policyLoss = t.reduceSum(t.square(a.policy))
     const grads = t.gradients(policyLoss, built.parameters)
     const flatGrads = t.flattenAll(grads)
-    const got = await run(built.parameters, { pa: a.policy, pb: b.policy, va: a.value, vb: b.value, flatGrads }, feeds)
+    const outputs = {
+      pa: a.policy,
+      pb: b.policy,
+      va: a.value,
+      vb: b.value,
+      flatGrads,
+      pt: t.transpose(turned.policy),
+      vt: turned.value,
+    }
+    const got = await run(built.parameters, outputs, feeds)
     expect(got['pa']).toHaveLength(9)
     expect(got['va']).toHaveLength(3)
     expect(got['pa']).toEqual(got['pb'])
     expect(got['va']).toEqual(got['vb'])
+    expectClose(got['pt'] ?? [], got['pb'] ?? [], 1e-6, 'outputs first')
+    expectClose(got['vt'] ?? [], got['vb'] ?? [], 1e-6, 'outputs first')
     const { entries } = t.layoutOf(built.parameters)
     const touched = entries
       .filter(({ offset, size }) => got['flatGrads']?.slice(offset, offset + size).some((g) => g !== 0))
