@@ -137,6 +137,21 @@ function unband(emit: Emitter, banded: string, g: Geometry): string {
   return emit.node('Transpose', [kernel], { perm: [1, 0, 2, 3] })
 }
 
+/**
+ * The runtime's own convolution, for a published policy: it lays out and blocks kernels that are constants when a model is opened,
+ * which a kernel that is fed does not allow, and is a quarter to a third faster then.
+ */
+function ownConvolution(
+  emit: Emitter,
+  { strides, pads, relu }: Forward,
+  [image = '', kernel = '', ...bias]: string[],
+): string {
+  const first = emit.node('Transpose', [image], { perm: [0, 3, 1, 2] })
+  const filters = emit.node('Transpose', [kernel], { perm: [3, 2, 0, 1] })
+  const sums = emit.node('Conv', [first, filters, ...bias], { strides, pads })
+  return emit.node('Transpose', [relu ? emit.node('Relu', [sums]) : sums], { perm: [0, 2, 3, 1] })
+}
+
 /** A bias [F] for every result of a block, [block F]. */
 const repeated = (emit: Emitter, bias: string, block: number): string =>
   block === 1 ? bias : emit.node('Concat', Array.from<string>({ length: block }).fill(bias), { axis: 0 })
@@ -159,6 +174,7 @@ const convOp: Make<Forward> = defineOp<Forward>({
   onnx: (emit, { attributes: a, inputs: [x, w] }, ...args: string[]) => {
     const g = geometry(a, x as Tensor, w as Tensor)
     const [image = '', kernel = '', bias] = args
+    if (w?.op.name === 'parameter') return ownConvolution(emit, a, args)
     const factors = [windows(emit, image, a, g), band(emit, kernel, g)]
     const product = emit.node('Gemm', bias === undefined ? factors : [...factors, repeated(emit, bias, g.block)])
     const limited = a.relu ? emit.node('Relu', [product]) : product
