@@ -2,13 +2,15 @@ import { availableParallelism, cpus } from 'node:os'
 import { type Row } from './result.ts'
 
 /**
- * `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow] [slow-episodes] [cold-start]`: every figure of the README, each beside
- * a baseline of the same run. `-- --soak 20` runs the quoted setting for 20 minutes instead, `-- --envs` steps every built-in env.
+ * `npm run bench [-- --json] [rollout] [train] [conv] [dense] [end-to-end] [flow] [slow-episodes] [cold-start]`: every figure of the README,
+ * each beside a baseline of the same run. `-- --soak 20` runs the quoted setting for 20 minutes instead, `-- --envs` steps every built-in env.
  */
 
 const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
   rollout: async () => await (await import('./rollout.ts')).rolloutRow(),
   train: async () => await (await import('./trainStep.ts')).trainStepRow(),
+  conv: async () => await (await import('./networkStep.ts')).convStepRow(),
+  dense: async () => await (await import('./networkStep.ts')).denseStepRow(),
   'end-to-end': async () => await (await import('./endToEnd.ts')).endToEndRow(),
   flow: async () => await (await import('./flow.ts')).flowRow(),
   'slow-episodes': async () => await (await import('./slowEpisodes.ts')).slowEpisodesRow(),

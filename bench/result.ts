@@ -25,13 +25,21 @@ export async function medianMs(
   call: () => Promise<unknown> | void,
   { warmup, rounds }: { readonly warmup: number; readonly rounds: number },
 ): Promise<number> {
-  for (let i = 0; i < warmup; i++) await call()
-  const samples: number[] = []
-  for (let i = 0; i < rounds; i++) {
-    const from = performance.now()
-    await call()
-    samples.push(performance.now() - from)
+  return (await mediansInTurn([call], { warmup, rounds }))[0] ?? Number.NaN
+}
+
+/** As `medianMs` for several calls, one after another in every round: what disturbs the machine disturbs them all. */
+export async function mediansInTurn(
+  calls: readonly (() => Promise<unknown> | void)[],
+  { warmup, rounds }: { readonly warmup: number; readonly rounds: number },
+): Promise<number[]> {
+  const samples = calls.map((): number[] => [])
+  for (let i = 0; i < warmup + rounds; i++) {
+    for (const [at, call] of calls.entries()) {
+      const from = performance.now()
+      await call()
+      if (i >= warmup) samples[at]?.push(performance.now() - from)
+    }
   }
-  samples.sort((a, b) => a - b)
-  return samples[Math.floor(rounds / 2)] ?? Number.NaN
+  return samples.map((own) => own.toSorted((a, b) => a - b)[Math.floor(rounds / 2)] ?? Number.NaN)
 }

@@ -2,12 +2,14 @@ import {
   argMax,
   cast,
   constant,
+  equal,
   expandLast,
   float32,
   gemm,
   graphError,
   greater,
   indicator,
+  int32,
   logSoftmax,
   exp,
   minimum,
@@ -19,8 +21,9 @@ import {
   slice,
   softmax,
   sub,
-  takeAlongLastAxis,
+  transpose,
   where,
+  type Dim,
   type Tensor,
 } from '../tensor/index.ts'
 import type { Head } from './head.ts'
@@ -34,46 +37,55 @@ const BELOW_ONE = 1 - 2 ** -24
 /**
  * One of A actions with softmax probabilities. P = A logits; drawn: int32 [N].
  *
+ * @param axis of the logits: 1 for [N, A], 0 for [A, N]
  * @throws MillraceError E_GRAPH unless A is an integer >= 1
  */
-export function categoricalHead(actions: number): Head {
+export function categoricalHead(actions: number, axis: 0 | 1 = 1): Head {
   if (!Number.isInteger(actions) || actions < 1)
     throw graphError('categoricalHead', `wants at least one action, got ${actions}`)
+  const numbers = int32(
+    Array.from({ length: actions }, (_, i) => i),
+    axis === 0 ? [actions, 1] : [1, actions],
+  )
+  const sum = (x: Tensor): Tensor => reduceSum(x, { axes: [axis] })
+  const rows = (x: Tensor): Tensor => (axis === 0 ? transpose(x) : x)
+  const logProb = (logits: Tensor, drawn: Tensor): Tensor => {
+    const entries = logits.shape[1 - axis] as Dim
+    const at = equal(reshape(drawn, axis === 0 ? [1, entries] : [entries, 1]), constant(numbers))
+    return sum(where(at, logSoftmax(logits, axis), 0))
+  }
   return {
     kind: 'categorical',
     outputs: actions,
     size: actions,
+    axis,
     parameters: [],
     noise: { kind: 'uniform', size: 1 },
     drawn: { dtype: 'int32', shape: [] },
     params: (outputs) => outputs,
-    mask: maskLogits,
-    logProb: (logits, drawn) => takeAlongLastAxis(logSoftmax(logits), drawn),
-    entropy: entropyOf,
-    kl: klOf,
-    mode: argMax,
+    mask: (logits, mask) => maskLogits(logits, rows(mask)),
+    logProb,
+    // -sum p log p
+    entropy: (logits) => {
+      const logProbs = logSoftmax(logits, axis)
+      return neg(sum(mul(exp(logProbs), logProbs)))
+    },
+    // sum p (log p - log q)
+    kl: (before, after) => {
+      const logProbs = logSoftmax(before, axis)
+      return sum(mul(exp(logProbs), sub(logProbs, logSoftmax(after, axis))))
+    },
+    mode: (logits) => argMax(rows(logits)),
     sample: (logits, noise) => {
-      const drawn = invertDistribution(logits, noise)
-      return { drawn, logProb: takeAlongLastAxis(logSoftmax(logits), drawn) }
+      const drawn = invertDistribution(rows(logits), noise)
+      return { drawn, logProb: logProb(logits, drawn) }
     },
     action: (drawn) => drawn,
   }
 }
 
-/** Logits [N, A] where `mask` (bool or uint8 [N, A]) holds; elsewhere so low that probability and gradient are exactly 0. */
+/** Logits where `mask` (bool or uint8, of their shape) holds; elsewhere so low that probability and gradient are exactly 0. */
 export const maskLogits = (logits: Tensor, mask: Tensor): Tensor => where(cast(mask, 'bool'), logits, MASKED)
-
-/** H = -sum p log p: [N] */
-function entropyOf(logits: Tensor): Tensor {
-  const logProbs = logSoftmax(logits)
-  return neg(reduceSum(mul(exp(logProbs), logProbs), { axes: [-1] }))
-}
-
-/** KL(p || q) = sum p (log p - log q): [N] */
-function klOf(before: Tensor, after: Tensor): Tensor {
-  const logProbs = logSoftmax(before)
-  return reduceSum(mul(exp(logProbs), sub(logProbs, logSoftmax(after))), { axes: [-1] })
-}
 
 /**
  * The action a with F(a - 1) <= u < F(a), F the sums of probabilities: as many as lie at or under u. No gradient.

@@ -4,8 +4,12 @@ import type { Head } from './head.ts'
 /**
  * One action in [-1, 1], tanh of the network's numbers (Lillicrap et al. 2016, arXiv:1509.02971, section 7). P = D; drawn: the
  * action itself, float32 [N, D]. What explores adds its noise to it, outside the graph.
+ *
+ * @throws MillraceError E_GRAPH unless D is an integer >= 1
  */
 export function deterministicHead(dimensions: number): Head {
+  if (!Number.isInteger(dimensions) || dimensions < 1)
+    throw graphError('deterministicHead', `wants at least one dimension, got ${dimensions}`)
   const nothing = (what: string) => (): never => {
     throw graphError('deterministicHead', `a policy without chance has no ${what}`)
   }
@@ -13,6 +17,7 @@ export function deterministicHead(dimensions: number): Head {
     kind: 'deterministic',
     outputs: dimensions,
     size: dimensions,
+    axis: 1,
     parameters: [],
     noise: { kind: 'normal', size: 0 },
     drawn: { dtype: 'float32', shape: [dimensions] },

@@ -5,6 +5,7 @@ import {
   constantInit,
   exp,
   expandAs,
+  graphError,
   mul,
   parameter,
   reduceSum,
@@ -37,15 +38,20 @@ export interface GaussianOptions {
 /**
  * Numbers with independent normal distributions (Williams 1992, section 6). P = 2 D: D means, then D log standard deviations.
  * Drawn: float32 [N, D], not limited; what leaves a box is clipped where an env is stepped, and the log-probability stays that of the draw.
+ *
+ * @throws MillraceError E_GRAPH unless D is an integer >= 1
  */
 export function gaussianHead(options: GaussianOptions): Head {
   const { dimensions, logStd, initialLogStd = 0, logStdRange, name = 'policy' } = options
+  if (!Number.isInteger(dimensions) || dimensions < 1)
+    throw graphError('gaussianHead', `wants at least one dimension, got ${dimensions}`)
   const own = logStd === 'shared' ? [parameter(`${name}.log_std`, [dimensions], constantInit(initialLogStd))] : []
   const limited = (x: Tensor): Tensor => (logStdRange ? clip(x, ...logStdRange) : x)
   return {
     kind: 'gaussian',
     outputs: logStd === 'shared' ? dimensions : 2 * dimensions,
     size: 2 * dimensions,
+    axis: 1,
     parameters: own,
     noise: { kind: 'normal', size: dimensions },
     drawn: { dtype: 'float32', shape: [dimensions] },

@@ -27,6 +27,11 @@ export interface Head {
   readonly outputs: number
   /** Numbers P that describe one entry's distribution: what a published policy gives. */
   readonly size: number
+  /**
+   * Along which axis of `params` the P numbers lie: 1 for [N, P], as written below, or 0 for [P, N]. With N innermost sums over a few
+   * actions run over long rows, which is more than twice as fast: 0.10 against 0.28 ms for the loss of 2,560 choices of two.
+   */
+  readonly axis: 0 | 1
   /** Weights of the head's own, in the order in which they lie in the flat vector. */
   readonly parameters: readonly Tensor[]
   readonly noise: Noise

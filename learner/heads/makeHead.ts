@@ -8,7 +8,7 @@ import { squashedGaussianHead } from './squashedGaussian.ts'
 
 /** What a head of each kind is made from, as plain data. */
 export interface HeadConfigs {
-  readonly categorical: { readonly actions: number }
+  readonly categorical: { readonly actions: number; readonly axis?: 0 | 1 }
   readonly multiDiscrete: { readonly choices: readonly number[] }
   readonly gaussian: GaussianOptions
   readonly squashedGaussian: GaussianOptions
@@ -17,7 +17,7 @@ export interface HeadConfigs {
 
 /** A kind without its maker does not compile. */
 const MAKERS: { readonly [K in HeadKind]: (config: HeadConfigs[K]) => Head } = {
-  categorical: ({ actions }) => categoricalHead(actions),
+  categorical: ({ actions, axis }) => categoricalHead(actions, axis),
   multiDiscrete: ({ choices }) => multiDiscreteHead(choices),
   gaussian: gaussianHead,
   squashedGaussian: squashedGaussianHead,

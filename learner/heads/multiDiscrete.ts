@@ -10,7 +10,7 @@ import type { Head } from './head.ts'
  */
 export function multiDiscreteHead(choices: readonly number[]): Head {
   if (choices.length === 0) throw graphError('multiDiscreteHead', 'wants at least one choice')
-  const heads = choices.map(categoricalHead)
+  const heads = choices.map((n) => categoricalHead(n))
   const size = choices.reduce((sum, n) => sum + n, 0)
   const logitsOf = (params: Tensor) => split(params, choices, 1)
   const total = (parts: readonly Tensor[]): Tensor => parts.reduce((sum, part) => add(sum, part))
@@ -18,6 +18,7 @@ export function multiDiscreteHead(choices: readonly number[]): Head {
     kind: 'multiDiscrete',
     outputs: size,
     size,
+    axis: 1,
     parameters: [],
     noise: { kind: 'uniform', size: choices.length },
     drawn: { dtype: 'int32', shape: [choices.length] },

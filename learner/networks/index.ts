@@ -1,3 +1,4 @@
+export { normalized, type NormalizedOptions } from './normalized.ts'
 export { type ConvTorsoConfig } from './conv.ts'
 export { type MlpTorsoConfig } from './mlp.ts'
 export { network, type Network, type NetworkConfig, type OutputConfig } from './network.ts'

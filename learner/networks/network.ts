@@ -1,4 +1,16 @@
-import { concat, graphError, linear, orthogonal, parameter, split, zerosInit, type Tensor } from '../tensor/index.ts'
+import {
+  add,
+  concat,
+  expandLast,
+  gemm,
+  graphError,
+  linear,
+  orthogonal,
+  parameter,
+  split,
+  zerosInit,
+  type Tensor,
+} from '../tensor/index.ts'
 import { torso, type Torso, type TorsoConfig } from './torso.ts'
 
 /** A linear layer on top of a torso. */
@@ -24,8 +36,8 @@ export interface NetworkConfig<K extends string> {
 export interface Network<K extends string> {
   /** In the order in which they lie in the flat vector. */
   readonly parameters: readonly Tensor[]
-  /** Observations [N, ...shape] to [N, size] for every output. */
-  apply(observations: Tensor): Record<K, Tensor>
+  /** Observations [N, ...shape] to [N, size] for every output, or to [size, N] with `axis` 0, as a head of that axis takes them. */
+  apply(observations: Tensor, axis?: 0 | 1): Record<K, Tensor>
 }
 
 /**
@@ -51,7 +63,7 @@ export function network<K extends string>({
     )
     return {
       parameters: own.flatMap(({ parameters }) => parameters),
-      apply: (x) => Object.assign({}, ...own.map((part) => part.apply(x))) as Record<K, Tensor>,
+      apply: (x, axis) => Object.assign({}, ...own.map((part) => part.apply(x, axis))) as Record<K, Tensor>,
     }
   }
 }
@@ -81,8 +93,13 @@ function overOne<K extends string>({ name, names, outputs, torso: under }: Branc
   const sizes = names.map((output) => outputs[output].size)
   return {
     parameters: [...under.parameters, ...layers.flatMap((layer) => [layer.weight, layer.bias])],
-    apply: (x) => {
-      const parts = split(linear(under.apply(x), weight, { bias }), sizes, 1)
+    apply: (x, axis = 1) => {
+      const features = under.apply(x)
+      const all =
+        axis === 1
+          ? linear(features, weight, { bias })
+          : add(gemm(weight, features, { transA: true, transB: true }), expandLast(bias))
+      const parts = split(all, sizes, axis)
       return Object.fromEntries(names.map((output, i) => [output, parts[i]])) as Record<K, Tensor>
     },
   }

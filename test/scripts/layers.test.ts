@@ -43,6 +43,8 @@ test.each([
   ['learner/flow/a.ts', "import { b } from '../operators/b.ts'"],
   ['learner/tensor/ops/a.ts', "import {\n  b,\n  type C,\n} from '../../losses/b.ts'"],
   ['learner/losses/a.ts', "import { b } from '../flow/b.ts'"],
+  ['learner/heads/a.ts', "import { b } from '../losses/b.ts'"],
+  ['learner/networks/a.ts', "import { b } from '../heads/b.ts'"],
   ['learner/a.ts', "const b = await import('../cli/b.ts')"],
   ['learner/a.ts', "type B = import('../infra/b.ts').B"],
   ['learner/a.ts', "import '../infra/b.ts'"],

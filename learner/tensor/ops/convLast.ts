@@ -1,8 +1,8 @@
 import { defineOp, type Make, type Tensor } from '../graph.ts'
-import { int32, type HostTensor } from '../host.ts'
 import type { Emitter } from '../onnx/emitter.ts'
 import type { Tf, TfPadding, TfTensor } from '../engines/tf.ts'
-import { graphError, sizeOf, type Dim } from '../shapes.ts'
+import { graphError, type Dim } from '../shapes.ts'
+import { band, geometry, repeated, unband, windows, type Conv } from './convWindows.ts'
 import { greater, where } from './logic.ts'
 
 export interface ConvLastOptions {
@@ -12,134 +12,23 @@ export interface ConvLastOptions {
   readonly pads?: readonly [number, number, number, number]
 }
 
-type Conv = Required<ConvLastOptions>
-
 /** With `relu` the result is limited below by 0, which costs nothing in the product. */
 type Forward = Conv & { readonly relu: boolean }
 
 /**
- * How a convolution becomes one matrix product. A row of the left matrix is a window of the image that covers `block` neighbouring
- * results of one line, `wide` columns; the kernel becomes a band matrix [kh wide C, block F] with zeros where a column is
- * outside a result's own kernel. `block` is 1 for many filters. For few filters and channels, copying the windows costs more
- * than multiplying zeros, and a larger `block` copies less.
+ * The runtime's own convolution, for a published policy: it lays out and blocks kernels that are constants when a model is opened,
+ * which a kernel that is fed does not allow, and is a quarter to a third faster then.
  */
-interface Geometry {
-  readonly kernel: readonly [number, number]
-  readonly channels: number
-  readonly filters: number
-  /** Of the padded image. */
-  readonly image: readonly [number, number]
-  readonly out: readonly [number, number]
-  readonly strides: readonly [number, number]
-  readonly block: number
-  readonly wide: number
+function ownConvolution(
+  emit: Emitter,
+  { strides, pads, relu }: Forward,
+  [image = '', kernel = '', ...bias]: string[],
+): string {
+  const first = emit.node('Transpose', [image], { perm: [0, 3, 1, 2] })
+  const filters = emit.node('Transpose', [kernel], { perm: [3, 2, 0, 1] })
+  const sums = emit.node('Conv', [first, filters, ...bias], { strides, pads })
+  return emit.node('Transpose', [relu ? emit.node('Relu', [sums]) : sums], { perm: [0, 2, 3, 1] })
 }
-
-const known = (dim: Dim | undefined): number => sizeOf([dim ?? 0], 'conv2dLast')
-
-function geometry({ strides, pads }: Conv, x: Tensor, w: Tensor): Geometry {
-  const [, height, width, channels] = x.shape
-  const [kh, kw, , filters] = w.shape
-  const image = [known(height) + pads[0] + pads[2], known(width) + pads[1] + pads[3]] as const
-  const kernel = [known(kh), known(kw)] as const
-  const rows = Math.floor((image[0] - kernel[0]) / strides[0]) + 1
-  const columns = Math.floor((image[1] - kernel[1]) / strides[1]) + 1
-  const whole = {
-    kernel,
-    channels: known(channels),
-    filters: known(filters),
-    image,
-    out: [rows, columns],
-    strides,
-  } as const
-  const choices = range(Math.max(1, columns))
-    .map((i) => i + 1)
-    .filter((block) => block === 1 || columns % block === 0)
-    .map((block): Geometry => ({ ...whole, block, wide: (block - 1) * strides[1] + kernel[1] }))
-  return choices.reduce((best, g) => (nanoseconds(g) < nanoseconds(best) ? g : best))
-}
-
-/**
- * About what an image costs forward and in the kernel's gradient: 8 ns a run that is copied, 0.6 ns a number in it, and two products at
- * 40 GFLOP/s (measured with onnxruntime 1.30 on one core). It only has to order the choices of `block`.
- */
-function nanoseconds(g: Geometry): number {
-  const rows = g.out[0] * (g.out[1] / g.block)
-  const numbers = g.kernel[0] * g.wide * g.channels
-  const copies = (g.kernel[0] * g.wide) / runOf(g)
-  return rows * (copies * 8 + numbers * (0.6 + (4 * g.block * g.filters) / 40))
-}
-
-/** Columns in the longest run that no window cuts: every window begins at a multiple of it. */
-function runOf({ out, block, wide, image, strides }: Geometry): number {
-  const common = gcd(wide, image[1])
-  return out[1] === block ? common : gcd(block * strides[1], common)
-}
-
-const index = (values: readonly number[], shape: readonly number[]): HostTensor => int32(values, shape)
-const range = (length: number): number[] => Array.from({ length }, (_, i) => i)
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b))
-
-/** [N rows blocks, kh wide C]: one Gather copies whole runs of columns. */
-function windows(emit: Emitter, x: string, { pads, strides }: Conv, g: Geometry): string {
-  const [kh] = g.kernel
-  const [rows, columns] = g.out
-  const step = g.block * strides[1]
-  const run = runOf(g)
-  const [runsPerLine, runsPerWindow] = [g.image[1] / run, g.wide / run]
-  const places = range(rows).flatMap((y) =>
-    range(columns / g.block).flatMap((b) =>
-      range(kh).flatMap((dy) =>
-        range(runsPerWindow).map((r) => (y * strides[0] + dy) * runsPerLine + (b * step) / run + r),
-      ),
-    ),
-  )
-  const key = `windows ${x} ${pads.join()} ${strides.join()} ${kh} ${g.wide} ${g.block}`
-  return emit.once(key, () => {
-    const padded = pads.some((p) => p > 0)
-      ? emit.node('Pad', [x, emit.ints([0, pads[0], pads[1], 0, 0, pads[2], pads[3], 0])])
-      : x
-    const runs = emit.node('Reshape', [padded, emit.ints([-1, g.image[0] * runsPerLine, run * g.channels])])
-    const taken = emit.node('Gather', [runs, emit.tensor(index(places, [places.length]))], { axis: 1 })
-    return [emit.node('Reshape', [taken, emit.ints([-1, kh * g.wide * g.channels])])]
-  })[0] as string
-}
-
-/** The kernel [kh, kw, C, F] as a band matrix [kh wide C, block F]. */
-function band(emit: Emitter, w: string, g: Geometry): string {
-  const [kh, kw] = g.kernel
-  const rows = kh * g.wide * g.channels
-  if (g.block === 1) return emit.node('Reshape', [w, emit.ints([rows, g.filters])])
-  const zeros = emit.node('Pad', [w, emit.ints([0, 0, 0, 0, 0, 1, 0, 0])])
-  const places = range(g.wide).flatMap((ix) =>
-    range(g.block).map((o) => {
-      const dx = ix - o * g.strides[1]
-      return dx >= 0 && dx < kw ? dx : kw
-    }),
-  )
-  const spread = emit.node('Gather', [zeros, emit.tensor(index(places, [g.wide, g.block]))], { axis: 1 })
-  const ordered = emit.node('Transpose', [spread], { perm: [0, 1, 3, 2, 4] })
-  return emit.node('Reshape', [ordered, emit.ints([rows, g.block * g.filters])])
-}
-
-/** Back from the gradient of a band matrix to that of the kernel: each weight is the sum of the `block` places where it stands. */
-function unband(emit: Emitter, banded: string, g: Geometry): string {
-  const [kh, kw] = g.kernel
-  const { channels, filters, block, wide } = g
-  if (block === 1) return emit.node('Reshape', [banded, emit.ints([kh, kw, channels, filters])])
-  const cube = emit.node('Reshape', [banded, emit.ints([kh, wide, channels, block, filters])])
-  const places = emit.node('Transpose', [cube], { perm: [1, 3, 0, 2, 4] })
-  const lines = emit.node('Reshape', [places, emit.ints([wide * block, kh * channels * filters])])
-  const own = range(kw).flatMap((dx) => range(block).map((o) => (dx + o * g.strides[1]) * block + o))
-  const taken = emit.node('Gather', [lines, emit.tensor(index(own, [kw, block]))], { axis: 0 })
-  const summed = emit.node('ReduceSum', [taken, emit.ints([1])], { keepdims: 0 })
-  const kernel = emit.node('Reshape', [summed, emit.ints([kw, kh, channels, filters])])
-  return emit.node('Transpose', [kernel], { perm: [1, 0, 2, 3] })
-}
-
-/** A bias [F] for every result of a block, [block F]. */
-const repeated = (emit: Emitter, bias: string, block: number): string =>
-  block === 1 ? bias : emit.node('Concat', Array.from<string>({ length: block }).fill(bias), { axis: 0 })
 
 // The three operators below are one trilinear form, so their gradients are each other and they can be differentiated again.
 const convOp: Make<Forward> = defineOp<Forward>({
@@ -159,6 +48,7 @@ const convOp: Make<Forward> = defineOp<Forward>({
   onnx: (emit, { attributes: a, inputs: [x, w] }, ...args: string[]) => {
     const g = geometry(a, x as Tensor, w as Tensor)
     const [image = '', kernel = '', bias] = args
+    if (w?.op.name === 'parameter') return ownConvolution(emit, a, args)
     const factors = [windows(emit, image, a, g), band(emit, kernel, g)]
     const product = emit.node('Gemm', bias === undefined ? factors : [...factors, repeated(emit, bias, g.block)])
     const limited = a.relu ? emit.node('Relu', [product]) : product

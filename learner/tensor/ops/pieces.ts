@@ -1,8 +1,9 @@
-import { defineOp, type Tensor } from '../graph.ts'
+import { defineOp, type Make, type Tensor } from '../graph.ts'
 import { allocate } from '../host.ts'
 import type { TfTensor } from '../engines/tf.ts'
 import { addDims, graphError, isStatic, normalizeAxis, sizeOf, type Dim } from '../shapes.ts'
-import { constant } from './sources.ts'
+import { expandAs } from './shape.ts'
+import { constant, scalar } from './sources.ts'
 
 const concatOp = defineOp<{ axis: number }>({
   name: 'concat',
@@ -23,12 +24,39 @@ const concatOp = defineOp<{ axis: number }>({
   },
   onnx: (emit, node, ...xs: string[]) => emit.node('Concat', xs, { axis: node.attributes.axis }),
   tf: (tf, node, ...xs: TfTensor[]) => tf.concat(xs, node.attributes.axis),
-  gradient: ({ attributes: { axis } }, g, ...xs: Tensor[]) =>
-    split(
+  gradient: ({ attributes: { axis } }, g, ...xs: Tensor[]) => {
+    const lengths = xs.map((x) => x.shape[axis] as Dim)
+    if (isStatic(lengths)) return split(g, lengths, axis)
+    return xs.map((_, index) => ownPartOp({ axis, index }, g, ...xs))
+  },
+})
+
+/** What one of several joined tensors gets from the whole's `g`, where lengths are only known when the graph runs; the tensors only give shapes. */
+const ownPartOp: Make<{ axis: number; index: number }> = defineOp<{ axis: number; index: number }>({
+  name: 'ownPart',
+  infer: ({ index }, _g, ...xs: Tensor[]) => xs[index] as Tensor,
+  onnx: (emit, { attributes: { axis, index } }, g: string, ...xs: string[]) => {
+    const lengths = xs.slice(0, index + 1).map((x) => emit.node('Gather', [emit.node('Shape', [x]), emit.ints([axis])]))
+    const before = lengths.slice(0, -1).reduce((sum, length) => emit.node('Add', [sum, length]), emit.ints([0]))
+    const end = emit.node('Add', [before, lengths[index] as string])
+    return emit.node('Slice', [g, before, end, emit.ints([axis])])
+  },
+  tf: (tf, { attributes: { axis, index } }, g: TfTensor, ...xs: TfTensor[]) => {
+    const own = xs[index] as TfTensor
+    const before = xs.slice(0, index).reduce((sum, x) => sum + (x.shape[axis] ?? 0), 0)
+    return tf.slice(
       g,
-      xs.map((x) => sizeOf([x.shape[axis] as Dim], 'gradient of concat')),
+      own.shape.map((_, i) => (i === axis ? before : 0)),
+      own.shape,
+    )
+  },
+  gradient: ({ attributes: { axis, index } }, h, _g, ...xs: Tensor[]) => [
+    concat(
+      xs.map((x, i) => (i === index ? h : expandAs(scalar(0), x))),
       axis,
     ),
+    ...xs.map(() => undefined),
+  ],
 })
 
 /** Joined along an axis. */

@@ -37,6 +37,38 @@ test("the normal distribution's log-probability, entropy and KL are torch's with
   expectClose(got['mode'] ?? [], flat(gaussian.mu), 1e-6, 'mode')
 })
 
+test('with actions along the first axis everything is the same', async () => {
+  const [rowsHead, columnsHead] = [
+    makeHead('categorical', { actions: 5 }),
+    makeHead('categorical', { actions: 5, axis: 0 }),
+  ]
+  const [a, b] = [rows('a', 5), rows('b', 5)]
+  const [actions, mask, noise] = [
+    t.input('actions', ['N'], 'int32'),
+    t.input('mask', ['N', 5], 'uint8'),
+    rows('noise', 1),
+  ]
+  const weighed = (g: t.Tensor) => t.reduceSum(t.mul(g, t.constant(t.float32([1, 2, 3, 4, 5]))), { axes: [1] })
+  const of = (head: Head, p: t.Tensor, q: t.Tensor) => {
+    const masked = (head.mask as NonNullable<Head['mask']>)(p, mask)
+    const loss = t.reduceSum(t.add(head.logProb(masked, actions), t.add(head.entropy(masked), head.kl(p, q))))
+    const draw = head.sample(masked, noise)
+    const all = [head.logProb(masked, actions), head.entropy(masked), head.kl(p, q), draw.logProb]
+    const whole = [head.mode(masked), draw.drawn].map((x) => t.cast(x, 'float32'))
+    return t.concat([...all, ...whole, ...t.gradients(loss, [a, b]).map(weighed)])
+  }
+  const feeds = new Map<t.Tensor, t.HostTensor>([
+    [a, fromNested(categorical.logits)],
+    [b, fromNested(categorical.logits2)],
+    [actions, t.int32([4, 0, 2, 1])],
+    [mask, { dtype: 'uint8', shape: [4, 5], data: Uint8Array.from({ length: 20 }, (_, i) => (i % 6 === 3 ? 0 : 1)) }],
+    [noise, fromNested([[0.1], [0.4], [0.7], [0.99]])],
+  ])
+  const outputs = { rows: of(rowsHead, a, b), columns: of(columnsHead, t.transpose(a), t.transpose(b)) }
+  const got = await evaluate(outputs, feeds)
+  expectClose(got['columns'] ?? [], got['rows'] ?? [], 1e-6)
+})
+
 test("the categorical distribution's are torch's, and those of two choices are sums over them", async () => {
   const one = makeHead('categorical', { actions: 5 })
   const two = makeHead('multiDiscrete', { choices: [5, 5] })
@@ -184,6 +216,13 @@ test('a policy without chance is tanh of its numbers, and says what it has not',
     Math.fround(Math.tanh(1)),
   ])
   expect(() => head.entropy(p)).toThrow(/a policy without chance has no entropy/)
+})
+
+test('sizes that make no sense are refused', () => {
+  expect(() => makeHead('categorical', { actions: 0 })).toThrow(/at least one action, got 0/)
+  expect(() => makeHead('multiDiscrete', { choices: [] })).toThrow(/at least one choice/)
+  expect(() => makeHead('gaussian', { dimensions: 1.5, logStd: 'shared' })).toThrow(/at least one dimension, got 1.5/)
+  expect(() => makeHead('deterministic', { dimensions: 0 })).toThrow(/at least one dimension, got 0/)
 })
 
 test('recorded actions are undone inside (-1, 1) and stay finite at its ends', async () => {

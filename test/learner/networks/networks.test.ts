@@ -1,3 +1,4 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node'
 import { describe, expect, test } from 'vitest'
 import { defaultTorso, network, torso, type TorsoConfig } from '../../../learner/networks/index.ts'
 import { substitute } from '../../../learner/tensor/graph.ts'
@@ -77,14 +78,26 @@ describe.each([true, false])('shared: %s', (shared) => {
       [bytes, { dtype: 'uint8', shape: [3, 5, 4, 2], data: values }],
       [floats, t.float32(Float32Array.from(values), [3, 5, 4, 2])],
     ])
+    const turned = built.apply(floats, 0)
     const policyLoss = t.reduceSum(t.square(a.policy))
     const grads = t.gradients(policyLoss, built.parameters)
     const flatGrads = t.flattenAll(grads)
-    const got = await run(built.parameters, { pa: a.policy, pb: b.policy, va: a.value, vb: b.value, flatGrads }, feeds)
+    const outputs = {
+      pa: a.policy,
+      pb: b.policy,
+      va: a.value,
+      vb: b.value,
+      flatGrads,
+      pt: t.transpose(turned.policy),
+      vt: turned.value,
+    }
+    const got = await run(built.parameters, outputs, feeds)
     expect(got['pa']).toHaveLength(9)
     expect(got['va']).toHaveLength(3)
     expect(got['pa']).toEqual(got['pb'])
     expect(got['va']).toEqual(got['vb'])
+    expectClose(got['pt'] ?? [], got['pb'] ?? [], 1e-6, 'outputs first')
+    expectClose(got['vt'] ?? [], got['vb'] ?? [], 1e-6, 'outputs first')
     const { entries } = t.layoutOf(built.parameters)
     const touched = entries
       .filter(({ offset, size }) => got['flatGrads']?.slice(offset, offset + size).some((g) => g !== 0))
@@ -114,5 +127,26 @@ test.each(['tanh', 'relu', 'elu', 'silu'] as const)(
     const one = await evaluate(outputs, feeds)
     const other = await evaluate(outputs, feeds, t.tfjsEngine(tf))
     for (const name of ['policy', 'grads']) expectClose(one[name] ?? [], other[name] ?? [], 1e-5, name)
+  },
+)
+
+test.each([true, false])(
+  'a convolution whose kernel is a constant of the file gives what it gave in training (relu: %s)',
+  async (relu) => {
+    const kernel = t.parameter('kernel', [3, 2, 2, 3], t.uniformFanIn())
+    const bias = t.parameter('bias', [3], t.uniformFanIn())
+    const x = t.input('x', ['N', 6, 5, 2])
+    const y = t.conv2dLast(x, kernel, { bias, relu, strides: [2, 1], pads: [1, 0, 0, 1] })
+    const parameters = [kernel, bias]
+    const image = t.float32(spread(120, 4), [2, 6, 5, 2])
+    const trained = (await run(parameters, { y }, new Map([[x, image]])))['y'] ?? []
+    const values = t.initialWeights(parameters, t.seededUniform(3))
+    const template = t.PolicyTemplate.of({ name: 'p', inputs: [x], outputs: { y } }, t.layoutOf(parameters))
+    const session = await InferenceSession.create(template.withWeights(values))
+    const out = await session.run({ x: new Tensor('float32', image.data as Float32Array, [2, 6, 5, 2]) })
+    await session.release()
+    expect(out['y']?.dims).toEqual([2, 3, 5, 3])
+    expectClose(out['y']?.data as Float32Array, trained, 1e-6)
+    expect(trained.some((v) => v < 0)).toBe(!relu)
   },
 )

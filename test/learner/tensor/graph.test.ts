@@ -49,6 +49,22 @@ const WRONG: readonly (readonly [string, () => t.Tensor | t.Tensor[], RegExp])[]
     () => t.conv2d(t.input('i', [1, 1, 2, 2]), t.input('k', [1, 1, 3, 3])),
     /larger than the input/,
   ],
+  [
+    'conv2dLast of unequal channels',
+    () => t.conv2dLast(t.input('i', [1, 8, 8, 3]), t.input('k', [3, 3, 2, 4])),
+    /3 channels, the kernel 2/,
+  ],
+  [
+    'conv2dLast of a kernel too large',
+    () => t.conv2dLast(t.input('i', [1, 2, 2, 1]), t.input('k', [3, 3, 1, 1])),
+    /larger than the input/,
+  ],
+  [
+    'conv2dLast of a bias too long',
+    () => t.conv2dLast(t.input('i', [1, 3, 3, 1]), t.input('k', [3, 3, 1, 1]), { bias: t.input('b', [2]) }),
+    /the bias is not \[1\]/,
+  ],
+  ['argMax of integers', () => t.argMax(ints), /argMax: wants float32/],
   ['gather by floats', () => t.gather(x, t.input('f', [2])), /gather: wants rows and int32/],
   [
     'takeAlongLastAxis of another length',

@@ -1,0 +1,1 @@
+export { addRows, mergeMoments, noMoments, varianceOf, type Moments } from './moments.ts'
