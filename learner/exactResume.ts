@@ -81,6 +81,7 @@ export interface ExactSaving {
   readonly seed: number
   readonly code: string | undefined
   readonly pacing: Pacing
+  readonly anewEvery: number | undefined
   readonly sampler: Sampler
   readonly learner: Learner
   readonly publisher: Publisher
@@ -93,7 +94,7 @@ export interface ExactSaving {
  * @returns undefined where there is no such thing: the run was to repeat and could not, a saved state is not there, or it would be too large
  */
 export async function saveExact(saving: ExactSaving, updates: number): Promise<ExactState | undefined> {
-  const { experiment, run, seed, code, pacing, sampler, learner, publisher } = saving
+  const { experiment, run, seed, code, pacing, anewEvery, sampler, learner, publisher } = saving
   const { baseVersion = 0, publishEvery = 1 } = pacing
   const { shards } = experiment.rollouts
   const places = sampler.statesAt(consumedOf(fragmentsAt(experiment, updates, baseVersion), shards))
@@ -114,6 +115,7 @@ export async function saveExact(saving: ExactSaving, updates: number): Promise<E
       baseVersion,
       shards,
       ...(code !== undefined && { code }),
+      ...(anewEvery !== undefined && { anewEvery }),
       run,
       sequences: places.points.map(({ sequence }) => sequence),
       states,

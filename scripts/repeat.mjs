@@ -67,7 +67,7 @@ while (code === null) {
     : ['cartpole', '--resume', 'auto', '--out', 'killed', '--set', ...SETTINGS]
   const run = start(args)
   let over = false
-  run.ended.then(() => (over = true))
+  void run.ended.then(() => (over = true))
   if (made < kills) {
     // An attempt that made no checkpoint would only be made again.
     while (!over && newest('killed') === before) await pause(5)

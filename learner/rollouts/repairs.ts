@@ -34,6 +34,8 @@ export class Repairs {
   /** By shard: repairs that came to nothing in a row. */
   private readonly failed = new Map<number, number>()
   private readonly gaps: Gaps
+  /** They sent what they were to send, and may not have said goodbye: the bill ends with their time. */
+  private unsettled: Held[] = []
   private readonly starting = new Set<Promise<void>>()
   private readonly watchdogs = new Watchdogs()
 
@@ -57,6 +59,11 @@ export class Repairs {
   /** A fragment came. */
   heard({ shard, lease }: { readonly shard: number; readonly lease: string }): void {
     this.gaps.heard(shard, !lease.startsWith(`${shard}-${MARK}`))
+    const held = this.held.get(shard)
+    // Its goodbye may be a message that cannot be read: it is not waited for, and counted where it comes.
+    if (!held || this.missingOf(shard, held).length > 0) return
+    this.unsettled.push(held)
+    this.over(shard, held, false)
   }
 
   /** A message came that cannot be read. */
@@ -109,6 +116,10 @@ export class Repairs {
   }
 
   private look(): void {
+    const now = this.options.clock.monotonic()
+    const late = this.unsettled.filter(({ dueAt }) => dueAt + GRACE_MS < now)
+    for (const { lease } of late) this.options.meter.leaseEnded(lease)
+    this.unsettled = this.unsettled.filter((held) => !late.includes(held))
     const { fragments, functions } = this.gaps.look((shard) => this.held.has(shard))
     for (const [shard, sequence] of fragments) {
       this.options.onEvent(`fragment ${sequence} of shard ${shard} did not come; it is made again`)
@@ -124,9 +135,11 @@ export class Repairs {
     for (const sequence of wanted) if (has(shard, sequence)) wanted.delete(sequence)
     if (wanted.size === 0) return
     const [from, to] = [Math.min(...wanted), Math.max(...wanted) + 1]
-    // What is damaged again is wanted again.
-    wanted.clear()
-    const started: Promise<void> = this.issue(shard, starts.repair(shard, { from, to }))
+    const start = starts.repair(shard, { from, to })
+    // What is damaged again is wanted again; what comes after envs that start anew is for the next one.
+    const until = start.firstSequence + (start.maxFragments ?? 0)
+    for (const sequence of wanted) if (sequence < until) wanted.delete(sequence)
+    const started: Promise<void> = this.issue(shard, start)
       .catch((error: unknown) => this.options.onFatal(error))
       .finally(() => this.starting.delete(started))
     this.starting.add(started)
@@ -143,15 +156,23 @@ export class Repairs {
     })
   }
 
-  private over(shard: number, { start }: Held, failed: boolean): void {
+  /** What this lease was to send, and has not come. */
+  private missingOf(shard: number, { start }: Held): number[] {
+    const { firstSequence, sendFrom = firstSequence, maxFragments = 0 } = start
+    const missing: number[] = []
+    for (let sequence = sendFrom; sequence < firstSequence + maxFragments; sequence++)
+      if (!this.options.has(shard, sequence)) missing.push(sequence)
+    return missing
+  }
+
+  private over(shard: number, held: Held, failed: boolean): void {
     this.watchdogs.clear(shard)
     this.held.delete(shard)
     if (!failed) {
       this.failed.delete(shard)
       return this.begin(shard)
     }
-    const { firstSequence, sendFrom = firstSequence, maxFragments = 0 } = start
-    for (let sequence = sendFrom; sequence < firstSequence + maxFragments; sequence++) this.wanted[shard]?.add(sequence)
+    for (const sequence of this.missingOf(shard, held)) this.wanted[shard]?.add(sequence)
     const count = (this.failed.get(shard) ?? 0) + 1
     this.failed.set(shard, count)
     if (count < MAX_FAILURES) return this.begin(shard)
