@@ -1,5 +1,4 @@
 import type { ObjectStore } from '../shared/cloud/ports.ts'
-import { sha256Hex } from '../shared/batch/hash.ts'
 import { keys } from '../shared/protocol/keys.ts'
 import { type Lease, MAX_EARLIER_POLICIES, type Pacing } from '../shared/protocol/lease.ts'
 import { decodeEnvState, encodeEnvState } from '../shared/rollout/envState.ts'
@@ -9,6 +8,7 @@ import { type ExactState, codeHash } from './exactState.ts'
 import type { Experiment } from './experiment.ts'
 import { planOf } from './planOf.ts'
 import type { Publisher } from './publisher.ts'
+import { putWhole } from './putWhole.ts'
 import type { StatePoint } from './rollouts/savedStates.ts'
 import type { Sampler } from './rollouts/sampler.ts'
 import type { Learner } from './training/learner.ts'
@@ -69,8 +69,7 @@ export async function rehome(
       const saved = decodeEnvState(bytes, { ...owner, run: state.run, firstSequence: sequence })
       const body = encodeEnvState(saved, { ...owner, run }, sequence)
       const key = keys.savePoint(run, shard, owner.lease, sequence)
-      await store.put(key, body)
-      return { sequence, state: { key, sha256: sha256Hex(body) } }
+      return { sequence, state: { key, sha256: await putWhole(store, key, body) } }
     }),
   )
 }

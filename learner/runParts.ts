@@ -18,6 +18,7 @@ import type { Experiment } from './experiment.ts'
 import { Outages } from './outages.ts'
 import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
+import { putWhole } from './putWhole.ts'
 import { Reporter } from './reporter.ts'
 import { leaseFragments } from './rollouts/fixedLeases.ts'
 import { Sampler } from './rollouts/sampler.ts'
@@ -189,6 +190,6 @@ async function envOf({ env, envConfig }: Experiment, { run, cloud, envCode }: Tr
   if (!(envCode instanceof Uint8Array)) return { id, config: envConfig, code: envCode }
   const sha256 = sha256Hex(envCode)
   const key = keys.code(run, sha256)
-  await cloud.store.put(key, envCode)
+  await putWhole(cloud.store, key, envCode)
   return { id, config: envConfig, code: { key, sha256 } }
 }

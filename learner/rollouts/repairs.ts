@@ -7,6 +7,8 @@ import { Watchdogs } from './watchdogs.ts'
 
 /** A function may be late by this much before its lease counts as lost. */
 const GRACE_MS = 5_000
+/** A function is given out in less, where one may run. */
+const WAITS_MS = 5_000
 /** In the names of these leases. */
 const MARK = 'again-'
 /** Repairs of one shard that may come to nothing in a row before the run ends. */
@@ -147,13 +149,26 @@ export class Repairs {
 
   private async issue(shard: number, start: ReturnType<ExactStarts['repair']>): Promise<void> {
     const { clock, signal, meter } = this.options
-    const held = await this.issuer.issue(shard, start)
+    const given = new AbortController()
+    void this.tellOfWaiting(shard, given.signal)
+    const held = await this.issuer.issue(shard, start).finally(() => given.abort())
     if (!held || this.held.get(shard) !== held || signal.aborted) return
     this.watchdogs.set(shard, Math.max(0, held.dueAt - clock.monotonic()) + GRACE_MS, () => {
       if (this.held.get(shard) !== held) return
       meter.leaseEnded(held.lease)
       this.over(shard, held, true)
     })
+  }
+
+  /** It needs a function beside those of the shards. */
+  private async tellOfWaiting(shard: number, given: AbortSignal): Promise<void> {
+    const { clock, signal, onEvent } = this.options
+    await clock.sleep(WAITS_MS, given)
+    if (given.aborted || signal.aborted) return
+    onEvent(
+      `shard ${shard} waits for a function that makes a lost fragment again: every one that may run at a time works for a shard, ` +
+        `until its lease ends (rollouts.leaseSeconds); let one more run than there are shards (functions.concurrency)`,
+    )
   }
 
   /** What this lease was to send, and has not come. */
