@@ -1,5 +1,4 @@
 import type { ObjectStore } from '../shared/cloud/ports.ts'
-import { sha256Hex } from '../shared/batch/hash.ts'
 import { keys } from '../shared/protocol/keys.ts'
 import { type Lease, MAX_EARLIER_POLICIES, type Pacing } from '../shared/protocol/lease.ts'
 import { decodeEnvState, encodeEnvState } from '../shared/rollout/envState.ts'
@@ -9,6 +8,7 @@ import { type ExactState, codeHash } from './exactState.ts'
 import type { Experiment } from './experiment.ts'
 import { planOf } from './planOf.ts'
 import type { Publisher } from './publisher.ts'
+import { putWhole } from './putWhole.ts'
 import type { StatePoint } from './rollouts/savedStates.ts'
 import type { Sampler } from './rollouts/sampler.ts'
 import type { Learner } from './training/learner.ts'
@@ -69,8 +69,7 @@ export async function rehome(
       const saved = decodeEnvState(bytes, { ...owner, run: state.run, firstSequence: sequence })
       const body = encodeEnvState(saved, { ...owner, run }, sequence)
       const key = keys.savePoint(run, shard, owner.lease, sequence)
-      await store.put(key, body)
-      return { sequence, state: { key, sha256: sha256Hex(body) } }
+      return { sequence, state: { key, sha256: await putWhole(store, key, body) } }
     }),
   )
 }
@@ -81,6 +80,7 @@ export interface ExactSaving {
   readonly seed: number
   readonly code: string | undefined
   readonly pacing: Pacing
+  readonly anewEvery: number | undefined
   readonly sampler: Sampler
   readonly learner: Learner
   readonly publisher: Publisher
@@ -93,7 +93,7 @@ export interface ExactSaving {
  * @returns undefined where there is no such thing: the run was to repeat and could not, a saved state is not there, or it would be too large
  */
 export async function saveExact(saving: ExactSaving, updates: number): Promise<ExactState | undefined> {
-  const { experiment, run, seed, code, pacing, sampler, learner, publisher } = saving
+  const { experiment, run, seed, code, pacing, anewEvery, sampler, learner, publisher } = saving
   const { baseVersion = 0, publishEvery = 1 } = pacing
   const { shards } = experiment.rollouts
   const places = sampler.statesAt(consumedOf(fragmentsAt(experiment, updates, baseVersion), shards))
@@ -114,6 +114,7 @@ export async function saveExact(saving: ExactSaving, updates: number): Promise<E
       baseVersion,
       shards,
       ...(code !== undefined && { code }),
+      ...(anewEvery !== undefined && { anewEvery }),
       run,
       sequences: places.points.map(({ sequence }) => sequence),
       states,

@@ -15,6 +15,8 @@ export const ExactMetadata = z.strictObject({
   shards: z.number().int().min(1),
   /** Of the env's code, where it has a module of its own. */
   code: Sha256.optional(),
+  /** Where envs cannot be saved: at every multiple of this sequence number they start anew. */
+  anewEvery: z.number().int().min(1).optional(),
   /** The run that the states are of. */
   run: z.string(),
   /** By shard: where its envs were saved; the beginning where they were not. */
@@ -63,7 +65,8 @@ export function exactFrom(
     .filter((name) => name.startsWith(POLICY))
     .map((name) => ({ version: Number(name.slice(POLICY.length)), model: bytesOf(name) ?? new Uint8Array() }))
     .sort((a, b) => a.version - b.version)
-  const whole = metadata.sequences.every((sequence, shard) => sequence === 0 || states[shard] !== undefined)
+  const { sequences, anewEvery = Number.POSITIVE_INFINITY } = metadata
+  const whole = sequences.every((sequence, shard) => sequence % anewEvery === 0 || states[shard] !== undefined)
   return whole && policies.length > 0 && metadata.sequences.length === metadata.shards
     ? { ...metadata, states, policies }
     : undefined

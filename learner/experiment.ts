@@ -17,6 +17,8 @@ export const RolloutSettings = z.strictObject({
   fragmentLength: count.max(65_536).default(20),
   /** How long one invocation works before it is renewed; Lambda's own limit is 900. */
   leaseSeconds: z.number().min(1).max(880).default(120),
+  /** Of a deterministic run whose env cannot be saved: fragments after which an invocation ends, whatever the time. */
+  leaseFragments: count.optional(),
   /** Least time between two reads of the manifest by a function, ms; 0 is once a fragment. The default depends on the cloud of the run. */
   manifestPollMs: z.number().min(0).optional(),
   /** Bodies over this many bytes travel through the bucket. The default is what is cheaper on the cloud of the run. */

@@ -19,7 +19,9 @@ import { Originals } from './originals.ts'
 import { Outages } from './outages.ts'
 import { RunEvents } from './runEvents.ts'
 import { Publisher } from './publisher.ts'
+import { putWhole } from './putWhole.ts'
 import { Reporter } from './reporter.ts'
+import { leaseFragments } from './rollouts/fixedLeases.ts'
 import { Sampler } from './rollouts/sampler.ts'
 import { RunState } from './runState.ts'
 import type { TrainOptions } from './service.ts'
@@ -50,7 +52,7 @@ export async function runParts(
 ) {
   const { run, cloud, observer = {}, attempt = 1, earlier, checkpoint } = options
   const { algorithm, rollouts, seed } = experiment
-  const spec = specOf(experiment)
+  const { spec, isSaveable } = lookAt(experiment)
   const events = new RunEvents(observer)
   const onEvent = (text: string): void => events.add({ level: 'warn', text })
   const outages = new Outages(cloud.clock, onEvent)
@@ -70,6 +72,9 @@ export async function runParts(
   // A run that is to repeat and has no checkpoint yet begins as it did; others do not sample the same again.
   const isFirst = attempt === 1 || (pacing.mode === 'exact' && !before)
   const rolloutSeed = exact?.state.seed ?? (isFirst ? seed : deriveSeed(seed, 'attempt', attempt))
+  const { maxEpisodeSteps } = asDefinition(experiment.env)
+  const anewEvery =
+    pacing.mode === 'exact' && !isSaveable ? leaseFragments(rollouts, pacing, maxEpisodeSteps) : undefined
   const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
   const sampler = new Sampler({
     run,
@@ -83,6 +88,7 @@ export async function runParts(
     goOn: exact && points && { consumed: exact.consumed, points },
     policyHashes: (first) => publisher.hashesFrom(first),
     brokenBecause,
+    anewEvery,
     meter,
     learnerSpeaksSince: () => publisher.speaksSince,
     originals,
@@ -133,6 +139,7 @@ export async function runParts(
     seed: rolloutSeed,
     code: codeHash(options.envCode),
     pacing,
+    anewEvery,
     sampler,
     learner,
     publisher,
@@ -167,12 +174,14 @@ function spentBefore(
   return { ...costByPart, lost: (costByPart['lost'] ?? 0) + totalUsd - known }
 }
 
-function specOf({ env, envConfig }: Experiment): PolicySpec {
+/** What an env tells before it is stepped. */
+function lookAt({ env, envConfig }: Experiment): { readonly spec: PolicySpec; readonly isSaveable: boolean } {
   const probe = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
+  const isSaveable = probe.canSave ?? probe.save !== undefined
   probe.close?.()
   const { observationSpace, actionSpace, oneHot } = probe
   const [n = 1] = observationSpace.shape
-  return policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace)
+  return { spec: policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace), isSaveable }
 }
 
 /** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */
@@ -194,6 +203,6 @@ async function envOf(
   const sha256 = sha256Hex(envCode)
   const key = keys.code(run, sha256)
   originals.keepForGood(key, envCode)
-  await cloud.store.put(key, envCode)
+  await putWhole(cloud.store, key, envCode)
   return { id, config: envConfig, code: { key, sha256 } }
 }

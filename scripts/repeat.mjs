@@ -1,7 +1,7 @@
 // A deterministic run that is killed at random moments and goes on from its folder each time: it is to be the run that never was killed, the
 // same policy by the same metrics lines. Needs dist/; the command that repeats it is printed where it is not.
 //
-//   npm run chaos:repeat -- [--seed 1] [--kills 10] [--steps 600000]
+//   npm run chaos:repeat -- [--seed 1] [--kills 10] [--steps 600000] [--lease 120]
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, readdirSync } from 'node:fs'
@@ -15,12 +15,18 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     kills: { type: 'string', default: '10' },
     steps: { type: 'string', default: '600000' },
+    lease: { type: 'string', default: '120' },
   },
 })
 const [seed, kills] = [Number(values.seed), Number(values.kills)]
 const folder = mkdtempSync(join(tmpdir(), 'millrace-repeat-'))
 const main = new URL('../dist/cli/main.js', import.meta.url).pathname
-const SETTINGS = ['algorithm.deterministic=true', `stop.envSteps=${values.steps}`, 'stop.meanReturn=1000']
+const SETTINGS = [
+  'algorithm.deterministic=true',
+  `stop.envSteps=${values.steps}`,
+  'stop.meanReturn=1000',
+  `rollouts.leaseSeconds=${values.lease}`,
+]
 /** A kill comes so long after the attempt's first update at most. */
 const LONGEST_MS = 6_000
 /** Only limits end the run: of its settings none is reached. */

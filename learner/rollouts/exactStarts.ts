@@ -8,6 +8,12 @@ import type { SavedStates } from './savedStates.ts'
 const CUT =
   'the env has no save and load, and its envs started anew where a lease ended by the clock; give it save and load'
 
+/** A machine may be busy for a while: so many leases in a row that come to nothing new are too many. */
+const MOST_FRUITLESS = 3
+const TOO_LONG =
+  'the env has no save and load, and a lease (rollouts.leaseSeconds) is too short for the fragments after which its envs start anew ' +
+  '(rollouts.leaseFragments); raise the one, lower the other, or give the env save and load'
+
 export interface ExactStartsOptions {
   readonly run: string
   readonly states: SavedStates
@@ -25,6 +31,9 @@ export class ExactStarts {
   private readonly options: ExactStartsOptions
   /** By shard: where the last lease began that came to no new state. */
   private readonly fruitless = new Map<number, number>()
+
+  /** By shard: leases with a fixed end that brought nothing new. */
+  private readonly fruitlessInARow = new Map<number, number>()
 
   constructor(options: ExactStartsOptions) {
     this.options = options
@@ -47,12 +56,33 @@ export class ExactStarts {
     this.keep(report)
     // It did nothing.
     if (next === undefined || next <= start.firstSequence) return start
+    if (Number.isFinite(states.nextStart(next))) return this.afterFixed(report, start, next)
     const stuck = end === 'deadline' && states.before(shard, next)?.sequence === start.firstSequence
     const unsaveable = episodesCut !== undefined && envStateProblem === undefined
     if (stuck && (unsaveable || this.fruitless.get(shard) === start.firstSequence))
       this.begin(shard, next, envStateProblem ?? CUT)
     if (stuck) this.fruitless.set(shard, start.firstSequence)
     return this.from(shard, next, Math.max(next, start.sendFrom ?? 0))
+  }
+
+  /** Its envs start anew at fixed places: one that ended before such a place is stepped again, for as long as that brings anything new. */
+  private afterFixed({ shard, end }: LeaseReport, start: LeaseStart, next: number): LeaseStart {
+    const { firstSequence, sendFrom = firstSequence } = start
+    const isWhole = next >= this.options.states.nextStart(firstSequence)
+    const isFruitless = end === 'deadline' && !isWhole && next <= sendFrom
+    const inARow = isFruitless ? (this.fruitlessInARow.get(shard) ?? 0) + 1 : 0
+    this.fruitlessInARow.set(shard, inARow)
+    if (inARow >= MOST_FRUITLESS) {
+      this.begin(shard, sendFrom, TOO_LONG)
+      return this.from(shard, sendFrom, sendFrom)
+    }
+    return this.from(shard, next, Math.max(next, sendFrom))
+  }
+
+  /** Do the episodes that were under way end with this lease, and is it not stepped again from its beginning? */
+  cuts({ nextSequence: next = 0 }: LeaseReport, { firstSequence }: LeaseStart): boolean {
+    const until = this.options.states.nextStart(firstSequence)
+    return !Number.isFinite(until) || next >= until
   }
 
   /** A lease failed. Where it could not go on from the state that it was given, nobody is given that again. @returns whether that is so */
@@ -71,7 +101,7 @@ export class ExactStarts {
   /** One that steps and sends these again. @param to the sequence number after the last of them */
   repair(shard: number, { from, to }: { readonly from: number; readonly to: number }): LeaseStart {
     const start = this.from(shard, from, from)
-    const most = to - start.firstSequence
+    const most = Math.min(to, this.options.states.nextStart(start.firstSequence)) - start.firstSequence
     return { ...start, maxFragments: most }
   }
 
@@ -92,6 +122,12 @@ export class ExactStarts {
     const { states } = this.options
     if (!states.before(shard, sequence)) this.begin(shard, sequence, 'no saved state of the envs is left to go on from')
     const { sequence: firstSequence, state: envState } = states.before(shard, sequence) ?? { sequence }
-    return { firstSequence, envState, ...(sendFrom > firstSequence && { sendFrom }) }
+    const most = states.nextStart(firstSequence) - firstSequence
+    return {
+      firstSequence,
+      envState,
+      ...(sendFrom > firstSequence && { sendFrom }),
+      ...(Number.isFinite(most) && { maxFragments: most }),
+    }
   }
 }

@@ -10,6 +10,8 @@ export interface HandoverOptions {
   /** The env's id. */
   readonly env: string
   readonly leaseSeconds: number
+  /** Of a lease, where it ends after so many, whatever the time. */
+  readonly fragments?: number | undefined
   readonly store: ObjectStore
   readonly onEvent: (text: string) => void
 }
@@ -83,11 +85,14 @@ export class Handover {
   }
 
   private tellCut(episodes: number): void {
-    const { env, leaseSeconds } = this.options
+    const { env, leaseSeconds, fragments } = this.options
+    const lasts =
+      fragments === undefined
+        ? `a lease lasts ${leaseSeconds} s; give the env save and load, or set rollouts.leaseSeconds (at most 880)`
+        : `a lease has ${fragments} fragments; give the env save and load, or set rollouts.leaseFragments`
     const text =
       `env ${env} has no save and load: ${episodes} ${episodes === 1 ? 'episode was' : 'episodes were'} cut when a lease ended, and is in no ` +
-      `mean return; a lease lasts ${leaseSeconds} s; give the env save and load, or set rollouts.leaseSeconds (at most 880). ` +
-      'The summary counts all that are cut'
+      `mean return; ${lasts}. The summary counts all that are cut`
     this.tell(text, 'cut')
   }
 

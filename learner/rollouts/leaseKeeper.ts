@@ -131,7 +131,7 @@ export class LeaseKeeper {
   private afterEnd(report: LeaseReport, held: Held): LeaseStart {
     const { starts, handover } = this.options
     if (!starts) return { firstSequence: held.firstSequence + report.fragments, envState: handover.next(report) }
-    handover.told(report)
+    handover.told(starts.cuts(report, held.start) ? report : { ...report, episodesCut: 0 })
     return starts.after(report, held.start)
   }
 

@@ -7,6 +7,8 @@ import { Watchdogs } from './watchdogs.ts'
 
 /** A function may be late by this much before its lease counts as lost. */
 const GRACE_MS = 5_000
+/** A function is given out in less, where one may run. */
+const WAITS_MS = 5_000
 /** In the names of these leases. */
 const MARK = 'again-'
 /** Repairs of one shard that may come to nothing in a row before the run ends. */
@@ -34,6 +36,8 @@ export class Repairs {
   /** By shard: repairs that came to nothing in a row. */
   private readonly failed = new Map<number, number>()
   private readonly gaps: Gaps
+  /** They sent what they were to send, and may not have said goodbye: the bill ends with their time. */
+  private unsettled: Held[] = []
   private readonly starting = new Set<Promise<void>>()
   private readonly watchdogs = new Watchdogs()
 
@@ -57,6 +61,11 @@ export class Repairs {
   /** A fragment came. */
   heard({ shard, lease }: { readonly shard: number; readonly lease: string }): void {
     this.gaps.heard(shard, !lease.startsWith(`${shard}-${MARK}`))
+    const held = this.held.get(shard)
+    // Its goodbye may be a message that cannot be read: it is not waited for, and counted where it comes.
+    if (!held || this.missingOf(shard, held).length > 0) return
+    this.unsettled.push(held)
+    this.over(shard, held, false)
   }
 
   /** A message came that cannot be read. */
@@ -111,6 +120,10 @@ export class Repairs {
   }
 
   private look(): void {
+    const now = this.options.clock.monotonic()
+    const late = this.unsettled.filter(({ dueAt }) => dueAt + GRACE_MS < now)
+    for (const { lease } of late) this.options.meter.leaseEnded(lease)
+    this.unsettled = this.unsettled.filter((held) => !late.includes(held))
     const { fragments, functions } = this.gaps.look((shard) => this.held.has(shard))
     for (const [shard, sequence] of fragments) {
       this.options.onEvent(`fragment ${sequence} of shard ${shard} did not come; it is made again`)
@@ -126,9 +139,11 @@ export class Repairs {
     for (const sequence of wanted) if (has(shard, sequence)) wanted.delete(sequence)
     if (wanted.size === 0) return
     const [from, to] = [Math.min(...wanted), Math.max(...wanted) + 1]
-    // What is damaged again is wanted again.
-    wanted.clear()
-    const started: Promise<void> = this.issue(shard, starts.repair(shard, { from, to }))
+    const start = starts.repair(shard, { from, to })
+    // What is damaged again is wanted again; what comes after envs that start anew is for the next one.
+    const until = start.firstSequence + (start.maxFragments ?? 0)
+    for (const sequence of wanted) if (sequence < until) wanted.delete(sequence)
+    const started: Promise<void> = this.issue(shard, start)
       .catch((error: unknown) => this.options.onFatal(error))
       .finally(() => this.starting.delete(started))
     this.starting.add(started)
@@ -136,8 +151,10 @@ export class Repairs {
 
   private async issue(shard: number, start: ReturnType<ExactStarts['repair']>): Promise<void> {
     const { clock, signal, meter, fates } = this.options
+    const given = new AbortController()
+    void this.tellOfWaiting(shard, given.signal)
     // Every shard may be waiting for it.
-    const held = await this.issuer.issue(shard, start, 0)
+    const held = await this.issuer.issue(shard, start, 0).finally(() => given.abort())
     if (!held || this.held.get(shard) !== held || signal.aborted) return
     this.watchdogs.set(shard, Math.max(0, held.dueAt - clock.monotonic()) + GRACE_MS, () => {
       if (this.held.get(shard) !== held) return
@@ -147,7 +164,27 @@ export class Repairs {
     })
   }
 
-  private over(shard: number, { start }: Held, failed: boolean): void {
+  /** It needs a function beside those of the shards. */
+  private async tellOfWaiting(shard: number, given: AbortSignal): Promise<void> {
+    const { clock, signal, onEvent } = this.options
+    await clock.sleep(WAITS_MS, given)
+    if (given.aborted || signal.aborted) return
+    onEvent(
+      `shard ${shard} waits for a function that makes a lost fragment again: every one that may run at a time works for a shard, ` +
+        `until its lease ends (rollouts.leaseSeconds); let one more run than there are shards (functions.concurrency)`,
+    )
+  }
+
+  /** What this lease was to send, and has not come. */
+  private missingOf(shard: number, { start }: Held): number[] {
+    const { firstSequence, sendFrom = firstSequence, maxFragments = 0 } = start
+    const missing: number[] = []
+    for (let sequence = sendFrom; sequence < firstSequence + maxFragments; sequence++)
+      if (!this.options.has(shard, sequence)) missing.push(sequence)
+    return missing
+  }
+
+  private over(shard: number, held: Held, failed: boolean): void {
     this.watchdogs.clear(shard)
     this.held.delete(shard)
     this.options.places.leave()
@@ -155,8 +192,7 @@ export class Repairs {
       this.failed.delete(shard)
       return this.begin(shard)
     }
-    const { firstSequence, sendFrom = firstSequence, maxFragments = 0 } = start
-    for (let sequence = sendFrom; sequence < firstSequence + maxFragments; sequence++) this.wanted[shard]?.add(sequence)
+    for (const sequence of this.missingOf(shard, held)) this.wanted[shard]?.add(sequence)
     const count = (this.failed.get(shard) ?? 0) + 1
     this.failed.set(shard, count)
     if (count < MAX_FAILURES) return this.begin(shard)

@@ -52,6 +52,8 @@ export interface SamplerOptions {
   readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
   /** Why the run will not repeat bit for bit, though it was to, where that is known before it begins. */
   readonly brokenBecause?: string | undefined
+  /** Where the env cannot be saved in an exact pace: fragments of a lease. */
+  readonly anewEvery?: number | undefined
   readonly meter: CostMeter
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
@@ -96,7 +98,8 @@ export class Sampler implements Sampling {
     const shared = { onEvent, onFatal: (error: unknown) => this.source.fail(error), signal: this.abort.signal }
     const { env } = options
     const { leaseSeconds } = rollouts
-    this.handover = new Handover({ run, env: env.id, leaseSeconds, store: cloud.store, onEvent })
+    const { anewEvery: fragments } = options
+    this.handover = new Handover({ run, env: env.id, leaseSeconds, fragments, store: cloud.store, onEvent })
     const atOnce = cloud.concurrency === undefined ? {} : { atOnce: cloud.concurrency }
     this.sharedWindow = new SharedWindow({ pacing, shards: rollouts.shards, ...atOnce })
     this.admission = new Admission({
@@ -179,7 +182,13 @@ export class Sampler implements Sampling {
     if (exact) {
       const { shards } = rollouts
       const consumedUpTo = () => this.inbox.consumedUpTo
-      this.states = new SavedStates({ shards, store: cloud.store, consumedUpTo, begin: options.goOn?.points })
+      this.states = new SavedStates({
+        shards,
+        store: cloud.store,
+        consumedUpTo,
+        begin: options.goOn?.points,
+        anewEvery: options.anewEvery,
+      })
       this.starts = new ExactStarts({
         run,
         states: this.states,

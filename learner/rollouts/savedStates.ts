@@ -21,10 +21,12 @@ export class SavedStates {
   private readonly store: ObjectStore
   private readonly consumedUpTo: () => readonly number[]
   private readonly points: StatePoint[][]
+  private readonly anewEvery: number | undefined
   private readonly deleting = new Set<Promise<void>>()
   private pins = 0
 
-  constructor({ shards, store, consumedUpTo, begin }: SavedStatesOptions) {
+  constructor({ shards, store, consumedUpTo, begin, anewEvery }: SavedStatesOptions) {
+    this.anewEvery = anewEvery
     this.store = store
     this.consumedUpTo = consumedUpTo
     this.points = Array.from({ length: shards }, (_, shard) => [begin?.[shard] ?? { sequence: 0 }])
@@ -55,12 +57,22 @@ export class SavedStates {
 
   /** The newest from which this fragment can be stepped; undefined where there is none any more. */
   before(shard: number, sequence: number): StatePoint | undefined {
-    return this.points[shard]?.findLast((point) => point.sequence <= sequence)
+    const saved = this.points[shard]?.findLast((point) => point.sequence <= sequence)
+    if (this.anewEvery === undefined) return saved
+    const anew = sequence - (sequence % this.anewEvery)
+    return saved && saved.sequence >= anew ? saved : { sequence: anew }
+  }
+
+  /** The sequence number at which the envs start anew, whatever happens, after this one. */
+  nextStart(sequence: number): number {
+    const { anewEvery = Number.POSITIVE_INFINITY } = this
+    return (Math.floor(sequence / anewEvery) + 1) * anewEvery
   }
 
   /** By shard: the oldest place that somebody may go back to. */
   get oldest(): readonly number[] {
-    return this.points.map(([first]) => first?.sequence ?? 0)
+    if (this.anewEvery === undefined) return this.points.map(([first]) => first?.sequence ?? 0)
+    return this.consumedUpTo().map((sequence, shard) => this.before(shard, sequence)?.sequence ?? 0)
   }
 
   /**
@@ -72,7 +84,8 @@ export class SavedStates {
     const points: StatePoint[] = []
     for (const [shard, sequence] of sequences.entries()) {
       const point = this.before(shard, sequence)
-      if (!point || (point.sequence > 0 && !point.state)) return undefined
+      const isFixed = point !== undefined && point.sequence % (this.anewEvery ?? Number.POSITIVE_INFINITY) === 0
+      if (!point || (!isFixed && !point.state)) return undefined
       points.push(point)
     }
     this.pins++
@@ -140,4 +153,6 @@ export interface SavedStatesOptions {
   readonly consumedUpTo: () => readonly number[]
   /** By shard: what there is to begin with, in a run that goes on. */
   readonly begin?: readonly StatePoint[] | undefined
+  /** Envs that cannot be saved start anew at every multiple of this sequence number. */
+  readonly anewEvery?: number | undefined
 }

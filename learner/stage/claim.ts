@@ -1,5 +1,5 @@
 import type { Clock, ObjectStore, ReadResult } from '../../shared/cloud/ports.ts'
-import { isMillraceError } from '../../shared/errors.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { encodeRecord, parsedOrUndefined } from './bucketRecords.ts'
 import { LearnerClaim } from './records.ts'
@@ -165,3 +165,9 @@ export class StageClaim {
     return renewed
   }
 }
+
+export const lostClaim = (): MillraceError =>
+  new MillraceError(
+    'E_LEARNER',
+    'another learner has taken the stage over, or the bucket could not be reached for long',
+  )

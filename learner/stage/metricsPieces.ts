@@ -4,12 +4,13 @@ import { keys } from '../../shared/protocol/keys.ts'
 import { MetricsThinning, hasLine } from '../metricsThinning.ts'
 import type { UpdateLine } from '../observer.ts'
 import { parsedOrUndefined } from './bucketRecords.ts'
+import type { Fence } from './fence.ts'
 
 const PIECE_CHARACTERS = 256 * 1024
 
 /** The metrics log of a run in the bucket: numbered pieces of JSON lines, one line an update (of a very long run, fewer). */
 export class MetricsPieces {
-  private readonly store: ObjectStore
+  private readonly fence: Fence
   private readonly run: string
   private readonly thinning = new MetricsThinning()
   private held: string[] = []
@@ -18,8 +19,8 @@ export class MetricsPieces {
   stored: number
 
   /** @param stored pieces that are there already; they stay */
-  constructor(store: ObjectStore, run: string, stored: number) {
-    this.store = store
+  constructor(fence: Fence, run: string, stored: number) {
+    this.fence = fence
     this.run = run
     this.stored = stored
   }
@@ -48,13 +49,13 @@ export class MetricsPieces {
   /**
    * Stores what came since the last piece; to be called once at a time. What could not be stored is in the next one.
    *
-   * @throws MillraceError E_STORE
+   * @throws MillraceError E_STORE, E_LEARNER
    */
   async flush(): Promise<void> {
     const lines = this.held.length
     if (lines === 0) return
     const text = this.held.join('')
-    await this.store.put(keys.metrics(this.run, this.stored), new TextEncoder().encode(text))
+    await this.fence.put(keys.metrics(this.run, this.stored), new TextEncoder().encode(text))
     this.held.splice(0, lines)
     this.characters -= text.length
     this.stored++
@@ -72,7 +73,7 @@ const Line = z.object({ updates: z.number() })
  * @returns how many stay
  */
 export async function trimMetrics(
-  store: ObjectStore,
+  { store, fence }: { readonly store: ObjectStore; readonly fence: Fence },
   run: string,
   { pieces, updates }: { readonly pieces: number; readonly updates: number },
 ): Promise<number> {
@@ -87,7 +88,7 @@ export async function trimMetrics(
       return at !== undefined && at <= updates && hasLine(at)
     })
     if (kept.length === 0) continue
-    if (kept.length < lines.length) await store.put(key, new TextEncoder().encode(kept.map((l) => `${l}\n`).join('')))
+    if (kept.length < lines.length) await fence.put(key, new TextEncoder().encode(kept.map((l) => `${l}\n`).join('')))
     return piece + 1
   }
   return 0

@@ -33,18 +33,21 @@ export async function prepareAttempt(record: RunRecord, request: RunRequest, par
   const experiment = fitStage(await loadExperiment(request, parts), stage, tell)
   const env = asDefinition(experiment.env).id
   const config = configRecord({ run, experiment, env, file: request.experiment, startedAt, versions })
-  await putFile(record, store, [RUN_FILES.config, jsonFile(config)])
+  await putFile(record, [RUN_FILES.config, jsonFile(config)])
   if (request.envCode) {
     const code = await readModule(store, request.envCode, "the experiment's env")
-    await putFile(record, store, [RUN_FILES.envCode, code])
+    await putFile(record, [RUN_FILES.envCode, code])
   }
   if (attempt === 1) {
-    record.logInto(new MetricsPieces(store, run, 0))
+    record.logInto(new MetricsPieces(record.fence, run, 0))
     return { experiment, from: undefined }
   }
-  const from = await newestCheckpoint(store, run, { experiment, tell })
-  const kept = await trimMetrics(store, run, { pieces: metricsPieces, updates: from?.updates ?? -1 })
-  record.logInto(new MetricsPieces(store, run, kept))
+  const from = await newestCheckpoint(store, record.current, { experiment, tell })
+  const kept = await trimMetrics({ store, fence: record.fence }, run, {
+    pieces: metricsPieces,
+    updates: from?.updates ?? -1,
+  })
+  record.logInto(new MetricsPieces(record.fence, run, kept))
   const where = from ? `goes on from update ${from.updates}` : 'begins anew: there is no checkpoint'
   tell(`attempt ${attempt} ${where}`)
   return { experiment, from }

@@ -1,5 +1,4 @@
 import { sha256Hex } from '../../shared/batch/hash.ts'
-import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
@@ -13,13 +12,12 @@ import { type RunRecord, sentence } from './runRecord.ts'
 /** Writes the result of a run. @returns the part of its status about the result */
 export async function writeResult(
   record: RunRecord,
-  store: ObjectStore,
   { result, experiment, request }: { result: TrainResult; experiment: Experiment; request: RunRequest },
 ): Promise<Pick<RunStatus, 'summary' | 'progress'>> {
   const { run } = record.current
   const summary = { ...result.summary, run }
   const source = { experiment, env: asDefinition(experiment.env).id, ownEnv: request.envCode !== undefined }
-  for (const file of resultFiles({ ...result, ...source, summary })) await putFile(record, store, file)
+  for (const file of resultFiles({ ...result, ...source, summary })) await putFile(record, file)
   const curve = summary.curve.map(([steps, mean]): [number, number] => [steps, mean])
   return { summary: { ...summary, curve }, progress: summary.progress }
 }
@@ -77,11 +75,7 @@ export async function tidy(
 }
 
 /** Writes a file of the run; the status says its hash from then on. @throws as the store does, and as `RunRecord.save` */
-export async function putFile(
-  record: RunRecord,
-  store: ObjectStore,
-  [name, body]: readonly [string, Uint8Array | string],
-): Promise<void> {
+export async function putFile(record: RunRecord, [name, body]: readonly [string, Uint8Array | string]): Promise<void> {
   const { run, files } = record.current
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : body
   const sha256 = sha256Hex(bytes)
@@ -91,6 +85,6 @@ export async function putFile(
     record.set({ files: others })
     await record.save()
   }
-  await store.put(keys.result(run, name), bytes)
+  await record.fence.put(keys.result(run, name), bytes)
   record.set({ files: { ...others, [name]: sha256 } })
 }

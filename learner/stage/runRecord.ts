@@ -1,8 +1,8 @@
 import type { Clock, ObjectStore } from '../../shared/cloud/ports.ts'
-import { MillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import type { RunObserver, UpdateLine } from '../observer.ts'
 import { encodeRecord } from './bucketRecords.ts'
+import { Fence } from './fence.ts'
 import type { StageClaim } from './claim.ts'
 import type { MetricsPieces } from './metricsPieces.ts'
 import type { RunStatus } from './records.ts'
@@ -28,9 +28,12 @@ export class RunRecord implements RunObserver {
   private status: RunStatus
   private metrics: MetricsPieces | undefined
   private writing: Promise<void> = Promise.resolve()
+  /** For all that belongs to the run, whichever learner works on it. */
+  readonly fence: Fence
 
   constructor(parts: RunRecordParts, status: RunStatus) {
     this.parts = parts
+    this.fence = new Fence(parts)
     this.status = status
   }
 
@@ -114,21 +117,13 @@ export class RunRecord implements RunObserver {
   }
 
   private async write(): Promise<void> {
-    const { store, clock, claim, heartbeatMs } = this.parts
-    // A learner that lost its claim writes nothing any more.
-    if (!claim.held) throw lostClaim()
+    const { clock, heartbeatMs } = this.parts
     const { heartbeatUntil: _, ...status } = this.status
     const now = clock.now()
     const word = status.state === 'running' ? { heartbeatUntil: now + heartbeatMs } : {}
     const metricsPieces = this.metrics?.stored ?? status.metricsPieces
-    await store.put(keys.status(status.run), encodeRecord({ ...status, ...word, at: now, metricsPieces }))
+    await this.fence.put(keys.status(status.run), encodeRecord({ ...status, ...word, at: now, metricsPieces }))
   }
 }
-
-export const lostClaim = (): MillraceError =>
-  new MillraceError(
-    'E_LEARNER',
-    'another learner has taken the stage over, or the bucket could not be reached for long',
-  )
 
 export const sentence = (error: unknown): string => (error instanceof Error ? error.message : String(error))

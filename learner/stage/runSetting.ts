@@ -5,7 +5,7 @@ import { keys } from '../../shared/protocol/keys.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { checkpointOf } from '../checkpoint.ts'
 import type { Experiment } from '../experiment.ts'
-import type { RunRequest } from './records.ts'
+import type { RunRequest, RunStatus } from './records.ts'
 
 /** A function needs this long beyond its lease for what it has in hand. */
 const LEASE_MARGIN_SECONDS = 5
@@ -74,13 +74,13 @@ export interface FoundCheckpoint {
   readonly updates: number
 }
 
-/** The newest checkpoint of a run that can be read and is of this experiment. */
+/** The newest checkpoint that a run's status names, or one before it, that can be read and is of this experiment. */
 export async function newestCheckpoint(
   store: ObjectStore,
-  run: string,
+  { run, checkpoint }: Pick<RunStatus, 'run' | 'checkpoint'>,
   { experiment, tell }: { readonly experiment: Experiment; readonly tell: (text: string) => void },
 ): Promise<FoundCheckpoint | undefined> {
-  const found = await store.list(keys.checkpoints(run))
+  const found = (await store.list(keys.checkpoints(run))).filter((key) => !checkpoint || key <= checkpoint.key)
   for (const key of found.toReversed()) {
     const read = await store.get(key)
     if (read.kind !== 'found') continue

@@ -1,12 +1,13 @@
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { readRecord } from './bucketRecords.ts'
+import { lostClaim } from './claim.ts'
 import { reserveCeiling } from './ceiling.ts'
 import { loadExperiment, prepareAttempt } from './prepareAttempt.ts'
 import { type RunRequest, RunStatus } from './records.ts'
 import type { WaitingRun } from './requests.ts'
 import { endRun, failRun, tidy, writeResult } from './runEnd.ts'
-import { RunRecord, lostClaim, sentence } from './runRecord.ts'
+import { RunRecord, sentence } from './runRecord.ts'
 import { checkVersion, newestCheckpoint } from './runSetting.ts'
 import { type RunDesk, trainAttempt } from './trainAttempt.ts'
 
@@ -98,7 +99,7 @@ function checkRequest(record: RunRecord, request: RunRequest | undefined, own: s
 }
 
 async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk): Promise<RunOutcome> {
-  const { store, log } = desk.parts
+  const { log } = desk.parts
   const { run, attempt } = record.current
   if (await isStopped(run, desk)) {
     record.onEvent({ level: 'info', text: attempt === 1 ? 'stopped before it began' : 'stopped between two learners' })
@@ -116,7 +117,7 @@ async function attemptAt(record: RunRecord, request: RunRequest, desk: RunDesk):
     return 'handedOver'
   }
   const { experiment } = prepared
-  await endRun(record, desk.parts, await writeResult(record, store, { result, experiment, request }))
+  await endRun(record, desk.parts, await writeResult(record, { result, experiment, request }))
   return 'over'
 }
 
@@ -143,9 +144,12 @@ async function concludeFromCheckpoint(record: RunRecord, request: RunRequest, de
   const { store } = desk.parts
   const { run } = record.current
   const experiment = await loadExperiment(request, desk.parts)
-  const from = await newestCheckpoint(store, run, { experiment, tell: (text) => desk.parts.log(`${run}: ${text}`) })
+  const from = await newestCheckpoint(store, record.current, {
+    experiment,
+    tell: (text) => desk.parts.log(`${run}: ${text}`),
+  })
   if (!from) return {}
   record.onEvent({ level: 'info', text: `its result is that of its last checkpoint, at update ${from.updates}` })
   const { result } = await trainAttempt(record, { request, experiment, from, over: true }, desk)
-  return await writeResult(record, store, { result, experiment, request })
+  return await writeResult(record, { result, experiment, request })
 }

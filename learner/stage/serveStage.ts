@@ -1,11 +1,11 @@
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { reserveCeiling } from './ceiling.ts'
-import { StageClaim, claimStage } from './claim.ts'
+import { StageClaim, claimStage, lostClaim } from './claim.ts'
 import { keepArmed } from './deadManKeeper.ts'
 import type { StageParts } from './parts.ts'
 import { waitingRuns } from './requests.ts'
-import { lostClaim, sentence } from './runRecord.ts'
+import { sentence } from './runRecord.ts'
 import { serveRun } from './serveRun.ts'
 
 /** How often an idle learner polls for a run. */

@@ -1,15 +1,13 @@
 import { attemptName, keys } from '../../shared/protocol/keys.ts'
 import type { Experiment } from '../experiment.ts'
 import type { TrainResult } from '../service.ts'
-import type { StageClaim } from './claim.ts'
+import { type StageClaim, lostClaim } from './claim.ts'
 import type { StageParts } from './parts.ts'
 import { logProgress, progressLine } from './progressLog.ts'
 import type { RunRequest } from './records.ts'
-import { type RunRecord, lostClaim, sentence } from './runRecord.ts'
+import { type RunRecord, sentence } from './runRecord.ts'
 import type { FoundCheckpoint } from './runSetting.ts'
 
-/** Two are kept, in case the newest is unreadable. */
-const KEPT_CHECKPOINTS = 2
 const STOP_POLL_MS = 2_000
 /** Between the first checkpoint, at the first update, and the second; each next one after twice as long, up to the setting. */
 const FIRST_CHECKPOINT_MS = 1_000
@@ -104,15 +102,18 @@ async function saveCheckpoint(
   { bytes, updates, lasted }: { readonly bytes: Uint8Array; readonly updates: number; readonly lasted: boolean },
 ): Promise<void> {
   if (!claim.held) throw lostClaim()
-  const { run } = record.current
+  const { run, attempt, checkpoint: before } = record.current
   const { store, clock, log } = parts
-  const key = keys.checkpoint(run, updates)
+  const key = keys.checkpoint(run, updates, attempt)
   // Lines of updates that a checkpoint has behind it are never made again.
   await record.save()
   await store.put(key, bytes)
   // A run that lasts so long each time is not what kills its learners; one that comes to its first update may be.
   record.set({ checkpoint: { key, updates, at: clock.now() }, ...(lasted && { losses: 0 }) })
+  // What the status does not name nobody goes on from.
+  await record.save()
   log(`${run}: checkpoint at update ${updates}, ${bytes.byteLength} bytes`)
-  const old = (await store.list(keys.checkpoints(run))).slice(0, -KEPT_CHECKPOINTS)
+  // The one before is kept, in case this one cannot be read. A learner that has taken over has none that is older than that.
+  const old = (await store.list(keys.checkpoints(run))).filter((other) => before && other < before.key)
   if (old.length > 0) await store.delete(old)
 }

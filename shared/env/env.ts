@@ -69,6 +69,8 @@ export interface VectorEnv {
   reset(seed: number): void
   /** Steps every env once. `actions` is [B] indices (discrete) or [B, A] values (box). */
   step(actions: Int32Array | Float32Array): void
+  /** Can its environments be saved? Where it is not said, they can if there is a `save`. */
+  readonly canSave?: boolean
   /** Everything the next steps depend on; `undefined` where the environment itself cannot be saved. */
   save?(): VectorEnvState | undefined
   /** Goes on as the saved vector of the same size would have. */

@@ -132,6 +132,10 @@ export class EnvVector extends VectorBase {
     if (this.oneHot) this.encode(index)
   }
 
+  get canSave(): boolean {
+    return this.envs.every((env) => env.save !== undefined && env.load !== undefined)
+  }
+
   protected saveEnv(index: number): PlainData | undefined {
     const env = this.envs[index]!
     try {

@@ -21,7 +21,9 @@ export const keys = {
   metrics: (run: string, piece: number) => `runs/${named(run)}/metrics/${ordered(piece)}.jsonl`,
   /** The files of the run folder, by their names there. */
   result: (run: string, file: string) => `runs/${named(run)}/result/${named(file)}`,
-  checkpoint: (run: string, updates: number) => `checkpoints/${named(run)}/${ordered(updates)}.safetensors`,
+  /** Of an attempt: a learner that was replaced, and does not know it yet, writes over nothing of the next one's. */
+  checkpoint: (run: string, updates: number, attempt = 1) =>
+    `checkpoints/${named(run)}/${ordered(updates)}${attempt === 1 ? '' : `.${attempt}`}.safetensors`,
   checkpoints: (run: string) => `checkpoints/${named(run)}/`,
   policy: (run: string, version: number) => `policies/${named(run)}/${ordered(version)}.onnx`,
   batch: (run: string, shard: number, lease: string, sequence: number) =>

@@ -1,14 +1,20 @@
 // Deterministic runs on the emulated cloud, to which things happen. Needs dist/.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import cartpole from '../../examples/cartpole.ts'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
-import { withOverrides } from '../../learner/experiment.ts'
+import { type Experiment, withOverrides } from '../../learner/experiment.ts'
 import type { UpdateLine } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import { train } from '../../learner/service.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { type FaultInput, FaultSetting } from '../../shared/faults/index.ts'
+import { bundleEnvCode, loadExperiment } from '../../library/load/loadExperiment.ts'
+import { freshFolder } from './folders.ts'
 import { functionsOf } from './processes.ts'
+
+const folder = freshFolder()
 
 /** Every third body of a fragment that is read comes flipped, cut or not at all, 3 of them. */
 function damaging(cloud: RunCloud): RunCloud {
@@ -38,16 +44,19 @@ interface Happens {
   readonly faults?: FaultInput
 }
 
+/** CartPole, or an env of a user's own. */
 async function resultOf(
   changes: Readonly<Record<string, string>>,
   { kills = [], damage = false, faults }: Happens = {},
+  { experiment, envCode }: { experiment: Experiment; envCode?: Uint8Array } = { experiment: cartpole },
 ) {
   const set = { 'algorithm.deterministic': 'true', 'stop.envSteps': '25600', 'stop.meanReturn': '600' }
   const cloud = await emulatedRunCloud({ faults: faults && FaultSetting.parse(faults) })
   const lines: UpdateLine[] = []
   try {
-    const { policy, summary } = await train(withOverrides(cartpole, { ...set, ...changes }), {
+    const { policy, summary } = await train(withOverrides(experiment, { ...set, ...changes }), {
       run: 'exact',
+      ...(envCode && { envCode }),
       cloud: damage ? damaging(cloud) : cloud,
       observer: {
         onUpdate(line) {
@@ -106,5 +115,41 @@ test(
       '5xx',
     ])
       expect(kinds).toContain(kind)
+  },
+)
+
+/** It walks in noise, and has neither save nor load. */
+const DRIFT = `import { experiment, impala } from 'millrace'
+  class Drift {
+    static maxEpisodeSteps = 30
+    observationSpace = { kind: 'box', shape: [1], low: -Infinity, high: Infinity }
+    actionSpace = { kind: 'discrete', n: 2 }
+    reset(observation, random) {
+      this.random = random
+      this.at = observation[0] = 0
+    }
+    step(action, observation) {
+      this.at += action + this.random.uniform() - 1
+      observation[0] = this.at
+      return { reward: -Math.abs(this.at), terminated: Math.abs(this.at) > 4, truncated: false }
+    }
+  }
+  export default experiment({
+    env: Drift,
+    algorithm: impala({ trainBatchSteps: 640, hidden: [16] }),
+    rollouts: { shards: 2, envsPerShard: 16, fragmentLength: 20, leaseFragments: 7 },
+  })`
+
+test(
+  'a deterministic run of an env without save and load comes to the same policy by the same lines, whatever its leases and functions do',
+  { timeout: 180_000 },
+  async () => {
+    writeFileSync(join(folder(), 'drift.js'), DRIFT)
+    const { experiment, file } = await loadExperiment('drift.js', { cwd: folder() })
+    const own = { experiment, envCode: await bundleEnvCode(file) }
+    const { result: calm } = await resultOf({}, {}, own)
+    expect(calm).toMatchObject({ deterministic: undefined, lines: { length: 40 } })
+    const happens = { kills: [9, 25], faults: { messages: { duplicate: 0.1, reorder: 0.2 } } }
+    expect((await resultOf({ 'rollouts.leaseSeconds': '5' }, happens, own)).result).toEqual(calm)
   },
 )

@@ -31,7 +31,7 @@ const experimentFile = (
   export default experiment({
     env: Long,
     algorithm: impala({ hidden: [4], trainBatchSteps: 1_000, deterministic: true }),
-    rollouts: { shards: 1, envsPerShard: 2, fragmentLength: 100, leaseSeconds: 1 },
+    rollouts: { shards: 1, envsPerShard: 2, fragmentLength: 100, leaseSeconds: 1, leaseFragments: 5 },
     stop: { envSteps: ${envSteps} },
   })`
 

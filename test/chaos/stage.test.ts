@@ -5,10 +5,11 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { RunStatus } from '../../learner/stage/records.ts'
 import { concurrencyLimit } from '../../shared/cloud/control/index.ts'
+import { sha256Hex } from '../../shared/batch/hash.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import { accessTo } from '../fakes/cloudAccess.ts'
 import { freshFolder } from './folders.ts'
-import { until } from './processes.ts'
+import { runCommand, until } from './processes.ts'
 import { type StageUnderTest, stageUnderTest } from './stageClouds.ts'
 
 const folder = freshFolder()
@@ -132,6 +133,47 @@ test('a learner that was killed is replaced, and the run goes on from its checkp
   await stage.run(`stop --stage demo ${run}`)
   expect(await client.ended).toBe(3)
   expect(client.out()).toMatch(/goes on|another/)
+})
+
+test('a learner that stood still while another took over writes nothing more and ends with an error; the result is that of the other', async () => {
+  await using stage = await stageUnderTest(folder(), {
+    learner: 'anywhere',
+    heartbeatSeconds: 2,
+    checkpointSeconds: 0.5,
+  })
+  const [first, ended] = [
+    stage.start('learner --stage demo'),
+    'run cartpole --stage demo --set stop.envSteps=60000 --out out',
+  ]
+  const client = stage.start(`${ended} --set stop.meanReturn=1000`)
+  const run = await until('the run has a name', () => named(client.out()))
+  const status = () => statusOf(stage, run)
+  await until('a checkpoint', async () => ((await status().catch(() => undefined))?.checkpoint?.updates ?? 0) > 0)
+  first.child.kill('SIGSTOP')
+  const second = stage.start('learner --stage demo')
+  await until(
+    'the second attempt',
+    async () => (await status()).attempt === 2 && (await status()).state === 'running',
+    60_000,
+  )
+  first.child.kill('SIGCONT')
+  expect(await first.ended).toBe(1)
+  expect(first.err()).toMatch(/^error E_LEARNER: another learner has taken the stage over/)
+  expect(await client.ended).toBe(2)
+  expect(await status()).toMatchObject({ state: 'ended', attempt: 2, summary: { reason: 'envSteps' } })
+  // CartPole's run is deterministic: it is what it would have been with one learner, here or there.
+  const calm = ['train', 'cartpole', '--quiet', '--out', 'calm', 'stop.envSteps=60000', 'stop.meanReturn=1000']
+  expect((await runCommand(calm, { cwd: folder() })).code).toBe(2)
+  const resultOf = (out: string) => {
+    const lines = readFileSync(join(folder(), out, 'metrics.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+    const policy = sha256Hex(readFileSync(join(folder(), out, 'policy.onnx')))
+    return { policy, lines: lines.map((line) => ({ ...(JSON.parse(line) as object), atMs: 0 })) }
+  }
+  expect(resultOf('out')).toEqual(resultOf('calm'))
+  second.child.kill('SIGTERM')
+  await second.ended
 })
 
 test('a learner that is told to end leaves a checkpoint behind and its run to the next one', async () => {

@@ -9,15 +9,16 @@ export function learnerPermissions(arns: StageArns, kind: LearnerKind): readonly
     {
       sid: 'ReadObjects',
       actions: ['s3:GetObject'],
-      resources: objects('stage/*', 'runs/*', 'code/*', 'checkpoints/*', 'batches/*'),
+      resources: objects('stage/*', 'runs/*', 'code/*', 'checkpoints/*', 'batches/*', 'states/*', 'policies/*'),
       reason:
-        'requests and the claim, the state of runs, experiments, checkpoints, and batches too large for a message',
+        'requests and the claim, the state of runs, experiments, checkpoints, batches too large for a message, and what a checkpoint of a deterministic run holds: where its envs were saved, and policies',
     },
     {
       sid: 'WriteObjects',
       actions: ['s3:PutObject'],
-      resources: objects('stage/learner.json', 'runs/*', 'policies/*', 'checkpoints/*'),
-      reason: 'its claim, status and results, policies, and checkpoints',
+      resources: objects('stage/learner.json', 'runs/*', 'policies/*', 'checkpoints/*', 'states/*'),
+      reason:
+        'its claim, status and results, policies, checkpoints, and where the envs of a run that goes on were saved',
     },
     {
       sid: 'DeleteObjects',

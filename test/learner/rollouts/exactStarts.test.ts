@@ -176,3 +176,36 @@ test('an env that cannot be saved goes on anew where a lease ended by the clock,
   // A crash of the next one is stepped again from there.
   expect(starts.again(0)).toEqual({ firstSequence: 5, envState: undefined, sendFrom: 7 })
 })
+
+function fixedStarts(anewEvery: number) {
+  const told: string[] = []
+  const states = new SavedStates({ shards: 1, store: memoryStore(), consumedUpTo: () => [17], anewEvery })
+  const starts = new ExactStarts({ run: RUN, states, firstMissing: () => 17, onBroken: (reason) => told.push(reason) })
+  return { starts, states, told }
+}
+
+test('where envs cannot be saved leases end at fixed sequence numbers, and whatever is lost is stepped again from the last of them', () => {
+  const { starts, states, told } = fixedStarts(5)
+  const after = (nextSequence: number, start: { firstSequence: number; sendFrom?: number }) =>
+    starts.after(reportOf({ end: 'deadline', nextSequence, fragments: 1, episodesCut: 4 }), start)
+  expect(starts.again(0)).toMatchObject({ firstSequence: 15, sendFrom: 17, maxFragments: 5 })
+  expect(after(10, { firstSequence: 5 })).toMatchObject({ firstSequence: 10, maxFragments: 5 })
+  expect(after(8, { firstSequence: 5 })).toMatchObject({ firstSequence: 5, sendFrom: 8, maxFragments: 5 })
+  expect(starts.repair(0, { from: 12, to: 18 })).toMatchObject({ firstSequence: 10, sendFrom: 12, maxFragments: 5 })
+  expect(states.at([17])?.points).toEqual([{ sequence: 15 }])
+  expect(states.oldest).toEqual([15])
+  expect(starts.cuts(reportOf({ nextSequence: 10 }), { firstSequence: 5 })).toBe(true)
+  expect(starts.cuts(reportOf({ nextSequence: 9 }), { firstSequence: 5 })).toBe(false)
+  expect(told).toEqual([])
+})
+
+test('a lease that cannot come to its fixed end, three times in a row, makes the run say that it does not repeat', () => {
+  const { starts, states, told } = fixedStarts(100)
+  const stuck = () =>
+    starts.after(reportOf({ end: 'deadline', nextSequence: 30, fragments: 0 }), { firstSequence: 0, sendFrom: 40 })
+  for (let i = 0; i < 2; i++) expect(stuck()).toMatchObject({ firstSequence: 0, sendFrom: 40 })
+  expect(told).toEqual([])
+  expect(stuck()).toMatchObject({ firstSequence: 40, maxFragments: 60 })
+  expect(told).toEqual([expect.stringMatching(/leaseSeconds.*leaseFragments/)])
+  expect(states.before(0, 45)).toEqual({ sequence: 40 })
+})
