@@ -10,6 +10,7 @@ import type { Lease } from '../shared/protocol/lease.ts'
 import { deriveSeed } from '../shared/random.ts'
 import type { PlanSetting } from './algorithm.ts'
 import { type Checkpoint, experimentHash } from './checkpoint.ts'
+import { checkTurns } from './checkTurns.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { EndlessEpisodes } from './endlessEpisodes.ts'
 import { type ExactResume, rehome, saveExact } from './exactResume.ts'
@@ -62,6 +63,7 @@ export async function runParts(
   })
   const baseVersion = exact?.state.baseVersion ?? before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
+  if (pacing.mode === 'exact') checkTurns(experiment, cloud)
   const rolloutSeed = exact?.state.seed ?? (attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt))
   const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
   const sampler = new Sampler({

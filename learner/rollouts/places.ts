@@ -88,7 +88,7 @@ export class Places {
 
   /** Says before the start that shards will take turns, where that is known. */
   open(): void {
-    const { concurrency, where = 'the cloud', shards } = this.options
+    const { concurrency, where = 'what the cloud has', shards } = this.options
     if (concurrency !== undefined && concurrency < shards) this.tell(where, String(concurrency))
   }
 
@@ -141,7 +141,7 @@ export class Places {
       this.limit = found
       this.growAt = this.options.clock.monotonic() + this.growMs
       this.growMs = Math.min(this.growMs * 2, GROW_MS.last)
-      this.tell('Lambda', `about ${found}`)
+      this.tell('Lambda had no room for more', `about ${found}`)
     }
     this.pump()
   }
@@ -218,6 +218,6 @@ export class Places {
     if (this.told) return
     this.told = true
     const turns = `shards take turns; ${places} shards would be as fast`
-    onEvent(`rollouts.shards is ${shards}, and ${where} has room for ${places} functions at once: ${turns}`)
+    onEvent(`rollouts.shards is ${shards}, and ${places} functions run at once (${where}): ${turns}`)
   }
 }
