@@ -46,8 +46,8 @@ export interface RunCloud {
   readonly learnerHourUsd?: number
   /** The bundled train worker; without it the learner works in this thread, so that a debugger sees everything in order. */
   readonly trainWorker: string | undefined
-  /** Registers a listener for invocations that the platform reports as failed, where it can report them. */
-  onInvocationFailed?(listener: (requestId: string, reason: string) => void): void
+  /** Registers a listener for invocations that the platform reports as failed, where it can report them; `started` false where it had no room. */
+  onInvocationFailed?(listener: (requestId: string, reason: string, started?: boolean) => void): void
   /** Registers a listener for every line that functions write, where the output is available. */
   onFunctionOutput?(listener: (output: FunctionOutput) => void): void
   /** What was injected into this run and what of its messages is known, where faults are on; complete once the cloud is closed. */

@@ -10,6 +10,7 @@ import type { Lease } from '../shared/protocol/lease.ts'
 import { deriveSeed } from '../shared/random.ts'
 import type { PlanSetting } from './algorithm.ts'
 import { type Checkpoint, experimentHash } from './checkpoint.ts'
+import { checkTurns } from './checkTurns.ts'
 import { Checkpointer } from './checkpointer.ts'
 import { EndlessEpisodes } from './endlessEpisodes.ts'
 import { type ExactResume, rehome, saveExact } from './exactResume.ts'
@@ -69,6 +70,7 @@ export async function runParts(
   })
   const baseVersion = exact?.state.baseVersion ?? before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
+  if (pacing.mode === 'exact') checkTurns(experiment, cloud)
   // A run that is to repeat and has no checkpoint yet begins as it did; others do not sample the same again.
   const isFirst = attempt === 1 || (pacing.mode === 'exact' && !before)
   const rolloutSeed = exact?.state.seed ?? (isFirst ? seed : deriveSeed(seed, 'attempt', attempt))

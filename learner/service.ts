@@ -78,7 +78,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     cloud.onFunctionOutput?.((output) => {
       if (output.run === undefined || output.run === run) observer.onOutput?.(output)
     })
-  cloud.onInvocationFailed?.((requestId, reason) => sampler.invocationFailed(requestId, reason))
+  cloud.onInvocationFailed?.((...failed) => sampler.invocationFailed(...failed))
   const { algorithm, seed, stop } = experiment
   observer.onFates?.(() => ({
     updates: state.clocks.updates,

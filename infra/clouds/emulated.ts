@@ -19,6 +19,7 @@ import type { FaultSetting } from '../../shared/faults/index.ts'
 import { asking } from '../../shared/cloud/control/problem.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
+import type { DroppedEvent } from '../local/lambdaEvents.ts'
 import type { InvocationReport } from '../local/lambdaUsage.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { failedCalls } from './failedCalls.ts'
@@ -49,6 +50,10 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
     const said = errorMessage === undefined ? '' : `: ${errorMessage.replace(`RequestId: ${requestId} `, '')}`
     for (const tell of failed) tell(requestId, `the function ended with ${errorType ?? 'an error'}${said}`)
   }
+  const onEventDropped = ({ requestId, condition, invocations }: DroppedEvent): void => {
+    if (invocations > 0) return // told when it ended
+    for (const tell of failed) tell(requestId, `it was not started (${condition})`, false)
+  }
   const outputs = new Set<OnOutput>()
   const lines = new FunctionLines((output) => {
     for (const tell of outputs) tell(output)
@@ -61,6 +66,7 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
     lambda: {
       ...(accountConcurrency !== undefined && { accountConcurrency }),
       onInvocation,
+      onEventDropped,
       onOutput: (event) => lines.add(event),
       ...weather?.hooks.lambda,
     },

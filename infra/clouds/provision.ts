@@ -3,6 +3,7 @@ import { emulatedCredentials, environmentCredentials } from '../../shared/cloud/
 import { configuredEndpoint } from '../../shared/cloud/endpoints.ts'
 import { type LocalCloud, type LocalCloudOptions, localCloud } from '../local/cloud.ts'
 import { packageRoot } from '../local/packageRoot.ts'
+import { EVENTS } from '../aws/limits.ts'
 import { ROLLOUT_MEMORY_MB, names } from './names.ts'
 import { createQueues } from './queues.ts'
 import { ENDPOINTS_FROM_LEASE } from '../../shared/protocol/endpointsFromLease.ts'
@@ -42,6 +43,7 @@ export async function provisionedCloud({
     memoryMb: ROLLOUT_MEMORY_MB,
     timeoutMs: FUNCTION_TIMEOUT_MS,
     retries: 0,
+    maximumEventAgeMs: EVENTS.maxAgeSeconds * 1000,
     environment: {
       ...rolloutVariables(cloud.endpoint),
       ...(endpointsFromLease && { [ENDPOINTS_FROM_LEASE]: 'loopback' }),

@@ -10,7 +10,7 @@ import { newCredentials } from './guard.ts'
 import { HungUp } from './http.ts'
 import { backgroundClock, steadyClock } from '../../shared/cloud/clock.ts'
 import type { OutputStream } from './environment.ts'
-import { EventQueue } from './lambdaEvents.ts'
+import { type DroppedEvent, EventQueue } from './lambdaEvents.ts'
 import { type FunctionOptions, type LambdaFunction, declareFunction, findFunction } from './lambdaFunction.ts'
 import { type Fault, type FaultPoint, FunctionInvoker } from './lambdaInvoke.ts'
 import { ConcurrencyLimits } from './lambdaLimits.ts'
@@ -66,6 +66,8 @@ export interface LambdaOptions {
   readonly onOutput?: (event: OutputEvent) => void
   /** Every execution, once it ended: what a cost ledger adds up. */
   readonly onInvocation?: (report: InvocationReport) => void
+  /** Every asynchronous event that failed for good. */
+  readonly onEventDropped?: (event: DroppedEvent) => void
   /** Takes the record of an asynchronous event that failed for good to its destination, the ARN of a queue. */
   readonly deliver?: (destinationArn: string, record: string) => void
   /** Faults on demand, asked once for every attempt. */
@@ -143,7 +145,7 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
   const { faults, onInvocation } = options
   const shared = { usage, clock, closing: close.signal }
   const invoker = new FunctionInvoker({ ...shared, pool, limits, faults, onInvocation })
-  const events = new EventQueue({ ...shared, invoker, deliver: options.deliver })
+  const events = new EventQueue({ ...shared, invoker, deliver: options.deliver, onDropped: options.onEventDropped })
   const context = { functions, limits, invoker, events, now: () => clock.now() }
 
   return {

@@ -10,12 +10,22 @@ const RETRY_WAIT_MS = [60_000, 120_000] as const
 /** A throttled event is tried again after 1 s, then twice as long each time, up to 5 minutes; this does not count as a retry. */
 const THROTTLE_WAIT_MS = { first: 1000, most: 300_000 } as const
 
+/** An asynchronous event that Lambda gave up. */
+export interface DroppedEvent {
+  readonly requestId: string
+  readonly condition: FailureCondition
+  /** How often the function was run for it. */
+  readonly invocations: number
+}
+
 export interface EventQueueOptions {
   readonly invoker: FunctionInvoker
   readonly usage: UsageCounter
   readonly clock: Clock
   /** Sends the record of an event that failed for good to a destination. May throw; then the record is lost, as on Lambda. */
   readonly deliver: ((destinationArn: string, record: string) => void) | undefined
+  /** Told of every event that failed for good, and after how many runs of its function. */
+  readonly onDropped?: ((event: DroppedEvent) => void) | undefined
   /** Aborted when the emulation closes: all waiting ends. */
   readonly closing: AbortSignal
 }
@@ -72,6 +82,7 @@ export class EventQueue {
             : undefined
       if (hopeless !== undefined) {
         usage.eventDropped(event.fn.name)
+        this.#options.onDropped?.({ requestId: event.requestId, condition: hopeless, invocations })
         return this.#tell(event, { condition: hopeless, invocations, outcome, nowMs: clock.now() })
       }
       await clock.sleep(waitMs, closing)

@@ -161,9 +161,9 @@ export class LeaseKeeper {
   }
 
   /** The platform says that an invocation ended without an answer: it crashed, ran out of time or memory, or never started. */
-  crashed(requestId: string, reason: string): void {
+  crashed(requestId: string, reason: string, started = true): void {
     const found = [...this.held].find(([, held]) => held.requestId === requestId)
-    if (found) this.cameToNothing({ shard: found[0], lease: found[1].lease, started: true, reason })
+    if (found) this.cameToNothing({ shard: found[0], lease: found[1].lease, started, reason })
   }
 
   /** The same, by the lease. One that was never started is tried again after a pause: nothing is wrong with the function. */

@@ -88,8 +88,9 @@ export class Places {
 
   /** Says before the start that shards will take turns, where that is known. */
   open(): void {
-    const { concurrency, where = 'the cloud', shards } = this.options
-    if (concurrency !== undefined && concurrency < shards) this.tell(where, String(concurrency))
+    const { concurrency, where = 'what the cloud has', shards } = this.options
+    if (concurrency !== undefined && concurrency < shards)
+      this.tell(`${concurrency} functions run at once (${where})`, `${concurrency} shards`)
   }
 
   /** A place in the queue, to be kept until there was a function. */
@@ -141,7 +142,7 @@ export class Places {
       this.limit = found
       this.growAt = this.options.clock.monotonic() + this.growMs
       this.growMs = Math.min(this.growMs * 2, GROW_MS.last)
-      this.tell('Lambda', `about ${found}`)
+      this.tell('Lambda has no room for so many functions at once', 'fewer')
     }
     this.pump()
   }
@@ -213,11 +214,10 @@ export class Places {
     this.growAt = now + this.growMs
   }
 
-  private tell(where: string, places: string): void {
+  private tell(room: string, enough: string): void {
     const { shards, onEvent } = this.options
     if (this.told) return
     this.told = true
-    const turns = `shards take turns; ${places} shards would be as fast`
-    onEvent(`rollouts.shards is ${shards}, and ${where} has room for ${places} functions at once: ${turns}`)
+    onEvent(`rollouts.shards is ${shards}, and ${room}: shards take turns; ${enough} would be as fast`)
   }
 }

@@ -253,8 +253,8 @@ export class Sampler implements Sampling {
   }
 
   /** The platform told of an invocation that failed. */
-  invocationFailed(requestId: string, reason: string): void {
-    if (!this.repairs?.cameToNothing({ requestId }, reason)) this.keeper.crashed(requestId, reason)
+  invocationFailed(requestId: string, reason: string, started = true): void {
+    if (!this.repairs?.cameToNothing({ requestId }, reason)) this.keeper.crashed(requestId, reason, started)
   }
 
   /** The first policy is there for functions to read; until then they wait. */

@@ -66,8 +66,8 @@ const HOUR_MS = 3_600_000
 
 test.each([
   { without: 'refused', told: 'Lambda refuses' },
-  { without: 'refused', known: 10, told: 'the cloud has room for 10 functions at once: shards take turns' },
-  { without: 'queued', known: 10, told: 'the cloud has room for 10 functions at once: shards take turns' },
+  { without: 'refused', known: 10, told: '10 functions run at once (what the cloud has): shards take turns' },
+  { without: 'queued', known: 10, told: '10 functions run at once (what the cloud has): shards take turns' },
 ] as const)(
   'concurrency 10 and 16 shards ($without, known: $known): all ten work all the time, shards take turns, no lease is lost, told once',
   async ({ without, told, ...known }) => {

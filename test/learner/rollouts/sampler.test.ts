@@ -5,8 +5,9 @@ import type { RunCloud } from '../../../learner/runCloud.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
-import { columnOf, packFragment, toMessage } from '../../../shared/batch/index.ts'
+import { columnNamed, columnOf, packFragment, toMessage } from '../../../shared/batch/index.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
+import { sha256Hex } from '../../../shared/batch/hash.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import { type Pacing, parseLease } from '../../../shared/protocol/lease.ts'
 import { RolloutWorker } from '../../../shared/rollout/index.ts'
@@ -19,7 +20,14 @@ import { RUN, leaseOf, publish, work } from '../../shared/rollout/leases.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 
 /** A sampler whose functions are the real rollout core, in this process. */
-function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragments?: number; lostAnswers?: number }) {
+function sampling(options: {
+  shards: number
+  pacing?: Partial<Pacing>
+  maxFragments?: number
+  lostAnswers?: number
+  concurrency?: number
+}) {
+  const world = { version: 0, onNews: () => {} }
   const tokens = new Map<string, string | undefined>()
   const [store, queue, idle] = [memoryStore(), memoryQueue({ clock: virtualClock() }), virtualClock()]
   const workers = new Map<number, RolloutWorker>()
@@ -35,6 +43,7 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
   const error = new MillraceError('E_INVOKE', 'socket hang up')
   const cloud: RunCloud = {
     where: 'here',
+    ...(options.concurrency !== undefined && { concurrency: options.concurrency }),
     store,
     queue,
     invoker: {
@@ -63,7 +72,8 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
     policy,
     seed: 1,
     pacing: { mode: 'newest', perVersion: 2, lead: 0, patienceMs: 60_000, ...options.pacing },
-    newestVersion: () => 0,
+    newestVersion: () => world.version,
+    onNews: () => world.onNews(),
     meter: new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.now() }),
     learnerSpeaksSince: () => Number.NEGATIVE_INFINITY,
     outages: new Outages(systemClock, (text) => events.push(text)),
@@ -71,7 +81,7 @@ function sampling(options: { shards: number; pacing?: Partial<Pacing>; maxFragme
   })
   const open = () =>
     sampler.source.open({ mode: 'async', inFlight: 1, stages: [], signal: new AbortController().signal })
-  return { sampler, store, queue, invoker, events, open, idle, tokens }
+  return { sampler, store, queue, invoker, events, open, idle, world, tokens }
 }
 
 test('fragments of every shard come out in order, over as many leases as it takes, and the end tells functions and queue', async () => {
@@ -220,3 +230,56 @@ test.each(['exact', 'newest'] as const)(
     await s.invoker.idle()
   },
 )
+
+/** The first rounds of a run with batches in order, as hashes; functions take turns where there are fewer places than shards. */
+async function rounds(concurrency?: number) {
+  const pacing = { mode: 'exact', perVersion: 1, lead: 0 } as const
+  const s = sampling({ shards: 3, pacing, ...(concurrency !== undefined && { concurrency }) })
+  let [stop, writing] = [false, Promise.resolve()]
+  // One write at a time, the newest state last, as the publisher does.
+  const tell = async () => {
+    writing = writing.then(async () => {
+      const handOver = s.sampler.wantsPlaces
+      await publish(s.store, { version: s.world.version }, { stop, ...(handOver && { handOver }) })
+    })
+    await writing
+  }
+  s.world.onNews = () => void tell()
+  await tell()
+  const opened = s.open()
+  const came: string[] = []
+  for (let round = 0; round < 4; round++) {
+    const asked = Promise.all(['0', '1', '2'].map((shard) => opened.request(shard)))
+    let isThere = false
+    void asked.then(() => (isThere = true))
+    while (!isThere) {
+      await s.idle.advance(20)
+      await new Promise((resolve) => setTimeout(resolve, 1))
+    }
+    for (const event of await asked) {
+      if (event.kind !== 'item') throw new Error(event.kind)
+      const { buffer, byteOffset, byteLength } = columnNamed(event.item, 'observations').data
+      came.push(sha256Hex(new Uint8Array(buffer, byteOffset, byteLength)))
+      s.sampler.consumed(event.item)
+    }
+    s.world.version++
+    await tell()
+  }
+  const leases = s.invoker.payloads.length
+  stop = true
+  await tell()
+  await opened.close()
+  await s.invoker.idle()
+  return { came, leases, events: s.events }
+}
+
+test('batches in order from fewer places than shards: whoever only waits makes room, nobody hangs, and the data are the same', async () => {
+  const all = await rounds()
+  expect({ leases: all.leases, events: all.events }).toEqual({ leases: 3, events: [] })
+  for (const places of [2, 1]) {
+    const some = await rounds(places)
+    expect(some.came).toEqual(all.came)
+    expect(some.leases).toBeGreaterThan(4)
+    expect(some.events).toEqual([expect.stringContaining('shards take turns')])
+  }
+})

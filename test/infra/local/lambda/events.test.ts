@@ -67,14 +67,17 @@ describe('asynchronous events', () => {
     expect(lambda.service.usage()).toMatchObject({ invocations: 2, errors: 0, throttles: 3, eventsDropped: 0 })
   })
 
-  test('past their maximum age are dropped', async () => {
+  test('past their maximum age are dropped, and it is told', async () => {
+    const dropped: unknown[] = []
+    const onEventDropped = (event: unknown) => void dropped.push(event)
     const clock = virtualClock()
     const declared = probe('f', { maximumEventAgeMs: 2000 })
-    await using lambda = await startLambda({ bootstrap, clock, accountConcurrency: 0 }, [declared])
+    await using lambda = await startLambda({ bootstrap, clock, accountConcurrency: 0, onEventDropped }, [declared])
     await invoke(lambda.client, 'f', {}, sendEvent)
     await clock.advance(1000) // throttled at 0 and 1 s; the next attempt, at 3 s, would be too late
     expect(lambda.service.pendingEvents).toBe(0)
     expect(lambda.service.usage()).toMatchObject({ invocations: 0, throttles: 2, eventsDropped: 1 })
+    expect(dropped).toEqual([{ requestId: expect.any(String), condition: 'EventAgeExceeded', invocations: 0 }])
   })
 
   test('of a function that was stopped with a concurrency of 0 are dropped at once', async () => {
