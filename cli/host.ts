@@ -1,4 +1,5 @@
 import { signalExitCode, type Signal } from './exitCodes.ts'
+import { limitExit } from './exitLimit.ts'
 import { report } from './report.ts'
 import { callUserCodeBy } from '../shared/userCode/index.ts'
 import { diskError } from '../library/run/disk.ts'
@@ -103,6 +104,7 @@ export function processHost(die: (error: unknown) => void): Host {
     },
     exit(code) {
       watch(false) // a handler of the user's that loops can be ended
+      limitExit()
       process.exit(code)
     },
   }

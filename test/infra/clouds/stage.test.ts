@@ -125,7 +125,7 @@ test('an invocation that fails for good is told of in the queue that the learner
   await concurrencyLimit(description.rolloutFunction, aws).set(0)
   await lambdaInvoker(lambdaClient(aws), description.rolloutFunction).invoke(Buffer.from('{"lease":"x"}'))
   const told = () => cloud.sqs.queue(names.queue).describe()['ApproximateNumberOfMessages']
-  await vi.waitFor(() => expect(told()).toBe('1'), { interval: 5 })
+  await vi.waitFor(() => expect(told()).toBe('1'), { interval: 5, timeout: 15_000 })
 })
 
 test('requests that a kept bucket still holds wake the learner, as they would on AWS', async () => {

@@ -57,7 +57,10 @@ test('text is bounded before it is parsed, in length, depth and values; strings 
 
 test('a megabyte of brackets takes milliseconds', () => {
   const text = '['.repeat(1 << 20)
-  const from = performance.now()
-  expect(() => parseJson(text, RECORD_LIMITS)).toThrow(/levels/)
-  expect(performance.now() - from).toBeLessThan(50)
+  const took = Array.from({ length: 5 }, () => {
+    const from = performance.now()
+    expect(() => parseJson(text, RECORD_LIMITS)).toThrow(/levels/)
+    return performance.now() - from
+  })
+  expect(Math.min(...took)).toBeLessThan(50) // another process may have had the machine meanwhile
 })

@@ -157,10 +157,10 @@ export function sqsConformance(start: () => Promise<ServiceUnderTest>): void {
     })
 
     test('an empty queue answers at once without a wait', async () => {
-      const url = await create()
+      const url = await create({ ReceiveMessageWaitTimeSeconds: '20' })
       const start = performance.now()
       expect(await receive(url, { WaitTimeSeconds: 0 })).toEqual([])
-      expect(performance.now() - start).toBeLessThan(900)
+      expect(performance.now() - start).toBeLessThan(10_000)
     })
 
     test('a long poll wakes for a message that is sent meanwhile', async () => {
@@ -170,7 +170,7 @@ export function sqsConformance(start: () => Promise<ServiceUnderTest>): void {
       await send(url, 'awake')
       const start = performance.now()
       expect((await waiting)[0]?.Body).toBe('awake')
-      expect(performance.now() - start).toBeLessThan(1000)
+      expect(performance.now() - start).toBeLessThan(10_000)
     })
 
     test('a long poll on an empty queue ends after its wait', async () => {

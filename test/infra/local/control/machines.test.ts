@@ -23,8 +23,8 @@ function start(script: string, file = process.execPath) {
   }
   closing.push(close)
   const lines = () => (logs.read('/learner') ?? []).map(({ text }) => text)
-  const printed = (text: string) => vi.waitFor(() => expect(lines()).toContain(text), { interval: 5, timeout: 5000 })
-  const gone = (pid: number) => vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 5, timeout: 5000 })
+  const printed = (text: string) => vi.waitFor(() => expect(lines()).toContain(text), { interval: 5, timeout: 15_000 })
+  const gone = (pid: number) => vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 5, timeout: 15_000 })
   return { group, clock, lines, printed, gone, close }
 }
 
@@ -40,7 +40,7 @@ test('a machine that is not desired any more is told with SIGTERM; what it says 
   group.set(0)
   expect(group.running).toBe(0)
   await printed('checkpoint')
-  await vi.waitFor(() => expect(group.machines).toEqual([]), { interval: 5 })
+  await vi.waitFor(() => expect(group.machines).toEqual([]), { interval: 5, timeout: 15_000 })
   expect(lines().at(-1)).toMatch(/^the machine i-[0-9a-f]{17} of group has ended: exit status 0$/)
 })
 
@@ -67,7 +67,7 @@ test('one that ends by itself is started again while it is desired, at most once
   const ended = (n: number) =>
     vi.waitFor(() => expect(lines().filter((line) => line.includes('has ended'))).toHaveLength(n), {
       interval: 5,
-      timeout: 5000,
+      timeout: 15_000,
     })
   group.set(1)
   await ended(1)
@@ -96,7 +96,7 @@ test('one that is taken away while desired is replaced, also while it still take
 
 test('a command that cannot be run is said in the log, and tried again', async () => {
   const { group, clock, lines } = start('', '/no/such/file')
-  const failed = (n: number) => vi.waitFor(() => expect(lines()).toHaveLength(n), { interval: 5 })
+  const failed = (n: number) => vi.waitFor(() => expect(lines()).toHaveLength(n), { interval: 5, timeout: 15_000 })
   group.set(1)
   await failed(1)
   expect(lines()[0]).toMatch(/has ended: spawn \/no\/such\/file ENOENT$/)

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { PutFunctionEventInvokeConfigCommand } from '@aws-sdk/client-lambda'
 import { afterAll, expect, test, vi } from 'vitest'
 import { virtualClock } from '../../../fakes/virtualClock.ts'
@@ -15,7 +18,7 @@ async function start(options: object = {}) {
   const clock = virtualClock()
   const lambda = await startLambda({ bootstrap: built.file, clock, deliver }, [probe('f', { retries: 0, ...options })])
   const told = async () => {
-    await vi.waitFor(() => expect(records).toHaveLength(1), { interval: 5 })
+    await vi.waitFor(() => expect(records).toHaveLength(1), { interval: 5, timeout: 15_000 })
     return records[0]?.[1]
   }
   return { lambda, clock, records, told }
@@ -51,12 +54,16 @@ test('one that no environment may run, and one that found no room until it was t
 
   const full = await start({ onFailure: QUEUE, reservedConcurrency: 1, maximumEventAgeMs: 60_000 })
   await using second = full.lambda
-  const busy = invoke(second.client, 'f', { do: 'sleep', ms: 600 })
-  await vi.waitFor(() => expect(second.service.environments).toBe(1), { interval: 5 })
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-destination-'))
+  const until = join(folder, 'over')
+  const busy = invoke(second.client, 'f', { do: 'hold', until })
+  await vi.waitFor(() => expect(second.service.environments).toBe(1), { interval: 5, timeout: 15_000 })
   await invoke(second.client, 'f', { n: 3 }, sendEvent)
   await full.clock.advance(60_000)
   expect((await full.told()).requestContext).toMatchObject({ condition: 'EventAgeExceeded', approximateInvokeCount: 0 })
+  writeFileSync(until, '')
   await busy
+  rmSync(folder, { recursive: true })
 })
 
 test('a destination is set over the API, is shown, and has to be a queue', async () => {
@@ -80,7 +87,7 @@ test('an event that succeeds is not told of', async () => {
   const { lambda: started, records } = await start({ onFailure: QUEUE })
   await using lambda = started
   await invoke(lambda.client, 'f', { do: 'echo' }, sendEvent)
-  await vi.waitFor(() => expect(lambda.service.usage().invocations).toBe(1), { interval: 5 })
-  await vi.waitFor(() => expect(lambda.service.pendingEvents).toBe(0), { interval: 5 })
+  await vi.waitFor(() => expect(lambda.service.usage().invocations).toBe(1), { interval: 5, timeout: 15_000 })
+  await vi.waitFor(() => expect(lambda.service.pendingEvents).toBe(0), { interval: 5, timeout: 15_000 })
   expect(records).toEqual([])
 })

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TooManyRequestsException } from '@aws-sdk/client-lambda'
@@ -33,12 +33,12 @@ describe('environments', () => {
     await clock.advance(19_999)
     expect(lambda.service.environments).toBe(2)
     await clock.advance(1)
-    await vi.waitFor(() => expect(lambda.service.environments).toBe(1), { interval: 5 })
+    await vi.waitFor(() => expect(lambda.service.environments).toBe(1), { interval: 5, timeout: 15_000 })
     await invoke(lambda.client, 'g', {}) // starts its time anew
     await clock.advance(59_999)
     expect(lambda.service.environments).toBe(1)
     await clock.advance(1)
-    await vi.waitFor(() => expect(lambda.service.environments).toBe(0), { interval: 5 })
+    await vi.waitFor(() => expect(lambda.service.environments).toBe(0), { interval: 5, timeout: 15_000 })
     expect(clock.sleeping).toBe(0)
     expect(lambda.service.usage()).toMatchObject({ invocations: 3, coldStarts: 2 })
   })
@@ -48,10 +48,11 @@ describe('environments', () => {
     await invoke(lambda.client, 'f', {})
     expect((await invoke(lambda.client, 'g', { do: 'echo' })).status).toBe(200)
     const marker = join(folder, 'room')
-    const running = invoke(lambda.client, 'g', { do: 'sleep', ms: 300, marker })
-    await vi.waitFor(() => expect(begun(marker)).toBe(1), { interval: 5 })
+    const running = invoke(lambda.client, 'g', { do: 'hold', until: `${marker}-over`, marker })
+    await vi.waitFor(() => expect(begun(marker)).toBe(1), { interval: 5, timeout: 15_000 })
     const refused = await invoke(lambda.client, 'f', {}).catch((error: unknown) => error)
     expect(refused).toMatchObject({ name: 'TooManyRequestsException', Reason: 'ConcurrentInvocationLimitExceeded' })
+    writeFileSync(`${marker}-over`, '')
     expect((await running).functionError).toBeUndefined()
     expect(lambda.service.usage('f').throttles).toBe(1)
   })
@@ -65,9 +66,9 @@ describe('environments', () => {
     const words = join(folder, 'words')
     await invoke(lambda.client, 'f', { do: 'lastWords', words })
     await invoke(lambda.client, 'g', { do: 'lastWords', words })
-    await vi.waitFor(() => expect(begun(words)).toBe(1), { interval: 5 })
+    await vi.waitFor(() => expect(begun(words)).toBe(1), { interval: 5, timeout: 15_000 })
     await clock.advance(60_000)
-    await vi.waitFor(() => expect(begun(words)).toBe(2), { interval: 5 })
+    await vi.waitFor(() => expect(begun(words)).toBe(2), { interval: 5, timeout: 15_000 })
   })
 
   test('take with them what their handlers started', async () => {
@@ -75,7 +76,7 @@ describe('environments', () => {
     const pid = Number((await invoke(lambda.client, 'f', { do: 'startChild' })).answer)
     expect(isRunning(pid)).toBe(true)
     await invoke(lambda.client, 'f', { do: 'exit', code: 1 })
-    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 5 })
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 5, timeout: 15_000 })
   })
 
   test.runIf(existsSync('/proc/self/environ'))(
@@ -117,7 +118,7 @@ describe('environments', () => {
       invoke(lambda.client, 'f', { do: 'spin', marker }),
       invoke(lambda.client, 'h', { do: 'stubborn', marker }),
     ]
-    await vi.waitFor(() => expect(begun(marker)).toBe(2), { interval: 5 })
+    await vi.waitFor(() => expect(begun(marker)).toBe(2), { interval: 5, timeout: 15_000 })
     await lambda.service.close()
     expect(lambda.service.environments).toBe(0)
     expect(isRunning(idlePid)).toBe(false)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
@@ -23,7 +23,7 @@ describe('asynchronous events', () => {
     const options = { bootstrap, clock, onInvocation: ({ attempt }: InvocationReport) => attempts.push(attempt) }
     await using lambda = await startLambda(options, [probe('f')])
     const settled = async (n: number) => {
-      await vi.waitFor(() => expect(attempts).toHaveLength(n), { interval: 5 })
+      await vi.waitFor(() => expect(attempts).toHaveLength(n), { interval: 5, timeout: 15_000 })
       await clock.advance(0)
     }
     await invoke(lambda.client, 'f', { do: 'throw' }, sendEvent)
@@ -44,7 +44,7 @@ describe('asynchronous events', () => {
   test('of a function with no retries get one attempt', async () => {
     await using lambda = await startLambda({ bootstrap, clock: virtualClock() }, [probe('f', { retries: 0 })])
     await invoke(lambda.client, 'f', { do: 'throw' }, sendEvent)
-    await vi.waitFor(() => expect(lambda.service.pendingEvents).toBe(0), { interval: 5 })
+    await vi.waitFor(() => expect(lambda.service.pendingEvents).toBe(0), { interval: 5, timeout: 15_000 })
     expect(lambda.service.usage()).toMatchObject({ invocations: 1, eventsDropped: 1 })
   })
 
@@ -53,16 +53,17 @@ describe('asynchronous events', () => {
     await using lambda = await startLambda({ bootstrap, clock }, [probe('f', { reservedConcurrency: 1, retries: 0 })])
     const long = join(folder, 'long')
     const late = join(folder, 'late')
-    const first = invoke(lambda.client, 'f', { do: 'sleep', ms: 500, marker: long })
-    await vi.waitFor(() => expect(begun(long)).toBe(1), { interval: 5 })
+    const first = invoke(lambda.client, 'f', { do: 'hold', until: `${long}-over`, marker: long })
+    await vi.waitFor(() => expect(begun(long)).toBe(1), { interval: 5, timeout: 15_000 })
     await invoke(lambda.client, 'f', { do: 'echo', marker: late }, sendEvent)
     await clock.advance(3000) // attempts at 0, 1 and 3 s find no room
     expect(lambda.service.usage().throttles).toBe(3)
+    writeFileSync(`${long}-over`, '')
     await first
     await clock.advance(3999)
     expect(begun(late)).toBe(0)
     await clock.advance(1)
-    await vi.waitFor(() => expect(lambda.service.pendingEvents).toBe(0), { interval: 5 })
+    await vi.waitFor(() => expect(lambda.service.pendingEvents).toBe(0), { interval: 5, timeout: 15_000 })
     expect(begun(late)).toBe(1)
     expect(lambda.service.usage()).toMatchObject({ invocations: 2, errors: 0, throttles: 3, eventsDropped: 0 })
   })
@@ -83,6 +84,6 @@ describe('asynchronous events', () => {
   test('of a function that was stopped with a concurrency of 0 are dropped at once', async () => {
     await using lambda = await startLambda({ bootstrap }, [probe('f', { reservedConcurrency: 0 })])
     await invoke(lambda.client, 'f', {}, sendEvent)
-    await vi.waitFor(() => expect(lambda.service.usage().eventsDropped).toBe(1), { interval: 5 })
+    await vi.waitFor(() => expect(lambda.service.usage().eventsDropped).toBe(1), { interval: 5, timeout: 15_000 })
   })
 })

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TooManyRequestsException } from '@aws-sdk/client-lambda'
@@ -50,12 +50,12 @@ describe('what it costs', () => {
   test('a time-out is billed at the time-out and a crash at the time until it', async () => {
     const reports: InvocationReport[] = []
     const options = { bootstrap, onInvocation: (report: InvocationReport) => reports.push(report) }
-    await using lambda = await startLambda(options, [probe('f', { timeoutMs: 200 })])
+    await using lambda = await startLambda(options, [probe('f', { timeoutMs: 1000 })])
     await invoke(lambda.client, 'f', { do: 'spin' })
     await invoke(lambda.client, 'f', { do: 'exit', code: 7 })
-    expect(reports[0]).toMatchObject({ status: 'timeout', errorType: 'Sandbox.Timedout', durationMs: 200 })
+    expect(reports[0]).toMatchObject({ status: 'timeout', errorType: 'Sandbox.Timedout', durationMs: 1000 })
     expect(reports[1]).toMatchObject({ status: 'error', errorType: 'Runtime.ExitError' })
-    expect(reports[1]?.durationMs).toBeLessThan(200)
+    expect(reports[1]?.durationMs).toBeLessThan(1000)
   })
 })
 
@@ -65,10 +65,11 @@ test('the account has one concurrency for all functions without a reservation', 
     probe('g', { reservedConcurrency: 2 }),
   ])
   const marker = join(folder, 'account')
-  const running = invoke(lambda.client, 'f', { do: 'sleep', ms: 300, marker })
-  await vi.waitFor(() => expect(begun(marker)).toBe(1), { interval: 5 })
+  const running = invoke(lambda.client, 'f', { do: 'hold', until: `${marker}-over`, marker })
+  await vi.waitFor(() => expect(begun(marker)).toBe(1), { interval: 5, timeout: 15_000 })
   await expect(invoke(lambda.client, 'f', {})).rejects.toMatchObject({ Reason: 'ConcurrentInvocationLimitExceeded' })
   expect((await invoke(lambda.client, 'g', 1)).answer).toBe(1)
+  writeFileSync(`${marker}-over`, '')
   await running
 })
 
@@ -105,7 +106,7 @@ describe('faults on demand', () => {
       const options = { bootstrap, faults, onInvocation: (report: InvocationReport) => reports.push(report) }
       await using lambda = await startLambda(options, [probe('f', { timeoutMs: 60_000 })])
       const running = invoke(lambda.client, 'f', { do: 'sleep', ms: 30_000 })
-      await vi.waitFor(() => expect(lambda.service.environments).toBe(1), { interval: 5 })
+      await vi.waitFor(() => expect(lambda.service.environments).toBe(1), { interval: 5, timeout: 15_000 })
       end.abort()
       const { functionError, answer } = await running
       expect(functionError).toBe('Unhandled')
@@ -155,7 +156,7 @@ describe('faults on demand', () => {
     const clock = virtualClock()
     await using lambda = await startLambda({ bootstrap, clock, faults: () => ({ delayMs: 5000 }) }, [probe('f')])
     const answer = invoke(lambda.client, 'f', 1)
-    await vi.waitFor(() => expect(clock.sleeping).toBe(1), { interval: 5 })
+    await vi.waitFor(() => expect(clock.sleeping).toBe(1), { interval: 5, timeout: 15_000 })
     await clock.advance(4999)
     expect(lambda.service.environments).toBe(0)
     await clock.advance(1)

@@ -22,7 +22,7 @@ test('no environment outlives the process that started it, not even one in a bus
   expect([busy, idle].map(isRunning)).toEqual([true, true])
 
   parent.kill('SIGKILL')
-  await vi.waitFor(() => expect([busy, idle].map(isRunning)).toEqual([false, false]), { timeout: 5000, interval: 10 })
+  await vi.waitFor(() => expect([busy, idle].map(isRunning)).toEqual([false, false]), { timeout: 15_000, interval: 10 })
   bootstrap.remove()
   rmSync(folder, { recursive: true, force: true })
 })

@@ -1,6 +1,6 @@
 // One handler with every behaviour the conformance suite asks for, named by the event's `do`.
 import { spawn } from 'node:child_process'
-import { appendFileSync } from 'node:fs'
+import { appendFileSync, existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 let calls = 0
@@ -26,6 +26,10 @@ const behaviours = {
     for (let i = 0; i < event.lines; i++) console.log(`line ${i}`, { of: event.lines })
     process.stderr.write('straight to stderr\n')
     return 'logged'
+  },
+  /** Until that file is there. */
+  hold: async (event) => {
+    while (!existsSync(event.until)) await sleep(5)
   },
   sleep: async (event) => {
     await sleep(event.ms)
