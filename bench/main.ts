@@ -2,8 +2,8 @@ import { availableParallelism, cpus } from 'node:os'
 import { type Row } from './result.ts'
 
 /**
- * `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow] [cold-start]`: every figure of the README, each beside a baseline of the same
- * run. `-- --soak 20` runs the quoted setting for 20 minutes instead.
+ * `npm run bench [-- --json] [rollout] [train] [end-to-end] [flow] [slow-episodes] [cold-start]`: every figure of the README, each beside
+ * a baseline of the same run. `-- --soak 20` runs the quoted setting for 20 minutes instead, `-- --envs` steps every built-in env.
  */
 
 const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
   train: async () => await (await import('./trainStep.ts')).trainStepRow(),
   'end-to-end': async () => await (await import('./endToEnd.ts')).endToEndRow(),
   flow: async () => await (await import('./flow.ts')).flowRow(),
+  'slow-episodes': async () => await (await import('./slowEpisodes.ts')).slowEpisodesRow(),
   'cold-start': async () => await (await import('./coldStart.ts')).coldStartRow(),
 }
 
@@ -18,6 +19,14 @@ const soakAt = process.argv.indexOf('--soak')
 if (soakAt >= 0) {
   const { soak } = await import('./soak.ts')
   process.exit((await soak(Number(process.argv[soakAt + 1] ?? 20))) ? 0 : 1)
+}
+
+const envsAt = process.argv.indexOf('--envs')
+if (envsAt >= 0) {
+  const { envRow, envTable } = await import('./envs.ts')
+  const id = process.argv[envsAt + 1]
+  for (const line of id === undefined ? envTable() : [envRow(id)]) console.log(line)
+  process.exit(0)
 }
 
 const wanted = process.argv.slice(2).filter((argument) => !argument.startsWith('--'))

@@ -1,4 +1,4 @@
-import { InvalidArgumentError, Option } from 'commander'
+import { Argument, InvalidArgumentError, Option } from 'commander'
 import { MillraceError, nearestName } from '../shared/errors.ts'
 import { STAGE_LETTERS, isStageName } from '../shared/protocol/stageName.ts'
 
@@ -47,6 +47,13 @@ export function choice(flags: string, names: readonly string[], description: str
   const option = new Option(flags, description).argParser((text: string) => oneOf(names, text))
   option.argChoices = [...names]
   return option
+}
+
+/** An argument that is one of a few names; completion offers them. */
+export function choiceArgument(taken: string, names: readonly string[], description: string): Argument {
+  const argument = new Argument(taken, description).argParser((text: string) => oneOf(names, text))
+  argument.argChoices = [...names]
+  return argument
 }
 
 export function stageName(text: string): string {

@@ -53,6 +53,11 @@ export const commands: Commands = {
     })
   },
 
+  async list(options, host) {
+    const { listCommand } = await import('./commands/list.ts')
+    return await listCommand(options, host)
+  },
+
   async cloud(options, host) {
     const [
       { cloudCommand },

@@ -1,5 +1,6 @@
 import { signalExitCode, type Signal } from './exitCodes.ts'
 import { report } from './report.ts'
+import { callUserCodeBy } from '../shared/userCode/index.ts'
 import { diskError } from '../library/run/disk.ts'
 import { chooseColors, chooseGlyphs, type Terminal, type Variables } from './terminal.ts'
 
@@ -19,14 +20,27 @@ export interface Host {
   onSignal(listener: (signal: Signal) => void): () => void
   /** Lets signals end the process by themselves, without telling a listener, for as long as `work` takes. */
   unwatched<T>(work: () => Promise<T>): Promise<T>
+  /** Calls `listener` with what nothing caught (a timer of the user's, a promise), until the returned function is called. */
+  onUncaught(this: void, listener: (error: unknown) => void): () => void
   /** Ends the process at once. */
   exit(code: number): void
 }
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** The real process. Output that nobody takes any more (`| head`, a full disk) counts as the signal SIGPIPE. */
-export function processHost(): Host {
+/**
+ * The real process. Output that nobody takes any more (`| head`, a full disk) counts as the signal SIGPIPE.
+ *
+ * @param die gets what nothing caught while no listener of `onUncaught` is there
+ */
+export function processHost(die: (error: unknown) => void): Host {
+  const catchers = new Set<(error: unknown) => void>()
+  const caught = (error: unknown) => {
+    if (catchers.size === 0) die(error)
+    for (const listener of catchers) listener(error)
+  }
+  process.on('uncaughtException', caught)
+  process.on('unhandledRejection', caught)
   const listeners = new Set<(signal: Signal) => void>()
   const handlers = SIGNALS.map((signal) => [signal, () => emit(signal)] as const)
   const watch = (on: boolean) => {
@@ -39,6 +53,15 @@ export function processHost(): Host {
     if (listeners.size === 0) process.exit(signalExitCode(signal))
     for (const listener of listeners) listener(signal)
   }
+  callUserCodeBy((work) => {
+    if (listeners.size === 0) return work()
+    watch(false)
+    try {
+      return work()
+    } finally {
+      watch(listeners.size > 0)
+    }
+  })
   let broken = false
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (broken) return
@@ -66,6 +89,10 @@ export function processHost(): Host {
         watch(listeners.size > 0)
       }
     },
+    onUncaught(listener) {
+      catchers.add(listener)
+      return () => void catchers.delete(listener)
+    },
     async unwatched(work) {
       watch(false)
       try {
@@ -74,7 +101,10 @@ export function processHost(): Host {
         watch(listeners.size > 0)
       }
     },
-    exit: (code) => process.exit(code),
+    exit(code) {
+      watch(false) // a handler of the user's that loops can be ended
+      process.exit(code)
+    },
   }
 }
 

@@ -1,4 +1,3 @@
-import type { MillraceError } from '../shared/errors.ts'
 import { signalExitCode, type Signal } from './exitCodes.ts'
 import type { Host } from './host.ts'
 
@@ -7,8 +6,8 @@ export interface Interrupts {
   onInterrupt(listener: () => void): void
   onSecond(listener: () => void): void
   /** Stops the run because of an error. */
-  fail(this: void, error: MillraceError): void
-  failure(): MillraceError | undefined
+  fail(this: void, error: unknown): void
+  failure(): unknown
   /** 130 after Ctrl-C; undefined when no signal came. */
   exitCode(): number | undefined
   close(): void
@@ -18,7 +17,7 @@ export interface Interrupts {
 export function watchSignals(host: Host): Interrupts {
   const controller = new AbortController()
   let first: Signal | undefined
-  let failed: MillraceError | undefined
+  let failed: unknown
   let interrupted = () => {}
   let second = () => {}
   const stop = host.onSignal((signal) => {
@@ -36,7 +35,7 @@ export function watchSignals(host: Host): Interrupts {
     onInterrupt: (listener) => (interrupted = listener),
     onSecond: (listener) => (second = listener),
     fail(error) {
-      failed = error
+      failed ??= error
       controller.abort(error)
     },
     failure: () => failed,

@@ -5,7 +5,7 @@ import { processHost } from './host.ts'
 import { packageManifest } from '../library/load/libraryEntries.ts'
 
 const args = process.argv.slice(2)
-const host = processHost()
+const host = processHost((error) => void die(error))
 const { version } = packageManifest()
 
 const [command, file] = args
@@ -15,15 +15,16 @@ if (loads && !['--quiet', '--help', '-h'].some((option) => args.includes(option)
   print(host.out, `millrace ${version}: loading ${file}`)
 }
 
-process.on('uncaughtException', (error) => void die(error))
-process.on('unhandledRejection', (error) => void die(error))
-
 const [{ runProgram }, { commands }] = await Promise.all([import('./program.ts'), import('./commands.ts')])
 await end(await runProgram(args, host, { commands, version }))
 
 async function die(error: unknown): Promise<void> {
-  const [{ report, wantsDebug }, { fit }] = await Promise.all([import('./report.ts'), import('./display/wrap.ts')])
-  const { text, exitCode } = report(error, { debug: wantsDebug(args, host.env), colors: host.err.colors })
+  const [{ report, wantsDebug }, { fit }, { uncaught }] = await Promise.all([
+    import('./report.ts'),
+    import('./display/wrap.ts'),
+    import('./uncaught.ts'),
+  ])
+  const { text, exitCode } = report(uncaught(error), { debug: wantsDebug(args, host.env), colors: host.err.colors })
   if (host.out.isTTY) host.out.write('\x1b[?25h') // the cursor, which the live display hides
   host.err.write(fit(text, host.err))
   await end(exitCode)
@@ -34,5 +35,5 @@ async function end(exitCode: number): Promise<void> {
   await Promise.all(
     [process.stdout, process.stderr].map((stream) => new Promise<void>((done) => stream.write('', () => done()))),
   )
-  process.exit(exitCode)
+  host.exit(exitCode)
 }

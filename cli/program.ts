@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import {
   choice,
+  choiceArgument,
   defined,
   folderName,
   keep,
@@ -12,6 +13,7 @@ import {
 } from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
+import { LISTED, type ListOptions } from './commands/list.ts'
 import { CLOUD_LEARNERS, type CloudOptions } from './commands/cloud.ts'
 import type { TrainOptions } from './commands/train.ts'
 import { fit } from './display/wrap.ts'
@@ -29,6 +31,7 @@ export interface Commands extends StageCommands {
   train(options: TrainOptions, host: Host): Promise<number>
   evaluate(options: EvaluateOptions, host: Host): Promise<number>
   graph(options: GraphOptions, host: Host): Promise<number>
+  list(options: ListOptions, host: Host): Promise<number>
   cloud(options: CloudOptions, host: Host): Promise<number>
 }
 
@@ -130,6 +133,13 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
     .addOption(choice('--format <format>', GRAPH_FORMATS, GRAPH_FORMATS.join(', ')).default('text'))
     .action(async (file: string, o: { format: GraphOptions['format'] }) => {
       done(await commands.graph({ file, format: o.format }, host))
+    })
+
+  command('list', 'print what is built in: envs, with their spaces, time limits, and the algorithms that take them')
+    .addArgument(choiceArgument('<what>', LISTED, 'what to print'))
+    .option('--json', 'as JSON', false)
+    .action(async (what: ListOptions['what'], { json }: Pick<ListOptions, 'json'>) => {
+      done(await commands.list({ what, json }, host))
     })
 
   command('cloud', 'run the emulated cloud by itself, until Ctrl-C; with --stage, in the place of AWS')

@@ -2,6 +2,7 @@ import { withShownPaths } from '../library/load/shown.ts'
 import { ONLY_HERE } from '../shared/env/onlyHere.ts'
 import { isMillraceError, type ErrorCode, type MillraceError, type Where } from '../shared/errors.ts'
 import { oneLine } from '../shared/oneLine.ts'
+import { showThrown } from '../shared/showValue.ts'
 import { EXIT } from './exitCodes.ts'
 import { noColors, type Colors } from './terminal.ts'
 
@@ -20,8 +21,11 @@ const HINTS: Partial<Record<ErrorCode, string | ((where: Where) => string)>> = {
 }
 
 /** An env that looks for a file of the machine it was written on, in a function. */
-const missesFile = (code: ErrorCode, message: string): boolean =>
-  (code === 'E_ENV_STEP' || code === 'E_ROLLOUT') && /\bENOENT\b/.test(message) && !message.includes(ONLY_HERE)
+const missesFile = ({ code, message, where }: MillraceError): boolean =>
+  where['shard'] !== undefined &&
+  (code === 'E_ENV_STEP' || code === 'E_ROLLOUT') &&
+  /\bENOENT\b/.test(message) &&
+  !message.includes(ONLY_HERE)
 
 export interface Report {
   /** For stderr, each line ended. */
@@ -43,7 +47,7 @@ export function report(
   const error = firstKnown(thrown)
   const lines = isMillraceError(error)
     ? known(error, { serial, colors })
-    : [`${colors.red('unexpected error')}: ${oneLine(describe(error))}`, `  hint: ${UNEXPECTED}`]
+    : [`${colors.red('unexpected error')}: ${oneLine(showThrown(error))}`, `  hint: ${UNEXPECTED}`]
   if (debug) lines.push(...stacks(thrown))
   const usage = isMillraceError(error, 'E_USAGE')
   return { text: lines.map((line) => `${line}\n`).join(''), exitCode: usage ? EXIT.usage : EXIT.error }
@@ -56,17 +60,18 @@ export function wantsDebug(args: readonly string[], env: Readonly<Record<string,
 }
 
 function known(
-  { code, message, where, userStack }: MillraceError,
+  error: MillraceError,
   { serial, colors }: { readonly serial: boolean; readonly colors: Colors },
 ): string[] {
+  const { code, message, where, userStack } = error
   // The stack begins with the place. That a failure might have passed is for programs: it was tried for minutes by now.
   const said = (key: string) => (key === 'at' && userStack !== undefined) || key === 'mayPass'
   const places = Object.entries(where).filter(([key, value]) => value !== undefined && value !== '' && !said(key))
-  const shownPlaces = places.map(([key, value]) => `${key} ${oneLine(withShownPaths(String(value)))}`)
+  const shownPlaces = places.map(([key, value]) => `${oneLine(key)} ${oneLine(withShownPaths(String(value)))}`)
   const known = serial && code === 'E_ENV_STEP' ? undefined : HINTS[code]
-  const hint = missesFile(code, message) ? ONLY_HERE : typeof known === 'function' ? known(where) : known
+  const hint = !serial && missesFile(error) ? ONLY_HERE : typeof known === 'function' ? known(where) : known
   return [
-    `${colors.red(`error ${code}`)}: ${oneLine(message)}`,
+    `${colors.red(`error ${oneLine(code)}`)}: ${oneLine(withShownPaths(message))}`,
     ...frames(userStack).map((frame) => `    ${frame}`),
     ...(shownPlaces.length > 0 ? [`  where: ${shownPlaces.join(', ')}`] : []),
     ...(hint ? [`  hint: ${hint}`] : []),
@@ -85,14 +90,10 @@ function firstKnown(thrown: unknown): unknown {
   return inner.find((error) => isMillraceError(error)) ?? inner[0] ?? thrown
 }
 
-function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-}
-
 function stacks(thrown: unknown): string[] {
   const lines: string[] = []
   for (let error = thrown, depth = 0; error instanceof Error && depth < 10; error = error.cause, depth++) {
-    lines.push(...`${depth > 0 ? 'caused by ' : ''}${error.stack ?? describe(error)}`.split('\n'))
+    lines.push(...`${depth > 0 ? 'caused by ' : ''}${error.stack ?? showThrown(error)}`.split('\n'))
   }
   return lines
 }

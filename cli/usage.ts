@@ -69,7 +69,6 @@ const WORDS: Readonly<Record<string, string>> = {
   create: 'init',
   up: 'deploy',
   ls: 'status',
-  list: 'status',
   ps: 'status',
   runs: 'status',
   tail: 'logs',
@@ -80,6 +79,7 @@ const WORDS: Readonly<Record<string, string>> = {
   down: 'remove',
   rm: 'remove',
   check: 'doctor',
+  envs: 'list',
 }
 
 function unknownOption(sentence: string, name: string, { program, command }: Line & { readonly command: Command }) {
@@ -110,6 +110,8 @@ function missingArgument(sentence: string, command: Command, { cwd }: Line): str
     const here = files.length > 0 ? `; experiments here: ${files.slice(0, MOST_SHOWN).map(quoted).join(', ')}` : ''
     return `${like(files[0] ?? 'cartpole')}${here}; examples of Millrace: ${exampleNames().join(', ')}`
   }
+  const choices = command.registeredArguments.find((argument) => argument.name() === missing)?.argChoices
+  if (choices?.[0] !== undefined && missing !== undefined) return `${like(choices[0])}; there are ${choices.join(', ')}`
   if (missing !== 'run folder') return undefined
   const [newest] = runFolders(cwd)
   return newest === undefined ? `${sentence}: there is none in runs here; millrace train makes one` : like(newest)

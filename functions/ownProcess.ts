@@ -1,3 +1,5 @@
+import { placeOfUncaught } from './uncaught.ts'
+
 let prepared = false
 
 /**
@@ -5,11 +7,12 @@ let prepared = false
  *
  * - It ends in order when the platform tells it to (SIGTERM), so that envs are closed at its exit. The emulated cloud always tells;
  *   Lambda tells only functions that have an extension.
- * - Stacks that the user's code prints itself name the user's files.
+ * - Stacks that the user's code prints itself name the user's files, and so does an error that nothing catches.
  */
 export function ownProcess(): void {
   if (prepared) return
   prepared = true
   process.setSourceMapsEnabled(true)
+  placeOfUncaught()
   process.once('SIGTERM', () => process.exit(128 + 15))
 }

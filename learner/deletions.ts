@@ -52,10 +52,13 @@ export class Deletions<T> {
 
   /** Tries what is left once more, and tells how much is not deleted. */
   async close(): Promise<void> {
-    this.begin()
-    await this.working
+    do {
+      this.begin()
+      await this.working
+      // More may have been added meanwhile; where a try failed, there is no other.
+    } while (this.held.length > 0 && !this.failing)
     this.givenUp += this.held.splice(0).length
-    if (this.givenUp > 0) this.options.onEvent(`${this.givenUp} ${this.options.what} were not deleted`)
+    if (this.givenUp > 0) this.options.onEvent(`${this.options.what} that were not deleted: ${this.givenUp}`)
     this.givenUp = 0
   }
 

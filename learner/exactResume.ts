@@ -1,7 +1,7 @@
 import type { ObjectStore } from '../shared/cloud/ports.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { keys } from '../shared/protocol/keys.ts'
-import type { Lease, Pacing } from '../shared/protocol/lease.ts'
+import { type Lease, MAX_EARLIER_POLICIES, type Pacing } from '../shared/protocol/lease.ts'
 import { decodeEnvState, encodeEnvState } from '../shared/rollout/envState.ts'
 import { exactVersion } from '../shared/rollout/pace.ts'
 import type { Checkpoint } from './checkpoint.ts'
@@ -12,6 +12,9 @@ import type { Publisher } from './publisher.ts'
 import type { StatePoint } from './rollouts/savedStates.ts'
 import type { Sampler } from './rollouts/sampler.ts'
 import type { Learner } from './training/learner.ts'
+
+/** What a checkpoint keeps of policies at most: without a bound, one of a large network whose envs are seldom saved would fill the disk. */
+const MOST_POLICIES = { bytes: 256 * 1024 * 1024, versions: MAX_EARLIER_POLICIES }
 
 /** How a run goes on exactly where a checkpoint of it was made. */
 export interface ExactResume {
@@ -31,16 +34,23 @@ function fragmentsAt(experiment: Experiment, updates: number, baseVersion: numbe
   return (updates - baseVersion) * experiment.algorithm.fragmentsPerUpdate(planOf(experiment).setting)
 }
 
-/** @returns undefined where the checkpoint, or the experiment as it is now, does not allow it */
+/** Does this experiment promise to repeat bit for bit? */
+export const isExact = (experiment: Experiment): boolean =>
+  experiment.algorithm.pacing(planOf(experiment).setting).mode === 'exact'
+
+/** @returns why it cannot, for a user, where the checkpoint or the experiment as it is now does not allow it */
 export function exactResume(
   experiment: Experiment,
   checkpoint: Checkpoint,
   envCode: Parameters<typeof codeHash>[0],
-): ExactResume | undefined {
+): ExactResume | string {
   const state = checkpoint.exact
   const { shards } = experiment.rollouts
-  if (!state || state.shards !== shards || state.code !== codeHash(envCode)) return undefined
-  if (experiment.algorithm.pacing(planOf(experiment).setting).mode !== 'exact') return undefined
+  if (!state)
+    return 'it went on from a checkpoint that does not hold where its envs stood and the policies that it was at'
+  if (state.shards !== shards)
+    return `it went on with rollouts.shards ${shards}, and its checkpoint is of ${state.shards}: every function steps envs of its own`
+  if (state.code !== codeHash(envCode)) return "it went on after its env's code was changed"
   const from = fragmentsAt(experiment, checkpoint.state.clocks.updates, state.baseVersion)
   return { state, from, consumed: consumedOf(from, shards) }
 }
@@ -77,9 +87,10 @@ export interface ExactSaving {
 }
 
 /**
- * What a checkpoint at this update needs for the run to go on exactly. What it is of is settled before the first wait.
+ * What a checkpoint at this update needs for the run to go on exactly. What it is of is settled before the first wait. Its policies are those
+ * made since the oldest of the states that it is of: two seconds' worth as a rule, and `MOST_POLICIES` at most.
  *
- * @returns undefined where there is no such thing: the run was to repeat and could not, or a saved state is not there
+ * @returns undefined where there is no such thing: the run was to repeat and could not, a saved state is not there, or it would be too large
  */
 export async function saveExact(saving: ExactSaving, updates: number): Promise<ExactState | undefined> {
   const { experiment, run, seed, code, pacing, sampler, learner, publisher } = saving
@@ -95,7 +106,9 @@ export async function saveExact(saving: ExactSaving, updates: number): Promise<E
       isPublished ? learner.policy() : undefined,
       places.read(),
     ])
-    if (!states) return undefined
+    const bytes = policies.reduce((sum, { model }) => sum + model.byteLength, newest?.byteLength ?? 0)
+    const isTooMuch = bytes > MOST_POLICIES.bytes || policies.length >= MOST_POLICIES.versions
+    if (!states || isTooMuch) return undefined
     return {
       seed,
       baseVersion,

@@ -31,6 +31,10 @@ export interface PublisherOptions {
   readonly originals?: Originals | undefined
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
+  /** How many fragments a shard may be ahead of that; unless told, what its pacing says. */
+  readonly window?: (() => number) | undefined
+  /** Should functions that only wait give their places up? */
+  readonly handOver?: (() => boolean) | undefined
   /** Writes made, for the bill. */
   readonly onRequest: (puts: number) => void
   /** A write failed, and is tried again for some minutes. */
@@ -57,6 +61,8 @@ export class Publisher {
   private readonly oldestNeeded: () => number
   private readonly originals: Originals
   private readonly consumed: () => readonly number[]
+  private readonly window: () => number | undefined
+  private readonly handOver: () => boolean
   private readonly onRequest: (puts: number) => void
   private policy: Manifest['policy'] | undefined
   private stopped = false
@@ -68,14 +74,26 @@ export class Publisher {
   private wallAhead = 0
   private timer: NodeJS.Timeout | undefined
   private readonly kept: { readonly version: number; readonly key: string; readonly bytes: number }[] = []
-  /** Of every version that has an object of its own, in the order they were made. Only where old ones are asked for. */
-  private readonly hashes = new Map<number, string>()
+  private keptBytes = 0
+  /** Of every version that has an object of its own, oldest first. Only where old ones are asked for. */
+  private readonly hashes: PolicyHash[] = []
   private readonly storing = new Map<number, Promise<void>>()
 
   constructor(
     store: ObjectStore,
     clock: Clock,
-    { run, heartbeatMs, everyVersion, oldestNeeded, originals, consumed, onRequest, ...told }: PublisherOptions,
+    {
+      run,
+      heartbeatMs,
+      everyVersion,
+      oldestNeeded,
+      originals,
+      consumed,
+      window,
+      handOver,
+      onRequest,
+      ...told
+    }: PublisherOptions,
   ) {
     const { onOutage, onEvent = () => undefined, onFatal = () => undefined } = told
     this.store = store
@@ -89,6 +107,8 @@ export class Publisher {
     this.oldestNeeded = oldestNeeded ?? (() => Number.POSITIVE_INFINITY)
     this.originals = originals ?? new Originals(store)
     this.consumed = consumed
+    this.window = window ?? (() => undefined)
+    this.handOver = handOver ?? (() => false)
     this.onRequest = onRequest
   }
 
@@ -106,6 +126,11 @@ export class Publisher {
     const now = this.clock.monotonic()
     const jumped = Math.abs(this.clock.now() - now - this.wallAhead) >= JUMP_MS
     return jumped || now - this.lastWrite >= HEARTBEAT_EVERY_MS
+  }
+
+  /** Writes the manifest again: what it tells has changed. */
+  tell(): void {
+    if (this.policy && !this.stopped) this.write().catch(this.onFatal)
   }
 
   /** Since when (monotonic ms) the learner's word has been written without a failure, so that functions could hear it; while it fails, never. */
@@ -130,7 +155,7 @@ export class Publisher {
   private async writePolicy(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
     const sha256 = sha256Hex(model)
-    if (this.everyVersion) this.hashes.set(version, halfOf(sha256))
+    if (this.everyVersion) this.hashes.push([version, halfOf(sha256)])
     if (model.byteLength > INLINE_BYTES) {
       await this.keep(version, model)
       this.offer({ version, key, sha256 })
@@ -147,29 +172,29 @@ export class Publisher {
   /** Puts versions of an earlier attempt where functions find them. They are the oldest. */
   async restore(policies: readonly { readonly version: number; readonly model: Uint8Array }[]): Promise<void> {
     for (const { version, model } of policies) {
-      this.hashes.set(version, halfOf(sha256Hex(model)))
+      this.hashes.push([version, halfOf(sha256Hex(model))])
       await this.keep(version, model)
     }
   }
 
-  /** The models of these versions, oldest first, those being written included. @throws MillraceError E_STORE */
+  /** The models of these versions, oldest first, those being written included. @throws MillraceError E_STORE where one is not there, or damaged */
   async models(first: number, last: number): Promise<{ version: number; model: Uint8Array }[]> {
     const found: { version: number; model: Uint8Array }[] = []
-    for (const [version] of this.hashesFrom(first)) {
+    for (const [version, hash] of this.hashesFrom(first)) {
       if (version > last) break
-      await this.storing.get(version)
-      found.push({ version, model: await this.model(version) })
+      found.push({ version, model: await this.model(version, hash) })
     }
     return found
   }
 
-  private async model(version: number): Promise<Uint8Array> {
+  private async model(version: number, hash: string): Promise<Uint8Array> {
     const key = keys.policy(this.run, version)
     const kept = this.originals.get(key)
     if (kept) return kept
+    await this.storing.get(version)
     const read = await this.patience.try(() => this.store.get(key))
     if (read.kind !== 'found') throw new MillraceError('E_STORE', `policy version ${version} is not in the bucket`)
-    if (halfOf(sha256Hex(read.body)) === this.hashes.get(version)) return read.body
+    if (halfOf(sha256Hex(read.body)) === hash) return read.body
     throw new MillraceError('E_STORE', `policy version ${version} was damaged in the bucket`)
   }
 
@@ -185,19 +210,21 @@ export class Publisher {
     this.onRequest(1)
     await this.patience.try(() => this.store.put(key, model))
     this.kept.push({ version, key, bytes: model.byteLength })
+    this.keptBytes += model.byteLength
   }
 
   /** Nobody asks for an old policy: without this a day's run would leave millions in the bucket. */
   private async retire(): Promise<void> {
-    const bytes = this.kept.reduce((sum, policy) => sum + policy.bytes, 0)
-    if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && bytes <= KEPT.bytes)) return
+    if (this.kept.length <= KEPT.newest || (this.kept.length <= KEPT.most && this.keptBytes <= KEPT.bytes)) return
     const needed = this.oldestNeeded()
     const free = this.kept.findIndex(({ version }) => version >= needed)
     const most = this.kept.length - KEPT.newest
     const gone = this.kept.splice(0, free < 0 ? most : Math.min(free, most))
     if (gone.length === 0) return
-    for (const { version, key } of gone) {
-      this.hashes.delete(version)
+    for (const { version, key, bytes } of gone) {
+      this.keptBytes -= bytes
+      const at = this.hashes.findIndex(([known]) => known === version)
+      if (at >= 0) this.hashes.splice(at, 1)
       this.originals.forget(key)
       this.gone.add(key)
     }
@@ -206,14 +233,12 @@ export class Publisher {
 
   /** What a function needs to check the models that it steps with again: from this version on. */
   hashesFrom(first: number): readonly PolicyHash[] {
-    return [...this.hashes].filter(([version]) => version >= first).slice(-MAX_EARLIER_POLICIES)
+    return this.hashes.slice(-MAX_EARLIER_POLICIES).filter(([version]) => version >= first)
   }
 
   /** The last ones before the newest: a lease that goes further back has the hashes with it. */
   private earlier(newest: number): PolicyHash[] {
-    const last: PolicyHash[] = []
-    for (const entry of [...this.hashes].slice(-KEPT.told)) if (entry[0] < newest) last.push(entry)
-    return last
+    return this.hashes.slice(-KEPT.told).filter(([version]) => version < newest)
   }
 
   /** Tells every function to end. @throws MillraceError E_STORE when that could not be written within some seconds */
@@ -263,6 +288,7 @@ export class Publisher {
   private async putManifest(): Promise<void> {
     const { policy } = this
     if (!policy) return
+    const window = this.window()
     this.dirty = false
     this.lastWrite = this.clock.monotonic()
     this.wallAhead = this.clock.now() - this.lastWrite
@@ -275,6 +301,8 @@ export class Publisher {
         policy,
         ...(this.everyVersion && { earlier: this.earlier(policy.version) }),
         consumed: [...this.consumed()],
+        ...(window !== undefined && { window }),
+        ...(this.handOver() && { handOver: true }),
         heartbeatUntil: this.clock.now() + this.heartbeatMs,
         heartbeatMs: this.heartbeatMs,
         stop: this.stopped,

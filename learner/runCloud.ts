@@ -36,6 +36,8 @@ export interface RunCloud {
   readonly leftovers?: 'reject' | 'delete'
   /** How long functions go on without a sign of life of the learner. */
   readonly heartbeatMs: number
+  /** Functions that it has at once, where that is known. */
+  readonly concurrency?: number
   /** Of a rollout function, for the bill. */
   readonly memoryMb: number
   /** List price of its GB-second, for the bill; without it the price book's. */

@@ -12,6 +12,8 @@ import type { RunSummary } from './observer.ts'
 export const RUN_FILES = {
   config: 'config.json',
   metrics: 'metrics.jsonl',
+  /** Lines of the metrics log that were found damaged when the run was resumed; only where there were any. */
+  damagedMetrics: 'metrics.damaged',
   policy: 'policy.onnx',
   policySpec: 'policy.json',
   /** A user's own env as a self-contained module, so that the policy can be evaluated without the experiment file. */

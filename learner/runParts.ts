@@ -34,6 +34,8 @@ export interface RunBeginning {
   /** What it goes on from. */
   readonly before?: Checkpoint | undefined
   readonly exact?: ExactResume | undefined
+  /** Why the run, though it was to repeat bit for bit, does not from here on. */
+  readonly brokenBecause?: string | undefined
 }
 
 /**
@@ -43,7 +45,7 @@ export interface RunBeginning {
  */
 export async function runParts(
   experiment: Experiment,
-  { setting, before, exact }: RunBeginning,
+  { setting, before, exact, brokenBecause }: RunBeginning,
   options: TrainOptions,
 ) {
   const { run, cloud, observer = {}, attempt = 1, earlier, checkpoint } = options
@@ -65,7 +67,9 @@ export async function runParts(
   })
   const baseVersion = exact?.state.baseVersion ?? before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
-  const rolloutSeed = exact?.state.seed ?? (attempt === 1 ? seed : deriveSeed(seed, 'attempt', attempt))
+  // A run that is to repeat and has no checkpoint yet begins as it did; others do not sample the same again.
+  const isFirst = attempt === 1 || (pacing.mode === 'exact' && !before)
+  const rolloutSeed = exact?.state.seed ?? (isFirst ? seed : deriveSeed(seed, 'attempt', attempt))
   const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
   const sampler = new Sampler({
     run,
@@ -78,10 +82,12 @@ export async function runParts(
     newestVersion: () => state.policyVersion,
     goOn: exact && points && { consumed: exact.consumed, points },
     policyHashes: (first) => publisher.hashesFrom(first),
+    brokenBecause,
     meter,
     learnerSpeaksSince: () => publisher.speaksSince,
     originals,
     outages,
+    onNews: () => publisher.tell(),
     onEvent,
   })
   const state: RunState = new RunState((fragment) => sampler.consumed(fragment))
@@ -90,6 +96,7 @@ export async function runParts(
     setting,
     policy: spec,
     trainWorker: cloud.trainWorker,
+    functionBytes: cloud.memoryMb * 1024 ** 2,
     engine: options.engine,
     state: before?.train,
   })
@@ -101,6 +108,8 @@ export async function runParts(
     oldestNeeded: () => sampler.oldestVersion,
     originals,
     consumed: () => sampler.consumedUpTo,
+    window: pacing.mode === 'newest' ? () => sampler.window : undefined,
+    handOver: () => sampler.wantsPlaces,
     onRequest: (s3Put) => meter.request({ s3Put }),
     onOutage: outages.seen,
     onEvent,

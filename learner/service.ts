@@ -4,7 +4,7 @@ import type { Lease } from '../shared/protocol/lease.ts'
 import type { CheckpointSetting } from './checkpointer.ts'
 import { checkpointOf } from './checkpoint.ts'
 import { endsAfter } from './closing.ts'
-import { exactResume } from './exactResume.ts'
+import { exactResume, isExact } from './exactResume.ts'
 import type { Experiment } from './experiment.ts'
 import { Goal } from './goal.ts'
 import type { RunObserver, RunSummary, StopReason } from './observer.ts'
@@ -54,9 +54,10 @@ export interface TrainResult {
 export async function train(experiment: Experiment, options: TrainOptions): Promise<TrainResult> {
   const { run, cloud, observer = {}, signal, checkpoint } = options
   const before = options.resume && checkpointOf(experiment, options.resume)
-  const exact = before && exactResume(experiment, before, options.envCode)
+  const goesOn = before && isExact(experiment) ? exactResume(experiment, before, options.envCode) : undefined
+  const [exact, brokenBecause] = typeof goesOn === 'string' ? [undefined, goesOn] : [goesOn]
   const { plan, output, setting } = planOf(experiment, exact?.from)
-  const parts = await runParts(experiment, { setting, before, exact }, options)
+  const parts = await runParts(experiment, { setting, before, exact, brokenBecause }, options)
   const {
     elapsedMs,
     spec,

@@ -1,4 +1,6 @@
 // Typed-array reads use `!`: every index is below the sizes made here.
+import { z } from 'zod'
+import { parseSettings } from '../learner/settings.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { CategoricalSampler, PolicySession, type PolicySpec } from '../shared/policy/index.ts'
 import { Random } from '../shared/random.ts'
@@ -10,6 +12,22 @@ export type { PolicySpec } from '../shared/policy/spec.ts'
 export { Random } from '../shared/random.ts'
 export type { Observation } from './observation.ts'
 export type { PolicySource } from './policySource.ts'
+
+const hasUniform = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'uniform' in value && typeof value.uniform === 'function'
+
+const ActSchema = z.strictObject({
+  stochastic: z.boolean().optional(),
+  random: z
+    .custom<{ uniform(): number }>(hasUniform, { error: 'it has no uniform(); give new Random(seed)' })
+    .optional(),
+})
+
+/** Most calls have none. */
+const NO_OPTIONS: ActOptions = {}
+
+const checked = (options: ActOptions, method: string): z.output<typeof ActSchema> =>
+  options === NO_OPTIONS ? {} : parseSettings(ActSchema, options, `${method}.options`, 'E_USAGE')
 
 export interface ActOptions {
   /** Draw from the policy's distribution instead of taking the likeliest action. */
@@ -28,7 +46,7 @@ export interface Policy extends AsyncDisposable {
    * The action for one observation, as the env would have written it.
    *
    * @returns the index of the action, 0 … n-1
-   * @throws MillraceError E_USAGE for an observation of another size or with a number that is not finite, E_POLICY_MODEL after `close`
+   * @throws MillraceError E_USAGE for an observation of another size or with a number that is not finite, and for options that do not exist; E_POLICY_MODEL after `close`
    */
   act(observation: Observation, options?: ActOptions): Promise<number>
   /**
@@ -72,15 +90,20 @@ class LoadedPolicy implements Policy {
     this.actions = session.logits.length
   }
 
-  async act(observation: Observation, options: ActOptions = {}): Promise<number> {
+  async act(observation: Observation, options: ActOptions = NO_OPTIONS): Promise<number> {
+    const chosen = checked(options, 'act')
     const row = new Float32Array(this.size)
     readObservation(this.spec, observation, row)
-    return (await this.choose(row, options))[0]!
+    return (await this.choose(row, chosen))[0]!
   }
 
-  async actBatch(observations: readonly Observation[] | Float32Array, options: ActOptions = {}): Promise<Int32Array> {
+  async actBatch(
+    observations: readonly Observation[] | Float32Array,
+    options: ActOptions = NO_OPTIONS,
+  ): Promise<Int32Array> {
+    const chosen = checked(options, 'actBatch')
     const rows = this.rowsOf(observations)
-    return rows.length === 0 ? new Int32Array(0) : await this.choose(rows, options)
+    return rows.length === 0 ? new Int32Array(0) : await this.choose(rows, chosen)
   }
 
   close(): Promise<void> {
@@ -115,10 +138,8 @@ class LoadedPolicy implements Policy {
     return rows
   }
 
-  private choose(rows: Float32Array, { stochastic = false, random }: ActOptions): Promise<Int32Array> {
+  private choose(rows: Float32Array, { stochastic = false, random }: z.output<typeof ActSchema>): Promise<Int32Array> {
     if (this.closed) throw new MillraceError('E_POLICY_MODEL', 'the policy is closed; load it again')
-    if (random !== undefined && typeof random?.uniform !== 'function')
-      throw new MillraceError('E_USAGE', 'random has no uniform(); give new Random(seed)')
     const sampler = new CategoricalSampler(this.actions, random ?? (this.own ??= new Random(chance())))
     const chosen = new Int32Array(rows.length / this.size)
     return this.inTurn(async () => {

@@ -7,7 +7,9 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 const ARROWS = [
   { room: 'learner/flow', may: ['shared/errors.ts'] },
   { room: 'learner/tensor', may: ['shared/errors.ts'] },
-  { room: 'learner/losses', may: ['learner/tensor', 'shared/errors.ts', 'shared/policy'] },
+  { room: 'learner/heads', may: ['learner/tensor', 'shared/errors.ts', 'shared/policy'] },
+  { room: 'learner/networks', may: ['learner/tensor', 'shared/errors.ts'] },
+  { room: 'learner/losses', may: ['learner/tensor', 'learner/heads', 'shared/errors.ts', 'shared/policy'] },
   { room: 'learner', may: ['shared'] },
   { room: 'functions', may: ['shared'] },
   { room: 'shared', may: [] },

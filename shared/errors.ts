@@ -80,6 +80,9 @@ export class MillraceError extends Error {
     this.code = code
     this.where = where
     this.userStack = options.userStack
+    // Node.js prints the fields of an error that nobody caught: those that say nothing are left out.
+    if (Object.keys(where).length === 0) Object.defineProperty(this, 'where', { enumerable: false })
+    if (options.userStack === undefined) Object.defineProperty(this, 'userStack', { enumerable: false })
   }
 }
 

@@ -1,10 +1,6 @@
-// oxlint-disable-next-line no-control-regex
-const SGR = /\x1b\[[0-9;]*m/g
+import { printable } from './printable.ts'
 
-/** One line of printable text out of anything a user or a library wrote: white space and control characters become one space. */
+/** One line of printable text out of anything a user or a library wrote: white space becomes one space, and the rest is as `printable` shows it. */
 export function oneLine(text: string): string {
-  return text
-    .replace(SGR, '')
-    .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim()
+  return printable(text.replace(/\s+/g, ' ')).trim()
 }

@@ -1,4 +1,10 @@
+import { printable } from './printable.ts'
+
 const LONGEST = 80
+/** Of what an error was caused by: so many causes, so many errors of one, so many characters of each. */
+const DEEPEST = 3
+const MOST_SHOWN = 3
+const LONGEST_CAUSE = 300
 
 /** A value of any kind in a few words, for a sentence: `"1" (a string)`, `1n (a BigInt)`, `undefined`, `[1, 2]`. Never throws. */
 export function showValue(value: unknown): string {
@@ -11,15 +17,39 @@ export function showValue(value: unknown): string {
   return short(json(value) ?? 'an object')
 }
 
-/** What was thrown, in one string: `TypeError: x is not a function` for an Error, else the value. Never throws. */
+/**
+ * What was thrown, in one string: `TypeError: x is not a function` for an Error, else the value; then what it was caused by, and the first
+ * of the errors that an AggregateError holds. As `printable` shows it, at most 2,000 characters. Never throws.
+ */
 export function showThrown(thrown: unknown): string {
+  return cut(printable(said(thrown, 0)), 2_000)
+}
+
+function said(thrown: unknown, depth: number): string {
   try {
-    if (thrown instanceof Error) return cut(`${thrown.name}: ${thrown.message}`, 2_000)
+    if (thrown instanceof Error) {
+      const { name, message } = thrown
+      const own = cut(message === '' ? name : `${name}: ${message}`, depth === 0 ? 1_500 : LONGEST_CAUSE)
+      return `${own}${severalOf(thrown, depth)}${causeOf(thrown, depth)}`
+    }
+    return typeof thrown === 'string' ? thrown : showValue(thrown)
   } catch {
     return 'an error that cannot be read'
   }
-  if (typeof thrown === 'string') return cut(thrown, 2_000)
-  return showValue(thrown)
+}
+
+function causeOf({ message, cause }: Error, depth: number): string {
+  if (cause === undefined || depth === DEEPEST) return ''
+  // Some repeat it in their own message.
+  if (cause instanceof Error && cause.message !== '' && message.includes(cause.message)) return ''
+  return `; caused by ${cut(said(cause, depth + 1), LONGEST_CAUSE)}`
+}
+
+function severalOf(error: Error, depth: number): string {
+  if (!(error instanceof AggregateError) || error.errors.length === 0 || depth === DEEPEST) return ''
+  const first = error.errors.slice(0, MOST_SHOWN).map((one) => cut(said(one, depth + 1), LONGEST_CAUSE))
+  const more = error.errors.length - first.length
+  return ` (${first.join('; ')}${more > 0 ? `; and ${more} more` : ''})`
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -46,5 +76,5 @@ function plain(_key: string, value: unknown): unknown {
   return value === undefined || typeof value === 'function' ? String(typeof value) : value
 }
 
-const short = (text: string): string => cut(text, LONGEST)
+const short = (text: string): string => cut(printable(text), LONGEST)
 const cut = (text: string, length: number): string => (text.length > length ? `${text.slice(0, length)}…` : text)

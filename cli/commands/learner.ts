@@ -5,6 +5,7 @@ import { usage } from '../arguments.ts'
 import { EXIT, signalExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
 import { print } from '../display/wrap.ts'
+import { oneLine } from '../../shared/oneLine.ts'
 
 export interface LearnerOptions {
   /** Stage of the project here, or */
@@ -48,7 +49,7 @@ export async function learnerCommand(options: LearnerOptions, host: Host, parts:
   })
   try {
     const stage = await findStage(options, host, parts)
-    const log = (text: string): void => print(host.out, text)
+    const log = (text: string): void => print(host.out, oneLine(text))
     await parts.serve(stage, { once: options.once, engine, signal: controller.signal, log })
     return EXIT.ok
   } finally {

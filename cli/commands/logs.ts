@@ -1,5 +1,6 @@
 import type { LogLine, LogQuery } from '../../shared/cloud/control/index.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { printable } from '../../shared/printable.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
@@ -70,8 +71,5 @@ function printed({ at, stream, text }: LogLine, source: Source, colors: Colors):
   const name = source === 'learner' ? source : `${source} ${stream.slice(-6)}`
   const head = `${colors.dim(time)} ${colors[PAINT[source]](name.padEnd(15))} ${colors.dim('|')} `
   const lines = text.trimEnd().split(/\r?\n/)
-  return lines.map((line) => `${head}${plain(line)}\n`).join('')
+  return lines.map((line) => `${head}${printable(line.replaceAll('\t', '  '))}\n`).join('')
 }
-
-/** What a function wrote may hold escape codes and other control characters, which a terminal would obey. */
-const plain = (line: string): string => line.replaceAll('\t', '  ').replace(/\p{Cc}/gu, '')

@@ -1,6 +1,7 @@
 import type { RunStatus } from '../../learner/stage/records.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
+import { printableWithColors } from '../../shared/printable.ts'
 import { usage } from '../arguments.ts'
 import { EXIT } from '../exitCodes.ts'
 import { lineWidth } from '../display/wrap.ts'
@@ -48,7 +49,8 @@ export async function statusCommand(options: StatusOptions, host: Host, parts: S
   const stage = await parts.openStage(options.stage, { cwd: host.cwd })
   const { description } = stage
   const look = { colors: host.out.colors, width: lineWidth(host.out) }
-  const write = (lines: readonly string[]) => host.out.write(lines.map((line) => `${line}\n`).join(''))
+  const write = (lines: readonly string[]) =>
+    host.out.write(printableWithColors(lines.map((line) => `${line}\n`).join('')))
   if (run !== undefined) {
     const { value } = await findRun(stage.store, run)
     const now = clock.now()

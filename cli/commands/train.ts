@@ -20,6 +20,7 @@ import { type Display, thinned } from '../display/display.ts'
 import { fromHere, printSummary } from '../display/summary.ts'
 import { EXIT, runExitCode } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
+import { uncaught } from '../uncaught.ts'
 import { type Interrupts, watchSignals } from '../interrupts.ts'
 import { report } from '../report.ts'
 import { fit, print } from '../display/wrap.ts'
@@ -198,13 +199,18 @@ async function trainShown(ready: Ready, context: Context): Promise<number> {
   interrupts.onSecond(() => display.close())
   const goOn = goOnCommand(fromHere(folder.path, host.cwd), options)
   const trained: Trained = { updates: 0 }
+  // The run ends in order, with all that it learned.
+  const watched = host.onUncaught((error) => interrupts.fail(uncaught(error)))
   let result: TrainResult
   try {
     result = await trainBeside(display, { ready, context, trained })
+    if (interrupts.failure() !== undefined) throw interrupts.failure()
   } catch (error) {
     showFaults(trained, context)
     if (trained.updates > 0 && !options.quiet) printCommand(host.out, 'to go on from its last checkpoint: ', goOn)
     throw interrupts.failure() ?? error
+  } finally {
+    watched()
   }
   const { summary } = result
   const interrupted = summary.reason === 'interrupted' ? { goOn } : {}

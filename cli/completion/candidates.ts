@@ -128,10 +128,8 @@ function argumentValues(argument: Argument | undefined, place: Place): Answer {
     }
     case 'folder':
       return { kind: 'paths', candidates: entries(place, (_, isFolder) => isFolder) }
-    case 'shell':
-      return { kind: 'words', candidates: (argument.argChoices ?? []).map((value) => ({ value })) }
     default:
-      return NONE
+      return { kind: 'words', candidates: (argument.argChoices ?? []).map((value) => ({ value })) }
   }
 }
 

@@ -5,6 +5,7 @@ import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.t
 import { chart } from './chart.ts'
 import { count, duration, measure, rate, usd } from './format.ts'
 import { oneLine } from '../../shared/oneLine.ts'
+import { printableWithColors } from '../../shared/printable.ts'
 import { commandRow, quoted } from './shell.ts'
 import { displayWidth } from './text.ts'
 import { lineWidth, wrap } from './wrap.ts'
@@ -70,7 +71,7 @@ export function printSummary(
   const { colors, glyphs } = out
   const shown = { goal, folder: fromHere(folder, cwd), ...(goOn !== undefined && { goOn }) }
   const lines = summaryLines(summary, { width: lineWidth(out), ...shown, colors, glyphs })
-  out.write(lines.map((line) => `${line}\n`).join(''))
+  out.write(printableWithColors(lines.map((line) => `${line}\n`).join('')))
 }
 
 /** A path as the user would type it. */

@@ -1,3 +1,4 @@
+import { printableWithColors } from '../../shared/printable.ts'
 import type { Terminal } from '../terminal.ts'
 import { displayWidth, splitAt } from './text.ts'
 
@@ -61,11 +62,12 @@ export const lineWidth = (out: Pick<Terminal, 'isTTY' | 'columns'>): number => (
 /**
  * Text as a stream takes it: on a terminal each line is broken between words where it does not fit, and goes on under its own beginning plus two
  * spaces (or under `indent`); into a pipe or a file a line stays a line, one for each fact. Frames of a stack are left whole: they are links.
+ * Nothing of it but colours is obeyed by the terminal, whoever wrote it (`printable`).
  */
 export function fit(text: string, out: Pick<Terminal, 'isTTY' | 'columns'>, indent?: number): string {
   const width = lineWidth(out)
   const fitted = (line: string) => (/^\s+at /.test(line) ? [line] : wrap(line, width, indent ?? leading(line) + 2))
-  return text.split('\n').flatMap(fitted).join('\n')
+  return printableWithColors(text).split('\n').flatMap(fitted).join('\n')
 }
 
 const leading = (line: string): number => line.length - line.trimStart().length

@@ -42,7 +42,7 @@ const MANIFEST_POLL_MS = 1
  *   in a service that is elsewhere; E_AWS, E_CREDENTIALS and
  *   E_PERMISSION where a service that is named cannot be used
  */
-export async function emulatedRunCloud({ faults }: EmulatedOptions = {}): Promise<RunCloud> {
+export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedOptions = {}): Promise<RunCloud> {
   const failed = new Set<OnFailed>() // a run knows its own invocations by their ids
   const onInvocation = ({ requestId, status, errorType, errorMessage }: InvocationReport): void => {
     if (status === 'ok') return
@@ -58,7 +58,12 @@ export async function emulatedRunCloud({ faults }: EmulatedOptions = {}): Promis
   const local = await provisionedCloud({
     etags: 'opaque',
     ...weather?.hooks,
-    lambda: { onInvocation, onOutput: (event) => lines.add(event), ...weather?.hooks.lambda },
+    lambda: {
+      ...(accountConcurrency !== undefined && { accountConcurrency }),
+      onInvocation,
+      onOutput: (event) => lines.add(event),
+      ...weather?.hooks.lambda,
+    },
   })
   try {
     const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
@@ -78,6 +83,7 @@ export async function emulatedRunCloud({ faults }: EmulatedOptions = {}): Promis
       spillAboveBytes: SPILL_ABOVE_BYTES,
       manifestPollMs: MANIFEST_POLL_MS,
       heartbeatMs: HEARTBEAT_MS,
+      ...(!isForeign('LAMBDA') && { concurrency: local.lambda.concurrency }),
       memoryMb: ROLLOUT_MEMORY_MB,
       trainWorker: join(packageRoot(), 'dist/learner/train-worker.mjs'),
       onInvocationFailed: (listener) => void failed.add(listener),
@@ -102,6 +108,8 @@ export async function emulatedRunCloud({ faults }: EmulatedOptions = {}): Promis
 export interface EmulatedOptions {
   /** Faults that this cloud injects. */
   readonly faults?: FaultSetting | undefined
+  /** Functions at once in the whole account; 1,000 unless told, as on AWS. */
+  readonly accountConcurrency?: number
 }
 
 type OnFailed = Parameters<NonNullable<RunCloud['onInvocationFailed']>>[0]

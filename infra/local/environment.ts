@@ -49,8 +49,8 @@ export interface Init {
  * the process is not frozen as on Lambda, so background work goes on there.
  */
 export class Environment {
-  readonly id = randomBytes(16).toString('hex')
-  readonly logStream = logStreamOf(this.id)
+  readonly id: string
+  readonly logStream: string
   readonly fn: LambdaFunction
   readonly ready: Promise<Init>
   readonly gone: Promise<void>
@@ -98,6 +98,8 @@ export class Environment {
   ) {
     this.#options = options
     this.fn = options.fn
+    this.id = `${options.reaper.mark}${randomBytes(8).toString('hex')}`
+    this.logStream = logStreamOf(this.id)
     this.#startedAt = startedAt
     this.#child = spawn(options.node, [...heapFlags(options.fn.memoryMb), options.bootstrap], {
       cwd: options.fn.taskRoot,

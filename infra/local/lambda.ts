@@ -82,6 +82,8 @@ export interface LambdaService {
   reserve(functionName: string, concurrency: number): void
   /** What a function used so far, or all together. */
   usage(functionName?: string): Readonly<Usage>
+  /** Functions without a reservation that can run at once, by its limits. */
+  readonly concurrency: number
   /** Processes now, idle ones included. */
   readonly environments: number
   /** Asynchronous events that were accepted and are not done. */
@@ -156,6 +158,9 @@ export function lambdaService(options: LambdaOptions = {}): LambdaService {
     create: (declared) => void functions.set(declared.name, declareFunction(declared, region, clock.now())),
     reserve: (functionName, concurrency) => limits.reserve(findFunction(functions, functionName), concurrency),
     usage: (functionName) => usage.read(functionName),
+    get concurrency() {
+      return Math.min(limits.unreserved(), pool.most)
+    },
     get environments() {
       return pool.size
     },

@@ -38,6 +38,11 @@ export class EnvironmentPool {
     this.#options = options
   }
 
+  /** The most processes at once. */
+  get most(): number {
+    return this.#options.maxProcesses
+  }
+
   get size(): number {
     return this.#live.size + this.#starting
   }

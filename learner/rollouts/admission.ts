@@ -17,6 +17,8 @@ const REQUESTS = { spare: 1_000, perFragment: 20 }
 export interface IssuedLease {
   readonly shard: number
   readonly lease: string
+  /** What its messages have to carry. */
+  readonly token: string
   readonly firstSequence: number
   readonly sendFrom?: number | undefined
   readonly deadline: number
@@ -34,14 +36,16 @@ export interface AdmissionOptions {
   readonly fragmentSteps: number
   /** The newest policy version that functions can know of. */
   readonly newestVersion: () => number
+  /** The largest window that functions were told, where that is more than the pacing says. */
+  readonly largestWindow?: () => number
   /** By shard: the sequence number after the last fragment consumed. */
   readonly consumedUpTo: () => readonly number[]
 }
 
 /**
  * Says which messages can be answers to what this learner asked for: of a lease it gave out, to that shard, with a sequence number and a
- * policy version that the pace allows, and a goodbye with no more in it than the lease's time explains. Whoever can write to the queue
- * but was given no lease can thus neither open the window of the pace, nor hold up a run in order, nor run up its bill.
+ * policy version that the pace allows, and a goodbye with no more in it than the lease's time explains. Each lease has a random token, which
+ * its messages carry: names of leases can be guessed, tokens cannot. Whoever can write to the queue but was given no lease can thus neither open the window of the pace, nor hold up a run in order, nor run up its bill.
  *
  * Costs a few comparisons a message; nothing of a body is read.
  */
@@ -59,10 +63,10 @@ export class Admission {
   }
 
   /** A lease is given out. What becomes of it may never be known: it counts from now on. */
-  issued({ shard, lease, firstSequence, sendFrom, deadline }: IssuedLease): void {
+  issued({ shard, lease, token, firstSequence, sendFrom, deadline }: IssuedLease): void {
     const leases = this.leases[shard]
     if (!leases) return
-    leases.set(lease, { shard, lease, firstSequence, sendFrom, deadline, issuedAt: this.options.clock.now() })
+    leases.set(lease, { shard, lease, token, firstSequence, sendFrom, deadline, issuedAt: this.options.clock.now() })
     if (leases.size <= REMEMBERED) return
     for (const oldest of leases.keys()) {
       leases.delete(oldest)
@@ -71,9 +75,11 @@ export class Admission {
   }
 
   /** @throws MillraceError E_MESSAGE saying why it cannot be a fragment that was asked for */
-  fragment(message: Pick<FragmentMessage, 'shard' | 'lease' | 'sequence' | 'policyVersion' | 'envSteps'>): void {
+  fragment(
+    message: Pick<FragmentMessage, 'shard' | 'lease' | 'token' | 'sequence' | 'policyVersion' | 'envSteps'>,
+  ): void {
     const { shard, lease, sequence, policyVersion, envSteps } = message
-    const issued = this.find(message)
+    const issued = this.find(message, message.token)
     const last = this.lastOf(issued)
     const first = issued.sendFrom ?? issued.firstSequence
     if (sequence < first || sequence > last)
@@ -109,9 +115,9 @@ export class Admission {
   }
 
   /** @throws MillraceError E_MESSAGE saying why it cannot be the goodbye of a function that was sent out */
-  report(report: LeaseReport): void {
+  report(report: LeaseReport, token: string | undefined): void {
     const { shard, lease, fragments, nextSequence = 0, envSteps, requests } = report
-    const issued = this.find(report)
+    const issued = this.find(report, token)
     const { firstSequence, issuedAt, deadline } = issued
     const wrong = (what: string) => refused(`the report of lease ${lease} (shard ${shard}) says ${what}`, report)
     const most = Math.max(0, this.lastOf(issued) + 1 - firstSequence)
@@ -131,23 +137,24 @@ export class Admission {
       throw wrong(`more requests than its ${fragments} fragments and ${Math.round(report.totalMs)} ms explain`)
   }
 
-  /** @throws MillraceError E_MESSAGE for a lease that was never given out */
-  failure(failed: Pick<InvocationFailed, 'shard' | 'lease'>): void {
-    this.find(failed)
+  /** @throws MillraceError E_MESSAGE for a lease that was never given out, or without its token */
+  failure(failed: Pick<InvocationFailed, 'shard' | 'lease' | 'token'>): void {
+    this.find(failed, failed.token)
   }
 
-  private find(where: { readonly shard: number; readonly lease: string }): Remembered {
+  private find(where: { readonly shard: number; readonly lease: string }, token: string | undefined): Remembered {
     const { shard, lease } = where
     const leases = this.leases[shard]
     if (!leases) throw refused(`shard ${shard} does not exist, the run has ${this.options.shards}`, where)
     const found = leases.get(lease)
     if (!found) throw refused(`lease ${lease} was never given out to shard ${shard}`, where)
+    if (found.token !== token) throw refused(`it does not have the token of lease ${lease} (shard ${shard})`, where)
     return found
   }
 
   /** The last sequence number that a function may have sent under this lease by now. */
   private lastOf({ shard, issuedAt, deadline }: Remembered): number {
-    const { pacing, clock, consumedUpTo, newestVersion } = this.options
+    const { pacing, clock, consumedUpTo, newestVersion, largestWindow = () => 0 } = this.options
     const { mode, perVersion, lead, publishEvery = 1, baseVersion = 0, patienceMs } = pacing
     if (mode === 'exact') {
       const published = Math.floor((newestVersion() - baseVersion) / publishEvery)
@@ -155,7 +162,8 @@ export class Admission {
     }
     // It lets one more through whenever nothing came of its patience.
     const insisted = Math.floor(Math.max(0, Math.min(clock.now(), deadline + GRACE_MS) - issuedAt) / patienceMs)
-    return (consumedUpTo()[shard] ?? 0) + this.window + insisted - 1 + SLACK
+    const window = Math.max(this.window, largestWindow())
+    return (consumedUpTo()[shard] ?? 0) + window + insisted - 1 + SLACK
   }
 
   /** What `Pace` steps a fragment with, where that follows from its number. */

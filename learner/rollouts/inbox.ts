@@ -36,6 +36,8 @@ export interface InboxOptions {
   /** Checks a decoded fragment against what its lease promised; throws what is wrong with it. */
   readonly check: (fragment: SampleBatch) => void
   readonly onFragment: (fragment: SampleBatch) => void
+  /** A message came that cannot be read, whatever it was. */
+  readonly onUnreadable?: (() => void) | undefined
   /** Something came that cannot be used. */
   readonly onRejected?: () => void
   readonly onLeaseEnd: (report: LeaseReport) => void
@@ -119,7 +121,7 @@ export class Inbox {
 
   /** Is the queue listened to now? */
   get listens(): boolean {
-    return this.heardAllSince(this.options.clock.now())
+    return this.heardAllSince(this.options.clock.monotonic())
   }
 
   /** Receives until the signal aborts. */
@@ -182,13 +184,14 @@ export class Inbox {
     try {
       parsed = parseMessage(message.body)
     } catch (error) {
+      this.options.onUnreadable?.()
       return await this.reject(message, 'corrupt', sentence(error))
     }
     const run = parsed.kind === 'leaseEnd' ? parsed.report.run : parsed.run
     if (run !== this.options.run) return await this.foreign(message, run)
     if (parsed.kind === 'fragment') return await this.acceptFragment(message, parsed)
     try {
-      if (parsed.kind === 'leaseEnd') this.options.admission?.report(parsed.report)
+      if (parsed.kind === 'leaseEnd') this.options.admission?.report(parsed.report, parsed.token)
       else this.options.admission?.failure(parsed)
     } catch (error) {
       return await this.reject(message, 'foreign', sentence(error))

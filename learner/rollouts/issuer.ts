@@ -4,6 +4,7 @@ import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { Lease, LeaseReport, StoredObject } from '../../shared/protocol/lease.ts'
 import { DoubtfulLeases } from './doubtfulLeases.ts'
 import type { LeaseFates } from './leaseFates.ts'
+import type { Places } from './places.ts'
 import { Spell } from './spell.ts'
 
 const PAUSE_MS = { first: 50, last: 5_000 }
@@ -19,6 +20,8 @@ export interface Held {
   requestId?: string
   /** Has a fragment of the shard come since? */
   heard: boolean
+  /** Its turn among those that wait for a function; see `Places`. */
+  readonly ticket: number
 }
 
 /** Where a shard's next lease begins. */
@@ -45,6 +48,8 @@ export interface IssuerOptions {
   readonly invoker: Invoker
   readonly clock: Clock
   readonly meter: CostMeter
+  /** For how many functions there is room, and whose turn it is. */
+  readonly places: Places
   readonly leaseMs: number
   /** Counts what becomes of leases. */
   readonly fates?: LeaseFates | undefined
@@ -54,7 +59,7 @@ export interface IssuerOptions {
   readonly signal: AbortSignal
 }
 
-/** Gives out leases, and tries again for as long as Lambda is at a limit or may only be having a bad minute. */
+/** Gives out leases as there is room for functions, and tries again for as long as Lambda is at a limit or may only be having a bad minute. */
 export class Issuer {
   private readonly options: IssuerOptions
   private readonly held: Map<number, Held>
@@ -74,44 +79,53 @@ export class Issuer {
   /**
    * Every try is a lease of its own: what became of the one before it may be unknown.
    *
+   * @param ticket its turn, from `Places.ticket`
    * @returns the lease that was taken; undefined where the run ended first, or the lease did
    * @throws MillraceError E_INVOKE when Lambda refuses, or has failed for three minutes
    */
-  async issue(shard: number, start: LeaseStart): Promise<Held | undefined> {
-    const { invoker, clock, meter, fates, leaseMs, makeLease, onEvent, signal } = this.options
+  async issue(shard: number, start: LeaseStart, ticket: number): Promise<Held | undefined> {
+    const { invoker, clock, meter, places, fates, leaseMs, makeLease, onEvent, signal } = this.options
     let outSince: number | undefined
-    for (let pauseMs = PAUSE_MS.first; !signal.aborted; pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)) {
+    for (let pauseMs = PAUSE_MS.first; !signal.aborted;) {
+      const { firstSequence } = start
+      const turn = await places.enter({ shard, firstSequence, ticket })
+      if (!turn) return undefined
       const lease = `${shard}-${this.mark}${this.issued++}`
       const issuedAt = clock.monotonic()
       const dueAt = issuedAt + leaseMs
       const deadline = clock.now() + leaseMs
       const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, ...start })))
-      const { firstSequence } = start
-      const held: Held = { lease, firstSequence, start, issuedAt, dueAt, heard: false }
+      const held: Held = { lease, firstSequence, start, issuedAt, dueAt, heard: false, ticket }
       this.held.set(shard, held)
       meter.leaseStarted(lease)
       fates?.issued(lease)
-      const result = await invoker.invoke(payload)
-      // Its goodbye was faster than the answer, whatever that says, and has seen to its shard.
-      if (this.held.get(shard) !== held) return undefined
-      if (result.kind === 'accepted') {
-        if (result.requestId !== undefined) held.requestId = result.requestId
+      const result = await invoker.invoke(payload).catch((error: unknown) => {
+        turn.failed()
+        throw error
+      })
+      if (result.kind === 'accepted' || this.held.get(shard) !== held) {
+        turn.taken()
+        // Its goodbye was faster than the answer, whatever that says, and has seen to its shard.
+        if (this.held.get(shard) !== held) return undefined
+        if (result.kind === 'accepted' && result.requestId !== undefined) held.requestId = result.requestId
         return held
       }
       meter.leaseEnded(lease)
       fates?.over(lease, result.kind === 'throttled' ? 'throttled' : 'unanswered')
       this.held.delete(shard)
-      const now = clock.monotonic()
       if (result.kind === 'throttled') {
         outSince = undefined
-        onEvent(`shard ${shard} was throttled (${result.reason}); trying again in ${pauseMs} ms`)
-      } else {
-        this.doubtful.add(lease, dueAt, now)
-        outSince ??= now
-        if (now - outSince >= OUTAGE_MS) throw result.error
-        if (this.outage.begins(now)) onEvent(`${result.error.message}; trying again, for ${OUTAGE_MS / 60_000} minutes`)
+        turn.refused(result.reason)
+        continue
       }
+      turn.failed()
+      const now = clock.monotonic()
+      this.doubtful.add(lease, dueAt, now)
+      outSince ??= now
+      if (now - outSince >= OUTAGE_MS) throw result.error
+      if (this.outage.begins(now)) onEvent(`${result.error.message}; trying again, for ${OUTAGE_MS / 60_000} minutes`)
       await clock.sleep(pauseMs, signal)
+      pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)
     }
     return undefined
   }

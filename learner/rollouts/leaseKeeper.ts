@@ -43,6 +43,12 @@ export interface LeaseKeeperOptions extends IssuerOptions {
   readonly onFatal: (error: unknown) => void
 }
 
+interface StartAs {
+  readonly afterMs?: number
+  /** Its turn; a new one unless told. */
+  readonly ticket?: number
+}
+
 const CRASHES =
   'the env may end its process (process.exit), throw outside of step (a timer, a promise), or take more memory than a function has'
 
@@ -168,14 +174,14 @@ export class LeaseKeeper {
     if (!started) this.failures.withdraw(shard, lease)
     const held = this.held.get(shard)
     if (held?.lease !== lease || signal.aborted) return
-    this.release(shard)
+    this.release(shard, started)
     meter.leaseEnded(lease)
     if (!started) {
       onEvent(`shard ${shard}, lease ${lease}: ${reason}; trying again in ${NOT_STARTED_PAUSE_MS} ms`)
       const from = starts
         ? held.start
         : { firstSequence: goOnAt(shard, held.firstSequence), envState: handover.again(shard) }
-      return this.start(shard, from, NOT_STARTED_PAUSE_MS)
+      return this.start(shard, from, { afterMs: NOT_STARTED_PAUSE_MS, ticket: held.ticket })
     }
     if (this.givesUp(shard, held, { code: 'E_ROLLOUT', message: reason })) return
     const crashes = this.crashes.add(shard)
@@ -229,14 +235,30 @@ export class LeaseKeeper {
     this.start(shard, this.options.exact ? next : { ...next, retry: failed })
   }
 
+  /** The function of a shard must have ended, though its goodbye was none that could be read. */
+  gone(shard: number): void {
+    const { meter, fates, signal, onEvent } = this.options
+    const held = this.held.get(shard)
+    if (!held || signal.aborted) return
+    this.release(shard)
+    fates?.over(held.lease, 'lost')
+    meter.leaseEnded(held.lease)
+    onEvent(`shard ${shard}, lease ${held.lease} was lost: nothing comes of it any more`)
+    this.retry(shard, this.afterLoss(shard, held))
+  }
+
   /** Waits for invocations being made; the functions themselves end by the manifest. */
   async close(): Promise<void> {
     this.watchdogs.close()
     await Promise.all(this.starting)
   }
 
-  private start(shard: number, from: LeaseStart, afterMs = 0): void {
-    const started: Promise<void> = this.issue(shard, from, afterMs)
+  private start(
+    shard: number,
+    from: LeaseStart,
+    { afterMs = 0, ticket = this.options.places.ticket() }: StartAs = {},
+  ): void {
+    const started: Promise<void> = this.issue(shard, from, { afterMs, ticket })
       .catch((error: unknown) => this.options.onFatal(error))
       .finally(() => this.starting.delete(started))
     this.starting.add(started)
@@ -244,16 +266,16 @@ export class LeaseKeeper {
 
   private startUnheard(report: LeaseReport, from: LeaseStart): void {
     try {
-      this.start(report.shard, from, this.unheard.pauseAfter(report))
+      this.start(report.shard, from, { afterMs: this.unheard.pauseAfter(report) })
     } catch (error) {
       this.options.onFatal(error)
     }
   }
 
-  private async issue(shard: number, from: LeaseStart, afterMs: number): Promise<void> {
+  private async issue(shard: number, from: LeaseStart, { afterMs, ticket }: Required<StartAs>): Promise<void> {
     const { clock, signal } = this.options
     if (afterMs > 0) await clock.sleep(afterMs, signal)
-    const held = await this.issuer.issue(shard, from)
+    const held = await this.issuer.issue(shard, from, ticket)
     if (held) this.watch(shard, held)
   }
 
@@ -299,8 +321,11 @@ export class LeaseKeeper {
     return count >= MAX_FAILURES && now - since >= SILENCE_MS ? count : 0
   }
 
-  private release(shard: number): void {
+  private release(shard: number, started = true): void {
+    const { places } = this.options
     this.watchdogs.clear(shard)
     this.held.delete(shard)
+    if (started) places.leave()
+    else places.leaveUnstarted()
   }
 }

@@ -1,25 +1,24 @@
 import { MillraceError } from '../../shared/errors.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { ExactStarts } from './exactStarts.ts'
+import { Gaps, type GapsOptions } from './gaps.ts'
 import { type Held, Issuer, type IssuerOptions } from './issuer.ts'
 import { Watchdogs } from './watchdogs.ts'
 
 /** A function may be late by this much before its lease counts as lost. */
 const GRACE_MS = 5_000
+/** In the names of these leases. */
+const MARK = 'again-'
 /** Repairs of one shard that may come to nothing in a row before the run ends. */
 const MAX_FAILURES = 5
-/** How often gaps are looked for, and how long one is there before it counts: a queue keeps no order. */
-const LOOK_MS = 1_000
-const GAP_MS = 5_000
+/** How often gaps are looked for. */
+const LOOK_MS = 250
 
-export interface RepairsOptions extends IssuerOptions {
-  readonly shards: number
+export interface RepairsOptions extends IssuerOptions, GapsOptions {
   readonly starts: ExactStarts
-  /** The first sequence number of a shard that has not come, and the one after the last that came. */
-  readonly gap: (shard: number) => { readonly from: number; readonly to: number }
   readonly has: (shard: number, sequence: number) => boolean
-  /** Was the queue listened to without a break since then (monotonic ms)? */
-  readonly heardAllSince: (ms: number) => boolean
+  /** The function that works for this shard is gone: its goodbye must have been a message that cannot be read. */
+  readonly onGone: (shard: number) => void
   readonly onFatal: (error: unknown) => void
 }
 
@@ -34,13 +33,14 @@ export class Repairs {
   private readonly wanted: Set<number>[]
   /** By shard: repairs that came to nothing in a row. */
   private readonly failed = new Map<number, number>()
-  private readonly gaps = new Map<number, { readonly from: number; readonly since: number }>()
+  private readonly gaps: Gaps
   private readonly starting = new Set<Promise<void>>()
   private readonly watchdogs = new Watchdogs()
 
   constructor(options: RepairsOptions) {
     this.options = options
-    this.issuer = new Issuer(options, this.held, 'again-')
+    this.gaps = new Gaps(options)
+    this.issuer = new Issuer(options, this.held, MARK)
     this.wanted = Array.from({ length: options.shards }, () => new Set<number>())
   }
 
@@ -52,6 +52,16 @@ export class Repairs {
   need(shard: number, sequence: number): void {
     this.wanted[shard]?.add(sequence)
     this.begin(shard)
+  }
+
+  /** A fragment came. */
+  heard({ shard, lease }: { readonly shard: number; readonly lease: string }): void {
+    this.gaps.heard(shard, !lease.startsWith(`${shard}-${MARK}`))
+  }
+
+  /** A message came that cannot be read. */
+  unreadable(): void {
+    this.gaps.unreadable()
   }
 
   /** A function said goodbye. @returns whether it was one of these */
@@ -101,19 +111,12 @@ export class Repairs {
   }
 
   private look(): void {
-    const { shards, gap, clock, heardAllSince, onEvent } = this.options
-    const now = clock.monotonic()
-    for (let shard = 0; shard < shards; shard++) {
-      const { from, to } = gap(shard)
-      const known = this.gaps.get(shard)
-      if (from >= to) this.gaps.delete(shard)
-      else if (known?.from !== from) this.gaps.set(shard, { from, since: now })
-      else if (now - known.since >= GAP_MS && heardAllSince(known.since) && !this.held.has(shard)) {
-        onEvent(`fragment ${from} of shard ${shard} did not come; it is made again`)
-        this.gaps.delete(shard)
-        this.need(shard, from)
-      }
+    const { fragments, functions } = this.gaps.look((shard) => this.held.has(shard))
+    for (const [shard, sequence] of fragments) {
+      this.options.onEvent(`fragment ${sequence} of shard ${shard} did not come; it is made again`)
+      this.need(shard, sequence)
     }
+    for (const shard of functions.keys()) this.options.onGone(shard)
   }
 
   private begin(shard: number): void {
@@ -133,7 +136,8 @@ export class Repairs {
 
   private async issue(shard: number, start: ReturnType<ExactStarts['repair']>): Promise<void> {
     const { clock, signal, meter, fates } = this.options
-    const held = await this.issuer.issue(shard, start)
+    // Every shard may be waiting for it.
+    const held = await this.issuer.issue(shard, start, 0)
     if (!held || this.held.get(shard) !== held || signal.aborted) return
     this.watchdogs.set(shard, Math.max(0, held.dueAt - clock.monotonic()) + GRACE_MS, () => {
       if (this.held.get(shard) !== held) return
@@ -146,6 +150,7 @@ export class Repairs {
   private over(shard: number, { start }: Held, failed: boolean): void {
     this.watchdogs.clear(shard)
     this.held.delete(shard)
+    this.options.places.leave()
     if (!failed) {
       this.failed.delete(shard)
       return this.begin(shard)

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { Patience } from '../../shared/cloud/patience.ts'
@@ -17,10 +18,12 @@ import { Inbox } from './inbox.ts'
 import type { IssuerOptions, LeaseStart } from './issuer.ts'
 import { LeaseFates } from './leaseFates.ts'
 import { LeaseKeeper } from './leaseKeeper.ts'
+import { Places } from './places.ts'
 import { Repairs } from './repairs.ts'
 import { ReturnCheck } from './returnCheck.ts'
 import { type PinnedStates, SavedStates, type StatePoint } from './savedStates.ts'
 import { Silence } from './silence.ts'
+import { SharedWindow } from './sharedWindow.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
 /** In a message, more than this many fragments of a shard are on their way at once only if the queue is slow. */
@@ -29,6 +32,8 @@ const UNCOUNTED =
   'returns of some episodes are not counted: fragments before them were lost, and no reward seen so far explains such returns'
 /** How far a lease of an exact pace that is lost goes back, about. A function pays a write for it. */
 const SAVE_EVERY_MS = 2_000
+/** Nobody guesses 128 bits. */
+const TOKEN_BYTES = 16
 const MAX_FRAGMENTS = Number.MAX_SAFE_INTEGER
 
 export interface SamplerOptions {
@@ -45,12 +50,16 @@ export interface SamplerOptions {
   readonly policyHashes?: ((first: number) => readonly PolicyHash[]) | undefined
   /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
   readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
+  /** Why the run will not repeat bit for bit, though it was to, where that is known before it begins. */
+  readonly brokenBecause?: string | undefined
   readonly meter: CostMeter
   /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
   readonly learnerSpeaksSince: () => number
   readonly outages: Outages
   /** What functions read, to be written again where one finds it damaged. */
   readonly originals?: Pick<Originals, 'writeAgain'> | undefined
+  /** Functions have something new to hear in the manifest. */
+  readonly onNews?: () => void
   readonly onEvent: (text: string) => void
 }
 
@@ -61,6 +70,8 @@ export class Sampler implements Sampling {
   private readonly options: SamplerOptions
   private readonly abort = new AbortController()
   private readonly keeper: LeaseKeeper
+  private readonly places: Places
+  private readonly sharedWindow: SharedWindow
   private readonly inbox: Inbox
   private readonly silence: Silence
   private readonly handover: Handover
@@ -86,6 +97,8 @@ export class Sampler implements Sampling {
     const { env } = options
     const { leaseSeconds } = rollouts
     this.handover = new Handover({ run, env: env.id, leaseSeconds, store: cloud.store, onEvent })
+    const atOnce = cloud.concurrency === undefined ? {} : { atOnce: cloud.concurrency }
+    this.sharedWindow = new SharedWindow({ pacing, shards: rollouts.shards, ...atOnce })
     this.admission = new Admission({
       shards: rollouts.shards,
       pacing,
@@ -93,6 +106,7 @@ export class Sampler implements Sampling {
       fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
       newestVersion: options.newestVersion,
       consumedUpTo: () => this.inbox.consumedUpTo,
+      largestWindow: () => this.sharedWindow.largest,
     })
     const exact = pacing.mode === 'exact'
     const from = options.goOn?.consumed ?? Array.from({ length: rollouts.shards }, () => 0)
@@ -122,9 +136,11 @@ export class Sampler implements Sampling {
       onFragment: (fragment) => {
         this.silence.broken()
         this.starts?.heard(fragment)
+        this.repairs?.heard(fragment.provenance)
         this.keeper.alive(fragment.provenance.shard, columnNamed(fragment, 'episode_lengths').data.length)
         this.source.push(this.explained.get(fragment) ?? fragment)
       },
+      onUnreadable: () => this.repairs?.unreadable(),
       onRejected: () => this.silence.broken(),
       onLeaseEnd: (report) => this.leaseEnded(report),
       onInvocationFailed: (failed) => {
@@ -138,10 +154,22 @@ export class Sampler implements Sampling {
       rollouts,
       waiting: () => this.waiting(),
     })
+    this.places = new Places({
+      ...shared,
+      clock: cloud.clock,
+      concurrency: cloud.concurrency,
+      where: cloud.where,
+      shards: rollouts.shards,
+      ...(exact && {
+        hasWork: (_shard, firstSequence) => exactVersion(pacing, firstSequence) <= options.newestVersion(),
+        onWanted: options.onNews,
+      }),
+    })
     const issuing = {
       ...shared,
       invoker: cloud.invoker,
       clock: cloud.clock,
+      places: this.places,
       meter,
       fates: this.leases,
       leaseMs: leaseSeconds * 1000,
@@ -164,6 +192,8 @@ export class Sampler implements Sampling {
         starts: this.starts,
         gap: (shard) => ({ from: this.inbox.firstMissing(shard), to: this.inbox.afterLast(shard) }),
         has: (shard, sequence) => this.inbox.has(shard, sequence),
+        onGone: (shard) => this.keeper.gone(shard),
+        isDue: (sequence) => this.policyIsOut && exactVersion(pacing, sequence) <= options.newestVersion(),
       })
     }
     this.keeper = new LeaseKeeper({
@@ -194,7 +224,7 @@ export class Sampler implements Sampling {
 
   /** Why the run cannot be repeated bit for bit, though it was to be. */
   get brokenBecause(): string | undefined {
-    return this.broken
+    return this.broken ?? this.options.brokenBecause
   }
 
   /** The oldest policy version that a shard which has to be stepped again would ask for. */
@@ -227,6 +257,11 @@ export class Sampler implements Sampling {
     return this.keeper.inFlight + (this.repairs?.inFlight ?? 0)
   }
 
+  /** Is a shard without a function held up by functions that only wait? In batches in order all wait for it in the end. */
+  get wantsPlaces(): boolean {
+    return this.options.pacing.mode === 'exact' && this.places.handOver()
+  }
+
   /** Episodes that ended with a lease, because their env could not be saved. */
   get episodesCut(): number {
     return this.handover.episodesCut
@@ -252,9 +287,17 @@ export class Sampler implements Sampling {
   /** A fragment was trained on or dropped for good. */
   consumed(fragment: SampleBatch): void {
     this.inbox.consumed(fragment)
+    this.sharedWindow.consumed(fragment.provenance.shard)
+  }
+
+  /** How many fragments a shard may be ahead of what was consumed. */
+  get window(): number {
+    return this.sharedWindow.size
   }
 
   start(): void {
+    this.places.open()
+    if (this.options.brokenBecause !== undefined) this.onBroken(this.options.brokenBecause)
     this.keeper.open(this.options.rollouts.shards)
     this.watching = Promise.all([this.silence.watch(), this.repairs?.watch()])
     this.pumping = this.inbox.pump().catch((error: unknown) => {
@@ -275,7 +318,7 @@ export class Sampler implements Sampling {
 
   /** States from which the fragments with these numbers, by shard, can be stepped; undefined where the run does not repeat bit for bit. */
   statesAt(sequences: readonly number[]): PinnedStates | undefined {
-    return this.broken === undefined ? this.states?.at(sequences) : undefined
+    return this.brokenBecause === undefined ? this.states?.at(sequences) : undefined
   }
 
   /** Deletes the saved states: nobody will go on from them. */
@@ -306,13 +349,15 @@ export class Sampler implements Sampling {
     ...lease
   }: Parameters<IssuerOptions['makeLease']>[0]): Lease {
     const { run, cloud, rollouts, env, policy, seed, pacing } = this.options
-    const given = { ...lease, envState }
+    const token = randomBytes(TOKEN_BYTES).toString('hex')
+    const given = { ...lease, token, envState }
     this.admission.issued(given)
     this.returns.issued(given)
     return {
       format: 1,
       run,
       ...lease,
+      token,
       ...(envState && { envState }),
       env,
       policy,

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Sha256 } from '../../shared/protocol/fields.ts'
 import { listOf, recordOf } from '../../shared/protocol/lists.ts'
-import { Label as label, Name, ObjectKey } from '../../shared/protocol/names.ts'
+import { Label as label, Name, ObjectKey, Text } from '../../shared/protocol/names.ts'
 
 const atMs = z.number().positive()
 const count = z.number().int().min(0)
@@ -86,7 +86,7 @@ export const RunSummaryRecord = z.strictObject({
   curve: listOf(z.tuple([number, number]), 10_000),
   costByPart: recordOf(z.string(), number, 64),
   deterministic: z.literal(false).optional(),
-  notDeterministicBecause: z.string().max(2_000).optional(),
+  notDeterministicBecause: z.string().max(2_000).pipe(Text).optional(),
 })
 
 /**
@@ -114,7 +114,7 @@ export const RunStatus = z.strictObject({
   info: RunInfoRecord.optional(),
   progress: ProgressRecord.optional(),
   /** The newest events, numbered from 0 over the whole run, so that a follower shows each once. */
-  events: listOf(z.strictObject({ n: count, at: atMs, level: z.enum(['info', 'warn']), text: z.string() }), 1_000),
+  events: listOf(z.strictObject({ n: count, at: atMs, level: z.enum(['info', 'warn']), text: Text }), 1_000),
   /** Pieces of the metrics log that are in the bucket. */
   metricsPieces: count.max(MAX_PIECES),
   checkpoint: z.strictObject({ key: ObjectKey, updates: count, at: atMs }).optional(),
@@ -125,10 +125,10 @@ export const RunStatus = z.strictObject({
   error: z
     .strictObject({
       code: label,
-      message: z.string(),
-      where: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+      message: Text,
+      where: z.record(Text, z.union([Text, z.number(), z.boolean()])).optional(),
       /** The part of the stack that lies in the user's own files. */
-      stack: z.string().optional(),
+      stack: Text.optional(),
     })
     .optional(),
 })

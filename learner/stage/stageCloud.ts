@@ -41,6 +41,7 @@ export function stageCloud(stage: StageDescription, { shards, trainWorker, ...aw
     manifestPollMs: Math.max(MANIFEST_POLL_MS, (shards / LOOKS_PER_SECOND) * 1000),
     heartbeatMs: heartbeatSeconds * 1000,
     leftovers: 'delete',
+    concurrency: stage.concurrency,
     memoryMb,
     functionGbSecondUsd: stage.functionGbSecondUsd,
     learnerHourUsd,

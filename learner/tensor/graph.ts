@@ -17,6 +17,11 @@ export interface Tensor<A = unknown> {
 /** A tensor, or a number that takes the dtype of what it is combined with. */
 export type Operand = Tensor | number
 
+/** A method's type lets `Op<A>` be an `Op`: an operator is only ever called with attributes of nodes that it made itself. */
+interface GradientRule<A> {
+  rule(node: Tensor<A>, g: Tensor, ...inputs: Tensor[]): readonly (Tensor | undefined)[]
+}
+
 /** What there is to know of an operator: one row of the table. */
 export interface Op<A = unknown> {
   readonly name: string
@@ -26,8 +31,11 @@ export interface Op<A = unknown> {
   onnx(emit: Emitter, node: Tensor<A>, ...args: string[]): string
   /** The same result from TensorFlow.js. */
   tf(tf: Tf, node: Tensor<A>, ...args: TfTensor[]): TfTensor
-  /** Gradients of the inputs from `g`, the result's. Sums over broadcast axes are left to `gradients`. None: not differentiable. */
-  gradient?(node: Tensor<A>, g: Tensor, ...inputs: Tensor[]): readonly (Tensor | undefined)[]
+  /**
+   * Gradients of the inputs from `g`, the result's; undefined for an input that gets none. Sums over broadcast axes are left to
+   * `gradients`. `null` says that the operator is not differentiable: it has to be said, so no rule is missing by accident.
+   */
+  readonly gradient: GradientRule<A>['rule'] | null
   /** The gradient rule also takes a `g` that only broadcasts to the result's shape; saves an expansion. */
   readonly lazyGradient?: boolean
   /** What makes two nodes with the same inputs equal; the attributes as JSON if not given. */

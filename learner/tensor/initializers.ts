@@ -38,6 +38,12 @@ export const orthogonal =
     return out
   }
 
+/** As a matrix [the rest, last], for weights whose last axis is the outputs: a kernel [kh, kw, in, out]. */
+export const byLastAxis =
+  (initial: Initializer): Initializer =>
+  (shape, uniform) =>
+    initial([count(shape.slice(0, -1)), shape.at(-1) ?? 1], uniform)
+
 /** Uniform in ±`gain` / sqrt(fan-in); the fan-in of a [in, out] matrix is its first dimension, of a convolution all but the first. */
 export const uniformFanIn =
   (gain = 1): Initializer =>

@@ -1,15 +1,11 @@
 import type { Tensor } from './graph.ts'
 import { orthogonal, zerosInit, type Initializer } from './initializers.ts'
-import { add, div, minimum, mul, sub } from './ops/arithmetic.ts'
+import { add, div, mul, sub } from './ops/arithmetic.ts'
 import { conv2d, type ConvOptions } from './ops/conv.ts'
-import { greater, where } from './ops/logic.ts'
 import { linear } from './ops/matmul.ts'
 import { reduceMean } from './ops/reduce.ts'
 import { parameter } from './ops/sources.ts'
-import { erf, exp, relu, sigmoid, sqrt, tanh } from './ops/unary.ts'
-
-/** x where it is positive, else exp(x) - 1 (Clevert et al. 2015, arXiv:1511.07289). */
-export const elu = (x: Tensor): Tensor => where(greater(x, 0), x, sub(exp(minimum(x, 0)), 1))
+import { elu, erf, relu, sigmoid, sqrt, tanh } from './ops/unary.ts'
 
 /** x sigmoid(x), also called swish. */
 export const silu = (x: Tensor): Tensor => mul(x, sigmoid(x))

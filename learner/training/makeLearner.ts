@@ -6,6 +6,7 @@ import type { TrainState } from '../tensor/index.ts'
 import { InlineLearner } from './inlineLearner.ts'
 import type { Learner } from './learner.ts'
 import type { LearnerSpec } from './learnerSpec.ts'
+import { checkMemory, learnerMemory } from './memory.ts'
 import { ThreadLearner } from './threadLearner.ts'
 
 /** What a learner's machine can run train graphs with. */
@@ -19,11 +20,13 @@ export interface MakeLearnerOptions {
   readonly trainWorker: string | undefined
   /** What the machine would have the graph run by. */
   readonly engine?: EngineName | undefined
+  /** The memory of a function. */
+  readonly functionBytes?: number | undefined
   /** To go on from. */
   readonly state?: TrainState | undefined
 }
 
-/** The learner of an experiment: network, loss and optimizer in a thread of their own. @throws MillraceError E_GRAPH, E_POLICY_SPEC, E_CHECKPOINT */
+/** The learner of an experiment: network, loss and optimizer in a thread of their own. @throws MillraceError E_GRAPH, E_POLICY_SPEC, E_CHECKPOINT, E_EXPERIMENT for what does not fit into memory */
 export function makeLearner({ algorithm, rollouts, seed }: Experiment, options: MakeLearnerOptions): Learner {
   const { setting, policy, trainWorker, engine, state } = options
   const core = {
@@ -34,6 +37,7 @@ export function makeLearner({ algorithm, rollouts, seed }: Experiment, options: 
     seed: deriveSeed(seed, 'weights'),
     ...(state && { state }),
   }
+  checkMemory(core, { learner: learnerMemory(), function: options.functionBytes })
   return trainWorker === undefined ? new InlineLearner(core) : new ThreadLearner(trainWorker, core)
 }
 

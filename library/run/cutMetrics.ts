@@ -59,7 +59,8 @@ async function wholeUpTo(handle: FileHandle, size: number, updates: number): Pro
   }
 }
 
-function updateOf(line: Buffer): number | undefined {
+/** The update that a line of the metrics log is of; undefined for what is no such line. */
+export function updateOf(line: Buffer): number | undefined {
   try {
     const data: unknown = JSON.parse(line.toString('utf8'))
     const updates = typeof data === 'object' && data !== null && 'updates' in data ? data.updates : undefined

@@ -65,7 +65,7 @@ export interface ResumeOptions {
 }
 
 /**
- * Finds the checkpoint to resume from, and checks that the folder belongs to this experiment. Only `stop` and `budget` may have changed.
+ * Finds the checkpoint to resume from, and checks that the folder belongs to this experiment. Only what `sameSettings.ts` names may have changed.
  *
  * @throws MillraceError E_RUN_FOLDER when it is of another experiment or version of Millrace, E_CHECKPOINT when none can be read, E_DISK
  */
@@ -109,11 +109,11 @@ function checkConfig(
   if (changes.length === 0) return
   throw new MillraceError(
     'E_RUN_FOLDER',
-    `the run in ${path} is of other settings: ${listed(changes)}; only stop and budget may change when a run goes on`,
+    `the run in ${path} is of other settings: ${listed(changes)}; only stop, budget, faults and rollouts.shards may change when a run goes on`,
   )
 }
 
-/** The settings that differ from the run's, apart from `stop` and `budget`. */
+/** The settings that differ from the run's and may not. */
 export function settingsChanged(config: RunConfig, experiment: Experiment): string[] {
   return differences(config.experiment, settingsRecord(experiment, asDefinition(experiment.env).id))
 }

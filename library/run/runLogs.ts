@@ -1,5 +1,7 @@
 import { RUN_FILES } from '../../learner/runFiles.ts'
 import type { RunObserver } from '../../learner/observer.ts'
+import { oneLine } from '../../shared/oneLine.ts'
+import { printableWithColors } from '../../shared/printable.ts'
 import { LinesLog, type LinesLogOptions } from './linesLog.ts'
 import type { RunFolder } from './runFolder.ts'
 
@@ -15,17 +17,16 @@ export interface RunLogsOptions extends LinesLogOptions {
   readonly now: () => number
 }
 
-/** The logs in the run folder: every event in `events.log`, everything that envs write in `output.log`. A log is created with its first line. */
+/** The logs in the run folder: every event in `events.log`, everything that envs write in `output.log`, both as `printable` shows them; output keeps its colours. A log is created with its first line. */
 export function openRunLogs(folder: Pick<RunFolder, 'file'>, { now, ...options }: RunLogsOptions): RunLogs {
   const events = new LinesLog(folder.file(RUN_FILES.events), options)
   const output = new LinesLog(folder.file(RUN_FILES.output), options)
   return {
     observer: {
       onEveryEvent: ({ level, text }) =>
-        events.add(
-          `${new Date(now()).toISOString()} ${level === 'warn' ? 'warning' : level}: ${text.replace(/\r?\n/g, ' ')}`,
-        ),
-      onOutput: ({ shard, stream, text }) => output.add(`shard ${shard ?? '-'} ${stream} | ${text}`),
+        events.add(`${new Date(now()).toISOString()} ${level === 'warn' ? 'warning' : level}: ${oneLine(text)}`),
+      onOutput: ({ shard, stream, text }) =>
+        output.add(`shard ${shard ?? '-'} ${stream} | ${printableWithColors(text)}`),
     },
     get outputLines() {
       return output.lines

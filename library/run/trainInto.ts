@@ -13,6 +13,7 @@ import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { saveCheckpoint } from './checkpoints.ts'
 import { cutMetrics } from './cutMetrics.ts'
+import { setAsideDamaged } from './setAside.ts'
 import { diskError, writeWhole } from './disk.ts'
 import { FaultLog } from './faultLog.ts'
 import type { AttemptEnd, FaultRecord, WentOn } from './faultRecord.ts'
@@ -108,6 +109,12 @@ async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | u
     const kept = await cutMetrics(folder.file(RUN_FILES.metrics), updatesOf(resumed), files)
     if (kept !== lastLineUpTo(updatesOf(resumed)))
       tell(observer, `${RUN_FILES.metrics} lacks updates ${kept + 1} to ${updatesOf(resumed)}`)
+    const damaged =
+      kept === 0
+        ? 0
+        : await setAsideDamaged(folder.file(RUN_FILES.metrics), folder.file(RUN_FILES.damagedMetrics), files)
+    if (damaged > 0)
+      tell(observer, `${RUN_FILES.metrics} had ${damaged} damaged lines, which are in ${RUN_FILES.damagedMetrics} now`)
     const before = await files.readFile(join(folder.path, RUN_FILES.envCode)).catch(() => undefined)
     if (envCode && before && !before.equals(envCode))
       tell(observer, "the env's code has changed since the last attempt")

@@ -67,9 +67,10 @@ export interface OutgoingFragment {
 /**
  * Makes the message of a packed fragment; a body for the bucket is written first, so that no message ever points at nothing.
  *
+ * @param token of the lease, which the learner asks for
  * @throws MillraceError E_STORE; E_MESSAGE when names make the message longer than a queue takes
  */
-export async function toMessage(packed: PackedFragment, store: ObjectStore): Promise<OutgoingFragment> {
+export async function toMessage(packed: PackedFragment, store: ObjectStore, token?: string): Promise<OutgoingFragment> {
   const { run, shard, lease, sequence, policyVersion, envSteps } = packed.provenance
   const { encoding, sha256, body: bytes } = packed
   const head = {
@@ -78,6 +79,7 @@ export async function toMessage(packed: PackedFragment, store: ObjectStore): Pro
     run,
     shard,
     lease,
+    ...(token !== undefined && { token }),
     sequence,
     policyVersion,
     envSteps,

@@ -1,8 +1,9 @@
 import { MillraceError, nearestName } from '../errors.ts'
 import { showValue } from '../showValue.ts'
-import { boxBounds, spaceSize, type Space } from './space.ts'
+import { boxBounds, spaceSize, type BoxSpace, type BoxType, type Space } from './space.ts'
 
 const KINDS = ['box', 'discrete']
+const TYPES: readonly BoxType[] = ['float32', 'uint8']
 const EXPECTED = `{ kind: 'box', shape, low, high } or { kind: 'discrete', n }`
 /** 1 GiB of float32. */
 const MOST_ELEMENTS = 2 ** 28
@@ -26,7 +27,7 @@ export function checkedSpace(given: unknown, what: string): Space {
   const refuse = (why: string) => new MillraceError('E_ENV_SPACE', `${what} is malformed: ${why}`, { space: what })
   if (given === undefined) throw refuse(`there is none, expected ${EXPECTED}`)
   if (typeof given !== 'object' || given === null) throw refuse(`it is ${showValue(given)}, expected ${EXPECTED}`)
-  const { kind, n, shape, low, high } = given as Readonly<Record<string, unknown>>
+  const { kind, n, shape, low, high, dtype } = given as Readonly<Record<string, unknown>>
   if (kind === 'discrete') {
     if (!Number.isInteger(n) || Number(n) < 1) throw refuse(`n is ${showValue(n)}, expected an integer >= 1`)
     if (Number(n) > MOST_ELEMENTS) throw refuse(`n is ${Number(n)}, expected at most ${MOST_ELEMENTS}`)
@@ -38,13 +39,15 @@ export function checkedSpace(given: unknown, what: string): Space {
   const size = spaceSize({ kind, shape: sizes, low: 0, high: 0 })
   if (size > MOST_ELEMENTS)
     throw refuse(`shape [${sizes.join(', ')}] has ${size} elements, at most ${MOST_ELEMENTS} work`)
-  const space: Space = {
+  const space: BoxSpace = {
     kind,
     shape: sizes,
     low: checkedBound('low', low, size, refuse),
     high: checkedBound('high', high, size, refuse),
+    ...checkedType(dtype, refuse),
   }
   refuseEmpty(space, refuse)
+  if (space.dtype === 'uint8') refuseNoBytes(space, refuse)
   return space
 }
 
@@ -77,8 +80,26 @@ function checkedBound(name: 'low' | 'high', bound: unknown, size: number, refuse
   return values as readonly number[]
 }
 
+function checkedType(dtype: unknown, refuse: Refuse): { readonly dtype?: BoxType } {
+  if (dtype === undefined || dtype === 'float32') return {}
+  if (dtype === 'uint8') return { dtype }
+  const near = typeof dtype === 'string' ? nearestName(dtype, TYPES) : undefined
+  throw refuse(
+    `dtype is ${showValue(dtype)}, expected 'float32' (also where it is left out) or 'uint8'${near ? `; did you mean '${near}'?` : ''}`,
+  )
+}
+
+function refuseNoBytes(space: BoxSpace, refuse: Refuse): void {
+  const bounds = boxBounds(space)
+  for (const name of ['low', 'high'] as const) {
+    const wrong = bounds[name].find((bound) => !(Number.isInteger(bound) && bound >= 0 && bound <= 255))
+    if (wrong !== undefined)
+      throw refuse(`${name} is ${wrong}, expected whole numbers from 0 to 255 with dtype 'uint8'`)
+  }
+}
+
 /** Bounds between which there is no finite number. */
-function refuseEmpty(space: Extract<Space, { kind: 'box' }>, refuse: Refuse): void {
+function refuseEmpty(space: BoxSpace, refuse: Refuse): void {
   const { low, high } = boxBounds(space)
   const wrong = low.findIndex((value, i) => !(value <= high[i]!) || value === Infinity || high[i] === -Infinity)
   if (wrong >= 0) throw refuse(`element ${wrong} has low ${low[wrong]} and high ${high[wrong]}`)
@@ -89,6 +110,7 @@ export function spaceDifference(a: Space, b: Space): string | undefined {
   if (a.kind === 'discrete' || b.kind === 'discrete')
     return a.kind === b.kind && 'n' in a && 'n' in b && a.n === b.n ? undefined : 'another size'
   if (a.shape.join() !== b.shape.join()) return 'another shape'
+  if ((a.dtype === 'uint8') !== (b.dtype === 'uint8')) return 'another dtype'
   const [first, second] = [boxBounds(a), boxBounds(b)]
   const differs = first.low.findIndex((low, i) => low !== second.low[i] || first.high[i] !== second.high[i])
   return differs < 0 ? undefined : `other bounds at element ${differs}`

@@ -1,3 +1,4 @@
+import { interruptible } from '../userCode/index.ts'
 import { isThenable, showThrown } from '../showValue.ts'
 import type { Env, VectorEnv } from './env.ts'
 
@@ -23,7 +24,7 @@ export function closeEnvs(envs: readonly Env[], id: string): void {
   const warn = (what: string) => console.warn(`warning: ${id} ${what}`)
   for (const env of envs) {
     try {
-      const result: unknown = env.close?.()
+      const result: unknown = interruptible(() => env.close?.())
       if (!isThenable(result)) continue
       warn('gave a Promise from close, which nobody waits for; close is synchronous')
       result.then(undefined, (error: unknown) => warn(`failed to close: ${showThrown(error)}`))

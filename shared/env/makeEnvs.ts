@@ -1,6 +1,6 @@
 import { MillraceError } from '../errors.ts'
 import { isThenable, showValue } from '../showValue.ts'
-import { positionOfCode, showPosition } from '../userCode/index.ts'
+import { interruptible, positionOfCode, showPosition } from '../userCode/index.ts'
 import { checkedSpace, spaceDifference } from './checkedSpace.ts'
 import { closeEnvs } from './closing.ts'
 import type { Env, EnvConfig, EnvDefinition } from './env.ts'
@@ -27,7 +27,7 @@ export function makeEnvs(definition: EnvDefinition, numEnvs: number, config: Env
   checkNumEnvs(id, numEnvs)
   const envs: Env[] = []
   const make = (): Spaces => {
-    const made = definition.make(config)
+    const made = interruptible(() => definition.make(config))
     checkEnv(made, id)
     envs.push(made)
     return spacesOf(made, id)
@@ -68,6 +68,17 @@ function checkEnv(made: unknown, id: string): asserts made is Env {
     )
   }
   if (typeof made !== 'object' || made === null) throw refuse(`make gave ${showValue(made)}, expected an env`)
+  const optional = ['save', 'load', 'close'] as const
+  for (const name of optional) {
+    const method = (made as Partial<Env>)[name]
+    if (method !== undefined && typeof method !== 'function')
+      throw refuse(`${name} is ${showValue(method)}, expected a method`)
+  }
+  const { save, load } = made as Partial<Env>
+  if ((save === undefined) !== (load === undefined)) {
+    const [there, missing] = save ? ['save', 'load'] : ['load', 'save']
+    throw refuse(`it has ${there} and no ${missing}: give both, so that an episode can outlive a lease, or neither`)
+  }
   for (const name of ['reset', 'step'] as const) {
     const method = (made as Partial<Env>)[name]
     if (typeof method !== 'function')

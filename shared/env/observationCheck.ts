@@ -9,13 +9,14 @@ import type { Fault } from './outcome.ts'
 export const UNWRITTEN = 0x7fc0dead
 const LARGEST_FLOAT32 = 3.4028234663852886e38
 
-/** Checks rows of observations against their space: finite, and within its bounds. One comparison or two an element. */
+/** Checks rows of observations against their space: finite, within its bounds, and whole where it is of uint8. One comparison or two an element. */
 export class ObservationCheck {
   private readonly space: BoxSpace
   private readonly size: number
   /** Bounds that finite numbers alone are within; one number where they are the same for all elements. */
   private readonly low: number | Float32Array
   private readonly high: number | Float32Array
+  private readonly whole: boolean
 
   /** @param size numbers of a row */
   constructor(space: BoxSpace, size: number) {
@@ -25,19 +26,22 @@ export class ObservationCheck {
     const highs = high.map((bound) => Math.min(bound, LARGEST_FLOAT32))
     this.space = space
     this.size = size
+    this.whole = space.dtype === 'uint8'
     this.low = uniform ? lows[0]! : lows
     this.high = uniform ? highs[0]! : highs
   }
 
   /** @returns the first index from `from` (the first of a row) up to `to` whose value is not allowed, -1 where all are */
   firstWrong(values: Float32Array, from: number, to: number): number {
-    const { low, high, size } = this
-    if (typeof low === 'number' || typeof high === 'number')
-      return firstOutside(values, from, to, Number(low), Number(high))
+    const { low, high, size, whole } = this
+    if (typeof low === 'number' || typeof high === 'number') {
+      const first = whole ? firstNoByte : firstOutside
+      return first(values, from, to, Number(low), Number(high))
+    }
     for (let row = from; row < to; row += size) {
       for (let j = 0; j < size; j++) {
         const value = values[row + j]!
-        if (!(value >= low[j]! && value <= high[j]!)) return row + j
+        if (!(value >= low[j]! && value <= high[j]!) || (whole && !Number.isInteger(value))) return row + j
       }
     }
     return -1
@@ -48,6 +52,8 @@ export class ObservationCheck {
     const value = values[at]!
     const element = at % this.size
     if (!Number.isFinite(value)) return { what: `gave an observation of ${value} at element ${element}`, todo: FINITE }
+    if (this.whole && !Number.isInteger(value))
+      return { what: `gave an observation of ${value} at element ${element}`, todo: WHOLE }
     const low = typeof this.low === 'number' ? this.low : this.low[element]!
     const high = typeof this.high === 'number' ? this.high : this.high[element]!
     const here = typeof this.low === 'number' ? '' : ` (${boundOf(low)}..${boundOf(high)} there)`
@@ -59,6 +65,7 @@ export class ObservationCheck {
 }
 
 const FINITE = 'every element is a finite number'
+const WHOLE = "observationSpace has dtype 'uint8': every element is a whole number from 0 to 255"
 
 /** A bound of Infinity is kept as the largest number below it. */
 function boundOf(bound: number): number {
@@ -69,6 +76,14 @@ function firstOutside(values: Float32Array, from: number, to: number, low: numbe
   for (let i = from; i < to; i++) {
     const value = values[i]!
     if (!(value >= low && value <= high)) return i
+  }
+  return -1
+}
+
+function firstNoByte(values: Float32Array, from: number, to: number, low: number, high: number): number {
+  for (let i = from; i < to; i++) {
+    const value = values[i]!
+    if (!(value >= low && value <= high) || (value | 0) !== value) return i
   }
   return -1
 }

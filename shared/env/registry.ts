@@ -3,9 +3,16 @@ import { acrobot } from './acrobot.ts'
 import { cartPole } from './cartPole.ts'
 import type { Env, EnvConfig, EnvDefinition, VectorEnv } from './env.ts'
 import { identity } from './identity.ts'
+import { minAtar } from './minatar/definitions.ts'
 import { mountainCar } from './mountainCar.ts'
+import { mountainCarContinuous } from './mountainCarContinuous.ts'
+import { pendulum } from './pendulum.ts'
+import { oneLine } from '../oneLine.ts'
 import { showThrown, showValue } from '../showValue.ts'
-import { userTrace } from '../userCode/index.ts'
+import { interruptible, userTrace } from '../userCode/index.ts'
+import { cliffWalkings } from './tabular/cliffWalking.ts'
+import { frozenLakes } from './tabular/frozenLake.ts'
+import { taxis } from './tabular/taxi.ts'
 import { EnvVector } from './vector.ts'
 
 /**
@@ -17,7 +24,18 @@ export type EnvClass = (new (config: never) => Env) & { readonly id?: string; re
 /** Everything an experiment may say as `env`: the id of a known one, a definition, or a class. */
 export type EnvSource = string | EnvDefinition | EnvClass
 
-const builtIn = [acrobot, cartPole, identity, mountainCar]
+const builtIn: readonly EnvDefinition[] = [
+  acrobot,
+  cartPole,
+  ...cliffWalkings,
+  ...frozenLakes,
+  identity,
+  ...minAtar,
+  mountainCar,
+  mountainCarContinuous,
+  pendulum,
+  ...taxis,
+]
 const builtInIds: ReadonlySet<string> = new Set(builtIn.map(({ id }) => id))
 const definitions = new Map<string, EnvDefinition>(builtIn.map((definition) => [definition.id, definition]))
 
@@ -64,7 +82,8 @@ export function asDefinition(source: EnvSource): EnvDefinition {
 
 /** One env, without a time limit: `maxEpisodeSteps` belongs to whoever steps it. */
 export function makeEnv(source: EnvSource, config: EnvConfig = {}): Env {
-  return asDefinition(source).make(config)
+  const definition = asDefinition(source)
+  return interruptible(() => definition.make(config))
 }
 
 /**
@@ -79,7 +98,7 @@ export function makeVectorEnv(
   const { numEnvs, config = {} } = options ?? {} // a call from JavaScript may lack it
   const definition = asDefinition(source)
   try {
-    return definition.makeVector?.(numEnvs, config) ?? new EnvVector(definition, numEnvs, config)
+    return interruptible(() => definition.makeVector?.(numEnvs, config)) ?? new EnvVector(definition, numEnvs, config)
   } catch (cause) {
     throw notMade(definition.id, cause)
   }
@@ -137,6 +156,8 @@ function checked(definition: EnvDefinition): EnvDefinition {
     )
   }
   if (typeof definition.id !== 'string' || definition.id === '') throw refuse('it has no id')
+  if (oneLine(definition.id) !== definition.id)
+    throw refuse(`its id ${showValue(definition.id)} is not one line of characters that can be seen`)
   const { id, maxEpisodeSteps } = definition
   if (maxEpisodeSteps !== undefined && (!Number.isInteger(maxEpisodeSteps) || maxEpisodeSteps < 1)) {
     throw refuse(

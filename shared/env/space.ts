@@ -4,7 +4,11 @@ export interface BoxSpace {
   readonly shape: readonly number[]
   readonly low: number | readonly number[]
   readonly high: number | readonly number[]
+  /** What an element is: any number (float32, where it is left out), or a whole number from 0 to 255. */
+  readonly dtype?: BoxType
 }
+
+export type BoxType = 'float32' | 'uint8'
 
 /** The integers 0 … n-1. */
 export interface DiscreteSpace {
@@ -20,12 +24,12 @@ export function spaceSize(space: Space): number {
   return space.kind === 'discrete' ? 1 : space.shape.reduce((size, dimension) => size * dimension, 1)
 }
 
-/** `Discrete(4)`, `Box([3, 2], -1..1)`, with per-element bounds shown as their extremes. */
+/** `Discrete(4)`, `Box([3, 2], -1..1)`, `Box([10, 10, 4], 0..1, uint8)`, with per-element bounds shown as their extremes. */
 export function describeSpace(space: Space): string {
   if (space.kind === 'discrete') return `Discrete(${space.n})`
   const low = typeof space.low === 'number' ? space.low : space.low.reduce((a, b) => Math.min(a, b), Infinity)
   const high = typeof space.high === 'number' ? space.high : space.high.reduce((a, b) => Math.max(a, b), -Infinity)
-  return `Box([${space.shape.join(', ')}], ${low}..${high})`
+  return `Box([${space.shape.join(', ')}], ${low}..${high}${space.dtype === 'uint8' ? ', uint8' : ''})`
 }
 
 /** The bounds of a box, one pair an element, rounded to float32 as the values they are compared with are. */
@@ -43,5 +47,7 @@ export function contains(space: Space, value: number | ArrayLike<number>): boole
   }
   if (typeof value === 'number' || value.length !== spaceSize(space)) return false
   const { low, high } = boxBounds(space)
-  return Array.from(value).every((element, i) => Math.fround(element) >= low[i]! && Math.fround(element) <= high[i]!)
+  return Array.from(value, Math.fround).every(
+    (element, i) => element >= low[i]! && element <= high[i]! && (space.dtype !== 'uint8' || Number.isInteger(element)),
+  )
 }

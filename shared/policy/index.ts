@@ -1,3 +1,8 @@
+export { maskActions } from './actionMask.ts'
+export { type ActionRandom, type ActionSampler } from './actionSampler.ts'
+export { BoxActions, type BoxRule } from './boxActions.ts'
 export { CategoricalSampler } from './categorical.ts'
+export { HEAD_KINDS, type HeadKind } from './headKind.ts'
+export { makeSampler, type SamplerSizes } from './makeSampler.ts'
 export { PolicySession } from './session.ts'
 export { MODEL_INPUT, MODEL_OUTPUTS, PolicySpec, policySpecFor } from './spec.ts'

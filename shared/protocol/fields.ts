@@ -6,6 +6,9 @@ export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, { error: 'expected 64 l
 /** The first half of one. */
 export const HalfSha256 = z.string().regex(/^[0-9a-f]{32}$/, { error: 'expected 32 lower-case hex digits' })
 
+/** What only the learner that gave out a lease, and whoever has the lease, can know: 128 random bits. */
+export const LeaseToken = z.string().regex(/^[0-9a-f]{32}$/, { error: 'expected 32 lower-case hex digits' })
+
 const MAX_SENTENCE = 500
 const MAX_ISSUES = 8
 

@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
-import { HalfSha256, Sha256, issues } from './fields.ts'
+import { HalfSha256, LeaseToken, Sha256, issues } from './fields.ts'
 import { JsonObject } from './json.ts'
 import { listOf, recordOf } from './lists.ts'
-import { Label, Name, ObjectKey } from './names.ts'
+import { Label, Name, ObjectKey, Text } from './names.ts'
 import { checkLeaseSize } from './leaseSize.ts'
 
 export { issues }
@@ -31,7 +31,7 @@ const requests = z.number().min(0)
  *   `baseVersion + publishEvery * max(0, floor(n / perVersion) - lead)` and no other; the function waits until that version is out. The data then depend on nothing but seeds: lead 0 is a
  *   synchronous plan, lead 1 overlaps stepping with learning at a constant lag of one.
  * - `newest`: the newest version known when the fragment starts. A window bounds what is sent and not yet consumed, as the
- *   manifest tells it, to `perVersion * (lead + 1)` fragments, rounded up. After `patienceMs` without a change the function
+ *   manifest tells it, to `perVersion * (lead + 1)` fragments, rounded up, or to what the manifest says, where that is more. After `patienceMs` without a change the function
  *   sends one more, so that a lost fragment cannot stop a run.
  */
 export const Pacing = z.strictObject({
@@ -53,6 +53,8 @@ export const Lease = z.strictObject({
   shard: z.number().int().min(0),
   /** Unique within the run. */
   lease: Name,
+  /** Every message of this lease has to carry it. It decides nothing else: no seed, nothing in a fragment's body. */
+  token: LeaseToken.optional(),
   /** Sequence number of the lease's first fragment within its shard. */
   firstSequence: z.number().int().min(0),
   /** Fragments before this one are stepped and not sent: they have come already. `firstSequence` unless told. Only in an exact pace. */
@@ -120,11 +122,11 @@ export type StartParts = z.infer<typeof StartParts>
 /** What ended a lease that failed. */
 export const LeaseError = z.strictObject({
   code: z.string(),
-  message: z.string(),
+  message: Text,
   /** Env, env index, step of the episode, sequence … as `MillraceError.where`. */
-  where: recordOf(z.string(), z.union([z.string(), z.number(), z.boolean()]), 64).optional(),
+  where: recordOf(z.string(), z.union([Text, z.number(), z.boolean()]), 64).optional(),
   /** The part of the stack that lies in the user's own files. */
-  stack: z.string().max(8_192).optional(),
+  stack: z.string().max(8_192).pipe(Text).optional(),
 })
 export type LeaseError = z.infer<typeof LeaseError>
 
@@ -152,7 +154,7 @@ export const LeaseReport = z.strictObject({
   /** Episodes that were under way when the lease ended and that nobody goes on with. */
   episodesCut: z.number().int().min(0).optional(),
   /** Why the envs could not be saved, or could not go on from the state that the last lease left. They start anew then. */
-  envStateProblem: z.string().max(1_000).optional(),
+  envStateProblem: z.string().max(1_000).pipe(Text).optional(),
   error: LeaseError.optional(),
 })
 export type LeaseReport = z.infer<typeof LeaseReport>

@@ -33,46 +33,54 @@ export const Manifest = z.strictObject({
   earlier: listOf(PolicyHash, 1024).optional(),
   /** By shard: the sequence number after the last fragment that the learner consumed. Opens the window of `newest` pacing. */
   consumed: numbersOf('whole numbers', isCount),
+  /** How many fragments a shard may be ahead of that in `newest` pacing, where that is more than its pacing says. */
+  window: z.number().int().min(1).optional(),
   /** ms since the epoch; past it a function stops by itself. */
   heartbeatUntil: z.number(),
   /** For how long that was when it was written: a function whose clock does not agree counts from when it saw the manifest change. */
   heartbeatMs: z.number().positive().optional(),
+  /** A function that has nothing to do but wait ends its lease: shards that could step a fragment wait for a place. */
+  handOver: z.boolean().optional(),
   stop: z.boolean(),
 })
 export type Manifest = z.infer<typeof Manifest>
 
-/** The last field of the file: the SHA-256 of the file as it is without that field. */
-const DIGEST = /,"sha256":"([0-9a-f]{64})"\}$/
-const DIGEST_BYTES = ',"sha256":""}'.length + 64
-const CLOSE = '}'.charCodeAt(0)
+/** Its last member: the SHA-256 of the manifest as it would be without it. A digit that was altered in the bucket would else pass for another policy version. */
+const SEAL = /,"digest":"([0-9a-f]{64})"\}$/
+const SEAL_BYTES = ',"digest":""}'.length + 64
 
-/** @throws MillraceError E_MANIFEST, also where a digest says that the file was damaged */
+/** @throws MillraceError E_MANIFEST */
 export function parseManifest(body: Uint8Array): Manifest {
+  const plain = unsealed(body)
   let data: unknown
   try {
-    data = parseJsonBytes(withoutDigest(body), MESSAGE_LIMITS)
+    data = parseJsonBytes(plain ?? body, MESSAGE_LIMITS)
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause
     throw new MillraceError('E_MANIFEST', `the manifest ${whyNoJson(cause)}`, {}, { cause })
   }
   const result = Manifest.safeParse(data)
   if (!result.success) throw new MillraceError('E_MANIFEST', `not a manifest: ${issues(result.error)}`)
+  if (!plain) throw new MillraceError('E_MANIFEST', 'the manifest has no digest at its end')
   return result.data
 }
 
 /** With a digest: one flipped bit could make a version or the learner's word another, and would still be a manifest. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
-  const plain = new TextEncoder().encode(JSON.stringify(manifest))
-  return Buffer.concat([plain.subarray(0, -1), Buffer.from(`,"sha256":"${sha256Hex(plain)}"}`, 'latin1')])
+  const plain = Buffer.from(JSON.stringify(manifest))
+  const seal = Buffer.from(`,"digest":"${sha256Hex(plain)}"}`)
+  return Buffer.concat([plain.subarray(0, -1), seal])
 }
 
-/** A digest that was itself damaged is an unknown field, and refused as one. */
-function withoutDigest(body: Uint8Array): Uint8Array {
-  const tail = Buffer.from(body.subarray(-DIGEST_BYTES)).toString('latin1')
-  const promised = DIGEST.exec(tail)?.[1]
-  if (promised === undefined) return body
-  const plain = new Uint8Array(body.subarray(0, body.byteLength - DIGEST_BYTES + 1))
-  plain[plain.byteLength - 1] = CLOSE
-  if (sha256Hex(plain) === promised) return plain
-  throw new MillraceError('E_MANIFEST', 'the manifest was damaged: its content does not have the SHA-256 that it says')
+/** @returns undefined where there is no digest @throws MillraceError E_MANIFEST where it is that of another manifest */
+function unsealed(body: Uint8Array): Uint8Array | undefined {
+  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength)
+  const at = Math.max(0, bytes.byteLength - SEAL_BYTES)
+  const digest = SEAL.exec(bytes.toString('latin1', at))?.[1]
+  if (digest === undefined) return undefined
+  const plain = Buffer.concat([bytes.subarray(0, at), CLOSE])
+  if (sha256Hex(plain) === digest) return plain
+  throw new MillraceError('E_MANIFEST', 'the manifest was altered: its digest is that of another')
 }
+
+const CLOSE = Buffer.from('}')

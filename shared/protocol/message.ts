@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
-import { Sha256, issues } from './fields.ts'
+import { printable } from '../printable.ts'
+import { LeaseToken, Sha256, issues } from './fields.ts'
 import { LeaseReport } from './lease.ts'
 import { Name, ObjectKey } from './names.ts'
 import { MESSAGE_LIMITS, parseJson, whyNoJson } from './parseJson.ts'
@@ -12,6 +13,8 @@ export const FragmentMessage = z.strictObject({
   run: Name,
   shard: z.number().int().min(0),
   lease: Name,
+  /** As the lease has it. */
+  token: LeaseToken.optional(),
   sequence: z.number().int().min(0),
   policyVersion: z.number().int().min(0),
   envSteps: z.number().int().min(1),
@@ -30,6 +33,8 @@ export type FragmentMessage = z.infer<typeof FragmentMessage>
 export const LeaseEndMessage = z.strictObject({
   kind: z.literal('leaseEnd'),
   format: z.literal(1),
+  /** As the lease has it. */
+  token: LeaseToken.optional(),
   report: LeaseReport,
 })
 export type LeaseEndMessage = z.infer<typeof LeaseEndMessage>
@@ -43,7 +48,7 @@ export type Message = z.infer<typeof Message>
  */
 const FailureRecord = z.object({
   requestContext: z.object({ requestId: z.string(), condition: z.string() }),
-  requestPayload: z.object({ run: Name, shard: z.number().int().min(0), lease: Name }),
+  requestPayload: z.object({ run: Name, shard: z.number().int().min(0), lease: Name, token: LeaseToken.optional() }),
   /** With `functionError` where the function ran and failed; it may not have run at all. */
   responseContext: z.object({ functionError: z.string().nullish() }).nullish(),
   responsePayload: z.unknown().optional(),
@@ -55,6 +60,7 @@ export interface InvocationFailed {
   readonly run: string
   readonly shard: number
   readonly lease: string
+  readonly token?: string | undefined
   /** False where no environment was free for it in time. */
   readonly started: boolean
   readonly reason: string
@@ -93,5 +99,5 @@ function said(payload: unknown, requestId: string): string {
   if (typeof payload !== 'object' || payload === null) return ''
   const { errorMessage } = payload as { readonly errorMessage?: unknown }
   if (typeof errorMessage !== 'string' || errorMessage === '') return ''
-  return `: ${errorMessage.replace(`RequestId: ${requestId} `, '').slice(0, 300)}`
+  return `: ${printable(errorMessage).replace(`RequestId: ${requestId} `, '').slice(0, 300)}`
 }

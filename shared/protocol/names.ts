@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
+import { printable } from '../printable.ts'
 
 /** A folder of that name, an attempt's number behind it and a temporary file's ending stay within what every file system takes. */
 export const NAME_LETTERS = 128
@@ -37,11 +38,15 @@ const shown = (text: string): string => JSON.stringify(text.length > SHOWN ? `${
 /** The key of an object: S3 takes 1,024 bytes. Only ever asked of the store, never a path. */
 export const ObjectKey = z.string().min(1).max(1024)
 
-const CONTROL = /[\p{Cc}\u2028\u2029]/u
+/** Is it one line, and printable as it is? */
+export const isShown = (text: string): boolean => !/[\n\t]/.test(text) && printable(text) === text
 
-/** A word that is shown and compared, and is no part of a path or key: an env's id, a host, a region. One line, at most 512 letters. */
+/** What somebody says, in any number of lines, as `printable` shows it. */
+export const Text = z.string().transform(printable)
+
+/** A word that is shown and compared, and is no part of a path or key: an env's id, a host, a region. One line that shows all it says (`printable`), at most 512 letters. */
 export const Label = z
   .string()
   .min(1)
   .max(512)
-  .refine((text) => !CONTROL.test(text), { error: 'expected one line without control characters' })
+  .refine((text) => isShown(text), { error: 'expected one line without control characters' })

@@ -26,9 +26,9 @@ export class FragmentSender {
       buffer = spare && spare.length >= bytes ? spare : new Uint8Array(bytes + (bytes >> 2))
       return buffer
     }
-    const { compress, spillAboveBytes } = this.lease
+    const { compress, spillAboveBytes, token } = this.lease
     const packed = packFragment(batch, { compress, spillAboveBytes, allocate })
-    const { text } = await toMessage(packed, this.store)
+    const { text } = await toMessage(packed, this.store, token)
     if (buffer) this.spare.push(buffer)
     if (packed.in === 'bucket') this.requests.s3Put++
     this.requests.sqs += Math.ceil(text.length / SQS_CHUNK_BYTES)

@@ -74,6 +74,11 @@ export class ManifestWatch {
     if (this.inFlight === undefined && this.clock.monotonic() - this.lastPoll >= this.pollMs) void this.poll()
   }
 
+  /** Reads the manifest once, or learns nothing by `untilMs` (monotonic). */
+  async look(untilMs: number): Promise<void> {
+    await this.pollUntil(untilMs)
+  }
+
   /** Waits for the first manifest until `untilMs` (monotonic); true if there is one. @throws what the read failed with, at the end where that might have passed; not that it is absent */
   async appears(untilMs: number, signal: AbortSignal): Promise<boolean> {
     let pauseMs = FIRST_POLL_MS

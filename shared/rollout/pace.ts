@@ -27,7 +27,10 @@ export class Pace {
   }
 
   /** The policy version for the fragment with this sequence number, or undefined while it has to wait. */
-  version(sequence: number, { policy, consumed }: Pick<Manifest, 'policy' | 'consumed'>): number | undefined {
+  version(
+    sequence: number,
+    { policy, consumed, window = 0 }: Pick<Manifest, 'policy' | 'consumed' | 'window'>,
+  ): number | undefined {
     if (this.pacing.mode === 'exact') {
       const wanted = exactVersion(this.pacing, sequence)
       return policy.version >= wanted ? wanted : undefined
@@ -36,7 +39,7 @@ export class Pace {
     // What was let through beyond the window made up for fragments that this mark has passed; it must not widen it for good.
     if (done > this.seenConsumed) this.extra = 0
     this.seenConsumed = done
-    return sequence - done < this.window + this.extra ? policy.version : undefined
+    return sequence - done < Math.max(this.window, window) + this.extra ? policy.version : undefined
   }
 
   /** How long to wait before `insist`, ms; an exact pace never insists. */

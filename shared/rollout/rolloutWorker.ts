@@ -32,6 +32,7 @@ export class RolloutWorker {
   private wentOn = false
   private stateProblem: string | undefined
   private saved: SavePoints | undefined
+  private savable: boolean | undefined
   /** See `LearnerWord`: a warm function need not find out again. */
   clockAhead = 0
   /** Objects read from and written to the bucket, for the bill. */
@@ -51,6 +52,7 @@ export class RolloutWorker {
     this.env ??= { key, vector: makeVectorEnv(source, { numEnvs, config: env.config }) }
     const { vector } = this.env
     this.lease = lease
+    this.savable = undefined
     this.store = store
     // A warm function may be given another run: its policy is for other observations, or of other weights.
     this.bound = false
@@ -89,6 +91,19 @@ export class RolloutWorker {
     const left = await leaveState(collector, lease, { store, nextSequence })
     if (left.envState) this.requests.s3Put++
     return left
+  }
+
+  /** Can another function go on from where this one leaves the envs? */
+  get canHandOver(): boolean {
+    return (this.savable ??= this.canSave())
+  }
+
+  private canSave(): boolean {
+    try {
+      return this.collector?.save() !== undefined
+    } catch {
+      return false // the end of the lease tells why
+    }
   }
 
   /** Why the envs do not go on from the state that the lease names. */
@@ -170,7 +185,11 @@ export class RolloutWorker {
     const key = keys.policy(run, version)
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
-      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, { key })
+      throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, {
+        key,
+        version,
+        [DAMAGED]: key,
+      })
     return version === policy.version
       ? checked(found.body, policy)
       : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], {

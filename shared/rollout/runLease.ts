@@ -18,6 +18,10 @@ const MARGIN_MS = 500
 const FIRST_MANIFEST_MS = 30_000
 /** By this machine's clock the deadline has passed, or the learner's word run out: this long it waits for a sign that it is not so. */
 const SIGN_OF_LIFE_MS = 5_000
+/** What a last look at the manifest may take before a function takes the learner for dead. */
+const LAST_LOOK_MS = 1_000
+/** So long a function waits for its next fragment before it gives its place up. */
+const HAND_OVER_MS = 20
 
 /** A learner waits five seconds after the deadline for a goodbye: so long what is to reach it is tried again. */
 const LATE_MS = 4_000
@@ -107,7 +111,8 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     ...(problem === undefined ? {} : { envStateProblem: problem }),
     ...(error ? { error } : {}),
   }
-  const goodbye = JSON.stringify({ kind: 'leaseEnd', format: 1, report })
+  const { token } = lease
+  const goodbye = JSON.stringify({ kind: 'leaseEnd', format: 1, ...(token !== undefined && { token }), report })
   await new Patience({ clock: ports.clock, untilMs }).try(() => ports.queue.send(goodbye))
   return report
 }
@@ -134,7 +139,7 @@ async function work(
   job: LeaseJob,
   { watch, store, sender, sends, tally, stepped, start }: Progress,
 ): Promise<LeaseEnd> {
-  const { lease, ports, worker, signal } = job
+  const { lease, ports, worker, signal, limitMs = Infinity } = job
   const { clock } = ports
   const pace = new Pace(lease)
   const endsAt = leaseEnd(job)
@@ -144,9 +149,15 @@ async function work(
     endsAt(Number.NEGATIVE_INFINITY),
     Math.max(endsAt(watch.word.clockAhead), begunAt + SIGN_OF_LIFE_MS),
   )
-  const ended = (): LeaseEnd | undefined => {
+  let longestMs = 0
+  const ended = async (): Promise<LeaseEnd | undefined> => {
+    // A fragment may take longer than the learner's word holds, and then nobody has looked since it began.
+    if (!watch.word.holds && clock.monotonic() < lastMs) await watch.look(clock.monotonic() + LAST_LOOK_MS)
     if (watch.latest.stop || signal.aborted) return 'stopped'
-    if (clock.monotonic() >= lastMs) return 'deadline'
+    const now = clock.monotonic()
+    // One more fragment, as long as the longest so far, would end when its lease counts as lost or its function is cut off.
+    const tooLate = now + longestMs >= Math.min(lastMs + LATE_MS, begunAt + limitMs - MARGIN_MS)
+    if (now >= lastMs || (stepped.fragments > 0 && tooLate)) return 'deadline'
     return watch.word.holds ? undefined : 'heartbeat'
   }
   await job.prepare(store)
@@ -159,19 +170,23 @@ async function work(
   start.manifestMs = clock.monotonic() - begunAt - start.envMs
   const { firstSequence, sendFrom = firstSequence } = lease
   while (stepped.fragments < lease.maxFragments) {
-    const why = ended()
+    const why = await ended()
     if (why) return why
     sends.check()
     const sequence = firstSequence + stepped.fragments
     const version = pace.version(sequence, watch.latest)
     if (version === undefined) {
       const from = clock.monotonic()
+      // A moment's patience: what it waits for may be on its way.
+      const handsOver = (m: Manifest): boolean =>
+        m.handOver === true && clock.monotonic() - from >= HAND_OVER_MS && worker.canHandOver
       const over = (m: Manifest): boolean =>
-        m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined
+        m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined || handsOver(m)
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
       tally.waitingMs += clock.monotonic() - from
       // What was not sent may be what the next version waits for.
       sends.check()
+      if (handsOver(watch.latest) && pace.version(sequence, watch.latest) === undefined) return 'fragments'
       if (!came) pace.insist()
       continue
     }
@@ -180,9 +195,10 @@ async function work(
     start.policyMs ??= performance.now() - policyFrom
     // Where the next fragment has to wait, it will look then.
     if (pace.version(sequence + 1, watch.latest) !== undefined) watch.glance()
-    const from = performance.now()
+    const [from, begins] = [performance.now(), clock.monotonic()]
     const fragment = await worker.collect(sequence)
     const steppedMs = performance.now() - from
+    longestMs = Math.max(longestMs, clock.monotonic() - begins)
     start.fragmentMs ??= steppedMs
     tally.steppingMs += steppedMs
     stepped.fragments++

@@ -1,4 +1,5 @@
 export type { Position } from './known.ts'
 export { positionOfCode } from './known.ts'
-export { showPosition, userTrace } from './stack.ts'
+export { callUserCodeBy, interruptible } from './interruptible.ts'
+export { loadedTrace, showPosition, userTrace } from './stack.ts'
 export type { UserTrace } from './stack.ts'

@@ -20,7 +20,15 @@ interface Frame extends Position {
 
 /** The frames of an error's stack that lie in the user's own files: none of Node's, of packages or of Millrace. */
 export function userTrace(error: unknown): UserTrace {
-  const frames = userFrames(error)
+  return traceOf(userFrames(error, originalOf))
+}
+
+/** The same of files that were loaded as a user's: where anything else may be in a stack, too. */
+export function loadedTrace(error: unknown): UserTrace {
+  return traceOf(userFrames(error, originalOfLoaded))
+}
+
+function traceOf(frames: readonly Frame[]): UserTrace {
   if (frames.length === 0) return { at: undefined, stack: undefined }
   const lines = frames.map(({ name, ...place }) =>
     name === undefined ? `at ${showPosition(place)}` : `at ${name} (${showPosition(place)})`,
@@ -36,7 +44,7 @@ export function showPosition(place: Position | undefined): string | undefined {
   return place && `${place.file}:${place.line}:${place.column}`
 }
 
-function userFrames(error: unknown): Frame[] {
+function userFrames(error: unknown, originalOf: (frame: Frame) => Position | undefined): Frame[] {
   const found: Frame[] = []
   for (const frame of stackFrames(error)) {
     if (OWN.test(frame.file)) {
@@ -51,11 +59,16 @@ function userFrames(error: unknown): Frame[] {
 }
 
 function originalOf(frame: Frame): Position | undefined {
+  const loaded = userModule(frame.file) !== undefined || userSource(frame.file) !== undefined
+  if (loaded) return originalOfLoaded(frame)
+  return /[\\/]node_modules[\\/]/.test(frame.file) ? undefined : frame
+}
+
+function originalOfLoaded(frame: Frame): Position | undefined {
   const module = userModule(frame.file)
   if (module) return module.original(frame.line, frame.column)
   const source = userSource(frame.file)
-  if (source !== undefined) return { ...frame, file: source }
-  return /[\\/]node_modules[\\/]/.test(frame.file) ? undefined : frame
+  return source === undefined ? undefined : { ...frame, file: source }
 }
 
 function stackFrames(error: unknown): Frame[] {

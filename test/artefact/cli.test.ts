@@ -47,15 +47,30 @@ function millrace(
 const onlyRun = () => join(cwd, 'runs', readdirSync(join(cwd, 'runs'))[0] ?? 'there is no run')
 
 describe('the built command', () => {
-  test('a module that loops as it is loaded can be ended by Ctrl-C, and leaves nothing behind', async () => {
-    writeFileSync(join(cwd, 'loops.ts'), "console.log('it begins')\nfor (;;);")
+  const LOOP = "{ console.log('it begins'); for (;;); }"
+  const env = (method: string) =>
+    `import { impala } from 'millrace'
+     export default { algorithm: impala(), env: class Lane {
+       observationSpace = { kind: 'discrete', n: 2 }
+       actionSpace = { kind: 'discrete', n: 2 }
+       reset(o) { o[0] = 0 }
+       step(a, o) { o[0] = 0; return { reward: 0, terminated: true, truncated: false } }
+       ${method} ${LOOP}
+     } }`
+  test.each([
+    ['a module, as it is loaded,', LOOP],
+    ["an env's constructor", env('constructor()')],
+    ["an env's close", env('close()')],
+    ['a handler of the exit', `process.on('exit', () => ${LOOP})`],
+  ])('%s that loops can be ended by Ctrl-C, and leaves nothing in the temporary folder', async (_, text) => {
+    writeFileSync(join(cwd, 'loops.ts'), text)
     const temporary = join(cwd, 'tmp')
     mkdirSync(temporary)
-    const env = { ...process.env, NODE_OPTIONS: '', TMPDIR: temporary }
+    const variables = { ...process.env, NODE_OPTIONS: '', TMPDIR: temporary }
     const child = spawn(process.execPath, [main, 'train', 'loops.ts'], {
       cwd,
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      env: variables,
+      stdio: ['ignore', 'pipe', 'ignore'],
     })
     child.stdout.on('data', (text: Buffer) => text.includes('it begins') && child.kill('SIGINT'))
     const signal = await new Promise((resolve) => child.on('close', (_code, by) => resolve(by)))

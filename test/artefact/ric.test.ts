@@ -93,7 +93,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the zip
 
     const cold = LeaseReport.parse(await call('rollout', lease))
     const messages = await drain(queue)
-    expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, report: cold })
+    expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, token: lease.token, report: cold })
     expect(cold).toMatchObject({ end: 'fragments', fragments: 3, envSteps: 60, coldStart: true })
     expect(
       fragmentsOf(messages)

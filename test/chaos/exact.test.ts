@@ -3,9 +3,11 @@ import { expect, test } from 'vitest'
 import cartpole from '../../examples/cartpole.ts'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { withOverrides } from '../../learner/experiment.ts'
+import type { UpdateLine } from '../../learner/observer.ts'
 import type { RunCloud } from '../../learner/runCloud.ts'
 import { train } from '../../learner/service.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
+import { type FaultInput, FaultSetting } from '../../shared/faults/index.ts'
 import { functionsOf } from './processes.ts'
 
 /** Every third body of a fragment that is read comes flipped, cut or not at all, 3 of them. */
@@ -29,33 +31,80 @@ function damaging(cloud: RunCloud): RunCloud {
   }
 }
 
-async function policyOf(changes: Readonly<Record<string, string>>, kills: readonly number[], damage: boolean) {
+interface Happens {
+  /** Updates at which a function is killed. */
+  readonly kills?: readonly number[]
+  readonly damage?: boolean
+  readonly faults?: FaultInput
+}
+
+async function resultOf(
+  changes: Readonly<Record<string, string>>,
+  { kills = [], damage = false, faults }: Happens = {},
+) {
   const set = { 'algorithm.deterministic': 'true', 'stop.envSteps': '25600', 'stop.meanReturn': '600' }
-  const cloud = await emulatedRunCloud()
+  const cloud = await emulatedRunCloud({ faults: faults && FaultSetting.parse(faults) })
+  const lines: UpdateLine[] = []
   try {
     const { policy, summary } = await train(withOverrides(cartpole, { ...set, ...changes }), {
       run: 'exact',
       cloud: damage ? damaging(cloud) : cloud,
       observer: {
-        onUpdate({ updates }) {
-          if (kills.includes(updates)) process.kill(functionsOf(process.pid)[0] ?? 0, 'SIGKILL')
+        onUpdate(line) {
+          lines.push({ ...line, atMs: 0 })
+          if (kills.includes(line.updates)) process.kill(functionsOf(process.pid)[0] ?? 0, 'SIGKILL')
         },
       },
     })
-    return { hash: sha256Hex(policy), deterministic: summary.deterministic, corrupt: summary.progress.dropped.corrupt }
+    const { deterministic, progress } = summary
+    const injected = cloud.faultReport?.().injected ?? {}
+    return {
+      result: { hash: sha256Hex(policy), lines, deterministic },
+      corrupt: progress.dropped.corrupt,
+      injected,
+    }
   } finally {
     await cloud.close()
   }
 }
 
+/** What happens to functions and messages; crashes are of leases. */
+const WEATHER: FaultInput = {
+  crash: { beforeSends: 0.05, duringSends: 0.1, afterSends: 0.1 },
+  messages: { duplicate: 0.1, redeliver: 0.1, delay: 0.05, delayMs: 200, reorder: 0.2 },
+  outage: { everyMs: 3_000, forMs: 400 },
+}
+/** What happens to bytes and calls. A goodbye that is damaged costs a lease's time, so leases are long. */
+const DAMAGE: FaultInput = {
+  messages: { corrupt: 0.02 },
+  objects: { corrupt: 0.02 },
+  calls: { '*': { throttle: 0.01, error: 0.01, slow: 0.05, slowMs: 30, dropBefore: 0.005, dropAfter: 0.005 } },
+}
+
 test(
-  'short leases, killed functions and damaged bodies: a deterministic run comes to the same policy',
+  'short leases, killed functions, damaged bodies, faults of every kind: a deterministic run comes to the same policy by the same lines',
   { timeout: 180_000 },
   async () => {
     const spilled = { 'rollouts.spillAboveBytes': '0' }
-    const calm = await policyOf({}, [], false)
-    expect(calm.deterministic).toBeUndefined()
-    expect(await policyOf({ 'rollouts.leaseSeconds': '1' }, [10, 25], false)).toEqual(calm)
-    expect(await policyOf(spilled, [15], true)).toEqual({ ...calm, corrupt: 3 })
+    const short = { 'rollouts.leaseSeconds': '1' }
+    const { result: calm } = await resultOf({})
+    expect(calm).toMatchObject({ deterministic: undefined, lines: { length: 40 } })
+    expect((await resultOf(short, { kills: [10, 25] })).result).toEqual(calm)
+    expect(await resultOf(spilled, { kills: [15], damage: true })).toMatchObject({ result: calm, corrupt: 3 })
+    const weathered = await resultOf(short, { faults: WEATHER })
+    const damaged = await resultOf(spilled, { faults: DAMAGE })
+    expect([weathered.result, damaged.result]).toEqual([calm, calm])
+    const kinds = Object.keys({ ...weathered.injected, ...damaged.injected }).join()
+    for (const kind of [
+      'crash',
+      'message duplicated',
+      'delivered twice',
+      'delayed',
+      'reordered',
+      'outage',
+      'object',
+      '5xx',
+    ])
+      expect(kinds).toContain(kind)
   },
 )

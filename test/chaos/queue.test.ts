@@ -38,7 +38,7 @@ async function trained(cloud: RunCloud): Promise<Heard> {
 async function badMessages(message: QueueMessage, { cloud, real }: { cloud: RunCloud; real: FragmentMessage }) {
   const fragment = await openFragment(real, cloud.store)
   const text = async (batch: SampleBatch): Promise<string> =>
-    (await toMessage(packFragment(batch, { compress: false }), cloud.store)).text
+    (await toMessage(packFragment(batch, { compress: false }), cloud.store, real.token)).text
   const as = (provenance: Partial<Provenance>, columns = fragment.columns): SampleBatch => {
     return { ...fragment, provenance: { ...fragment.provenance, ...provenance }, columns }
   }

@@ -14,6 +14,7 @@ export class FakeHost implements Host {
   readonly exits: number[] = []
   private readonly ticks = new Set<() => void>()
   private readonly listeners = new Set<(signal: Signal) => void>()
+  private readonly catchers = new Set<(error: unknown) => void>()
 
   constructor(cwd: string, { isTTY = false, env = {} }: { isTTY?: boolean; env?: Variables } = {}) {
     this.cwd = cwd
@@ -39,6 +40,16 @@ export class FakeHost implements Host {
     for (const tick of this.ticks) tick()
   }
 
+  onUncaught = (listener: (error: unknown) => void) => {
+    this.catchers.add(listener)
+    return () => void this.catchers.delete(listener)
+  }
+
+  /** A timer of the user's threw. */
+  throwUncaught(error: unknown): void {
+    for (const listener of this.catchers) listener(error)
+  }
+
   unwatched = <T>(work: () => Promise<T>): Promise<T> => work()
 
   signal(signal: Signal): void {
@@ -46,7 +57,7 @@ export class FakeHost implements Host {
   }
 
   get openHandles(): number {
-    return this.ticks.size + this.listeners.size
+    return this.ticks.size + this.listeners.size + this.catchers.size
   }
 }
 

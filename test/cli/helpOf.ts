@@ -10,6 +10,7 @@ export const noCommands: Commands = {
   train: unreachable,
   evaluate: unreachable,
   graph: unreachable,
+  list: unreachable,
   cloud: unreachable,
   init: unreachable,
   deploy: unreachable,

@@ -35,7 +35,7 @@ test('a wrong command line has an exit status of its own', () => {
 test('anything else is unexpected: one line, no stack unless asked for', () => {
   const error = new TypeError('x is\nundefined', { cause: new Error('the root') })
   const { text, exitCode } = report(error)
-  expect(text.split('\n')[0]).toBe('unexpected error: TypeError: x is undefined')
+  expect(text.split('\n')[0]).toBe('unexpected error: TypeError: x is undefined; caused by Error: the root')
   expect(text).not.toMatch(/^\s+at /m)
   expect(exitCode).toBe(1)
   const debug = report(error, { debug: true }).text
@@ -55,7 +55,7 @@ test('of several errors at once the first with a code is reported', () => {
 
 test('escape codes in a message do not reach the terminal', () => {
   expect(report(new MillraceError('E_ENV_STEP', 'env \x1b[31msaid\x07 no', { env: 'a\x1b[0m' })).text).toContain(
-    'env said no\n  where: env a\n',
+    'env said\\u0007 no\n  where: env a\n',
   )
 })
 
@@ -67,13 +67,13 @@ test('--debug or MILLRACE_DEBUG=1 asks for stacks', () => {
 })
 
 test('an env that looks in a function for a file of its author is told that there are none', () => {
-  const text = report(
-    new MillraceError(
-      'E_ENV_STEP',
-      "Maze.reset threw Error: ENOENT: no such file or directory, open '/home/me/maze.txt'",
-    ),
-  ).text
-  expect(text).toContain('hint: a function gets neither the files nor the variables of your machine')
+  const missing = "Maze.reset threw Error: ENOENT: no such file or directory, open '/home/me/maze.txt'"
+  const told = 'hint: a function gets neither the files nor the variables of your machine'
+  const inFunction = new MillraceError('E_ENV_STEP', missing, { shard: 0 })
+  expect(report(inFunction).text).toContain(told)
+  // In the command's own process there is no function to speak of.
+  expect(report(inFunction, { serial: true }).text).not.toContain('function')
+  expect(report(new MillraceError('E_ENV_STEP', missing)).text).not.toContain('function gets')
 })
 
 test.each([

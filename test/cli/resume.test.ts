@@ -105,7 +105,9 @@ test('what cannot go on is refused in a sentence, and left as it is', async () =
   const before = readdirSync(join(cwd, 'run')).toSorted()
   expect(await refused({ resume: 'run', seed: 2 })).toMatchObject({
     code: 'E_RUN_FOLDER',
-    message: expect.stringMatching(/is of other settings: seed was 1 and is 2; only stop and budget may change/),
+    message: expect.stringMatching(
+      /is of other settings: seed was 1 and is 2; only stop, budget, faults and rollouts.shards may change/,
+    ),
   })
   expect(await refused({ resume: 'run' }, { version: '0.2.0' })).toMatchObject({
     message: expect.stringMatching(/is of Millrace 0\.1\.0, and this is 0\.2\.0/),

@@ -218,6 +218,15 @@ describe('exit statuses', () => {
   })
 })
 
+test('what a timer of the user’s throws ends the run in order: the policy is there, the error is told, and how to go on', async () => {
+  const { error, host, folder } = await trial({
+    onUpdate: (n, running) => (n === 5 ? running.throwUncaught(new TypeError('no wheel')) : undefined),
+  })
+  expect(error).toMatchObject({ message: 'no wheel' })
+  expect(host.out.text).toContain('to go on from its last checkpoint')
+  expect(readdirSync(folder)).toEqual(expect.arrayContaining(['policy.onnx', 'summary.json']))
+})
+
 test('interrupted after any update, the folder is whole: every line of the log parses and all files are there', async () => {
   await fc.assert(
     fc.asyncProperty(

@@ -8,7 +8,7 @@ import { RolloutSettings, StopSettings } from '../../learner/experiment.ts'
 import { impala } from '../../learner/algorithms/impala.ts'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
 import { train } from '../../learner/service.ts'
-import { makeVectorEnv } from '../../shared/env/index.ts'
+import { asDefinition, envIds, makeVectorEnv } from '../../shared/env/index.ts'
 
 const page = readFileSync(join(packageRoot(), 'docs/experiments.md'), 'utf8')
 
@@ -21,6 +21,14 @@ test('the page names every setting of an experiment and of IMPALA, with its defa
   expect(page).toMatch(row('rollouts.shards', defaults.shards))
   expect(page).toMatch(row('rollouts.envsPerShard', defaults.envsPerShard))
   expect(page).toMatch(row('trainBatchSteps', impala().config['trainBatchSteps']))
+})
+
+test('the page names every built-in env, with its time limit', () => {
+  for (const id of envIds()) {
+    const row = page.split('\n').find((line) => line.startsWith('|') && line.includes(`\`${id}\``)) ?? ''
+    expect(row, id).not.toBe('')
+    expect(row, id).toContain(String(asDefinition(id).maxEpisodeSteps ?? 'none'))
+  }
 })
 
 test('the example of an own env on the page is solved as it stands', async () => {

@@ -177,6 +177,50 @@ test.each([
   await learner.close()
 })
 
+const inTurn = experiment({
+  ...setting,
+  algorithm: setting.algorithm.withConfig({ ...setting.algorithm.config, deterministic: true }),
+})
+
+test('a deterministic run that cannot go on exactly says why in one sentence, and its summary is marked', async () => {
+  const first = await attempt(inTurn, { updates: 3 })
+  expect(first.result.summary.deterministic).toBeUndefined()
+  const { bytes } = first.checkpoints.at(-1)!
+  const { exact: _, ...saved } = decodeCheckpoint(bytes)
+  const more = withOverrides(inTurn, { 'rollouts.shards': String(inTurn.rollouts.shards + 1) })
+  for (const [one, resume, why] of [
+    [inTurn, encodeCheckpoint(saved), /^it went on from a checkpoint that does not hold where its envs stood/],
+    [more, bytes, /^it went on with rollouts\.shards \d, and its checkpoint is of \d/],
+  ] as const) {
+    const { result, events, checkpoints } = await attempt(one, { resume, updates: 5, run: 'run.2', attempt: 2 })
+    const { deterministic, notDeterministicBecause: because = '' } = result.summary
+    expect([deterministic, because]).toEqual([false, expect.stringMatching(why)])
+    expect(events.filter((text) => text.includes(because))).toEqual([
+      `this run will not repeat bit for bit: ${because}`,
+    ])
+    expect(decodeCheckpoint(checkpoints.at(-1)!.bytes).exact).toBeUndefined()
+  }
+  const exactly = await attempt(inTurn, { resume: bytes, updates: 5, run: 'run.2', attempt: 2 })
+  expect(exactly.result.summary.deterministic).toBeUndefined()
+})
+
+test('a deterministic run that ended before its first checkpoint begins as it did', async () => {
+  const [first, second] = [await attempt(inTurn, { updates: 2 }), await attempt(inTurn, { updates: 2, attempt: 2 })]
+  expect(second.leases[0]?.seed).toBe(first.leases[0]?.seed)
+  expect(second.result.summary.deterministic).toBeUndefined()
+})
+
+test.each([1, 3])('a run goes on at another number of functions: 2, then %i', async (shards) => {
+  const two = withOverrides(endless, { 'rollouts.shards': '2' })
+  const first = await attempt(two, { updates: 3 })
+  const { bytes, updates } = first.checkpoints.at(-1)!
+  const other = withOverrides(two, { 'rollouts.shards': String(shards) })
+  const second = await attempt(other, { resume: bytes, updates: updates + 5, run: 'run.2', attempt: 2 })
+  expect(second.lines[0]?.updates).toBe(updates + 1)
+  expect(second.result.summary.progress.updates).toBeGreaterThanOrEqual(updates + 5)
+  expect(new Set(second.leases.map(({ shard }) => shard)).size).toBe(shards)
+})
+
 test('a save that fails is told and the run goes on; nothing is saved where nothing was trained', async () => {
   const failing = async () => Promise.reject(new Error('the bucket is gone'))
   const { events, result } = await attempt(endless, { updates: 3, checkpoint: { everyMs: 0, save: failing } })

@@ -112,6 +112,14 @@ describe('loadPolicy', () => {
     await expect(policy.actBatch(new Float32Array(6))).rejects.toThrow(/6 numbers/)
     await expect(policy.actBatch(3 as never)).rejects.toThrow(/takes a list/)
     await expect(policy.act([0, 0, 0, 0], { stochastic: true, random: {} as never })).rejects.toThrow(/no uniform\(\)/)
+    const misspelt = { stochastik: true } as never
+    for (const refused of [policy.act([0, 0, 0, 0], misspelt), policy.actBatch([[0, 0, 0, 0]], misspelt)])
+      await expect(refused).rejects.toMatchObject({
+        code: 'E_USAGE',
+        message: expect.stringMatching(/'stochastik'; did you mean 'stochastic'\?$/),
+      })
+    for (const options of [null, 7, { stochastic: 1 }])
+      await expect(policy.act([0, 0, 0, 0], options as never)).rejects.toMatchObject({ code: 'E_USAGE' })
     expect([...(await policy.actBatch([]))]).toEqual([])
     expect([0, 1]).toContain(await policy.act([0, 0, 0, 0]))
   })

@@ -214,9 +214,9 @@ describe('a run folder', () => {
         () => 'it was taken',
         (error: unknown) => error,
       )
-    expect(await refusal({ ...setting, seed: 9, rollouts: { ...setting.rollouts, shards: 2 } })).toMatchObject({
+    expect(await refusal({ ...setting, seed: 9, rollouts: { ...setting.rollouts, envsPerShard: 2 } })).toMatchObject({
       code: 'E_RUN_FOLDER',
-      message: `the run in ${run} is of other settings: rollouts.shards was 1 and is 2, seed was 1 and is 9; only stop and budget may change when a run goes on`,
+      message: `the run in ${run} is of other settings: rollouts.envsPerShard was 8 and is 2, seed was 1 and is 9; only stop, budget, faults and rollouts.shards may change when a run goes on`,
     })
     expect(await refusal({ ...setting, env: 'CartPole-v1' })).toMatchObject({
       message: expect.stringContaining('env was "Identity-v0" and is "CartPole-v1"'),

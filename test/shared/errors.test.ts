@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { ERROR_CODES, type ErrorCode, MillraceError, isMillraceError, nearestName } from '../../shared/errors.ts'
@@ -35,6 +36,16 @@ test('every code is a name in capitals, and its meaning is a sentence', () => {
     expect(code).toMatch(/^E_[A-Z]+(_[A-Z]+)*$/)
     expect(sentence).toMatch(/^[A-Z].*\.$/)
   }
+})
+
+test('what Node.js prints of an error holds the sentence, the code and what is known, and no field that says nothing', () => {
+  const bare = inspect(new MillraceError('E_USAGE', 'no such option'))
+  expect(bare).toMatch(/^MillraceError: no such option\n/)
+  expect(bare).toContain("code: 'E_USAGE'")
+  expect(bare).not.toMatch(/where|userStack|undefined/)
+  const full = inspect(new MillraceError('E_STORE', 'no bucket', { shard: 1 }, { userStack: 'at a.ts:1:2' }))
+  for (const said of ["code: 'E_STORE'", 'where: { shard: 1 }', "userStack: 'at a.ts:1:2'"])
+    expect(full).toContain(said)
 })
 
 test('an error carries its code, its sentence, where it happened and its cause', () => {

@@ -53,3 +53,18 @@ test('what was thrown is told by its class and its message, whatever it is', () 
   expect(showThrown(undefined)).toBe('undefined')
   expect(showThrown({ code: 7 })).toBe('{"code":7}')
 })
+
+test('what an error was caused by is told with it, and the errors in one that holds several', () => {
+  const socket = new Error('socket closed')
+  const chain = new TypeError('no data', { cause: new RangeError('page 3', { cause: socket }) })
+  expect(showThrown(chain)).toBe('TypeError: no data; caused by RangeError: page 3; caused by Error: socket closed')
+  expect(showThrown(new Error('no data: socket closed', { cause: socket }))).toBe('Error: no data: socket closed')
+  expect(showThrown(new Error('no data', { cause: 'a string' }))).toBe('Error: no data; caused by a string')
+  const several = [1, 2, 3, 4, 5].map((n) => new Error(`mirror ${n}`))
+  expect(showThrown(new AggregateError(several, 'no mirror'))).toBe(
+    'AggregateError: no mirror (Error: mirror 1; Error: mirror 2; Error: mirror 3; and 2 more)',
+  )
+  const loop = new Error('a')
+  loop.cause = new Error('b', { cause: loop })
+  expect(showThrown(loop)).toBe('Error: a; caused by Error: b; caused by Error: a; caused by Error: b')
+})

@@ -22,6 +22,8 @@ export interface Tf {
   sign(x: TfTensor): TfTensor
   tanh(x: TfTensor): TfTensor
   relu(x: TfTensor): TfTensor
+  elu(x: TfTensor): TfTensor
+  argMax(x: TfTensor, axis: number): TfTensor
   sigmoid(x: TfTensor): TfTensor
   softplus(x: TfTensor): TfTensor
   erf(x: TfTensor): TfTensor

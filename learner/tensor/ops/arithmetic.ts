@@ -1,7 +1,7 @@
 import { defineOp, type Operand, type Tensor } from '../graph.ts'
 import type { Tf, TfTensor } from '../engines/tf.ts'
 import { broadcastShapes, graphError, sameShape } from '../shapes.ts'
-import { equal, greater, pair, where } from './logic.ts'
+import { equal, greater, less, pair, where } from './logic.ts'
 import { scalar, scalarValue } from './sources.ts'
 
 interface BinaryRow {
@@ -14,7 +14,7 @@ interface BinaryRow {
   readonly gradient: (g: Tensor, a: Tensor, b: Tensor, y: Tensor) => readonly [Tensor, Tensor]
 }
 
-/** Element by element on float32 or int32, broadcasting. Of equal operands of minimum and maximum the first takes the gradient. */
+/** Element by element on float32 or int32, broadcasting. Equal operands of minimum and maximum share the gradient, as torch's do. */
 const BINARY = {
   add: {
     onnx: 'Add',
@@ -44,15 +44,19 @@ const BINARY = {
     onnx: 'Min',
     tf: (tf, a, b) => tf.minimum(a, b),
     fold: Math.min,
-    gradient: (g, a, b) => [where(greater(a, b), 0, g), where(greater(a, b), g, 0)],
+    gradient: (g, a, b) => [chosen(less(a, b), g, a, b), chosen(greater(a, b), g, a, b)],
   },
   maximum: {
     onnx: 'Max',
     tf: (tf, a, b) => tf.maximum(a, b),
     fold: Math.max,
-    gradient: (g, a, b) => [where(greater(b, a), 0, g), where(greater(b, a), g, 0)],
+    gradient: (g, a, b) => [chosen(greater(a, b), g, a, b), chosen(less(a, b), g, a, b)],
   },
 } as const satisfies Record<string, BinaryRow>
+
+/** `g` where an operand was taken, half of it where both are equal. */
+const chosen = (taken: Tensor, g: Tensor, a: Tensor, b: Tensor): Tensor =>
+  where(taken, g, where(equal(a, b), mul(g, 0.5), 0))
 
 function binary(name: keyof typeof BINARY): (a: Operand, b: Operand) => Tensor {
   const row: BinaryRow = BINARY[name]
@@ -112,9 +116,10 @@ const signOp = defineOp<null>({
   infer: (_, x: Tensor) => x,
   onnx: (emit, _, x: string) => emit.node('Sign', [x]),
   tf: (tf, _, x: TfTensor) => tf.sign(x),
+  gradient: null,
 })
 
-/** -1, 0 or 1; its gradient is 0 everywhere. */
+/** -1, 0 or 1. It has no gradient. */
 export const sign = (x: Tensor): Tensor => signOp(null, x)
 
 const clipOp = defineOp<{ low: number; high: number }>({

@@ -1,5 +1,5 @@
 import { defineOp, type Tensor } from '../graph.ts'
-import { int32 } from '../host.ts'
+import { ELEMENT_TYPE, int32 } from '../host.ts'
 import type { TfTensor } from '../engines/tf.ts'
 import { formatShape, graphError, sameShape, sizeOf, type Dim } from '../shapes.ts'
 import { reduceSum } from './reduce.ts'
@@ -44,6 +44,22 @@ const scatterOp = defineOp<null>({
 /** True at the index of each entry: [...] int32 in 0 … depth - 1 becomes bool [..., depth]. */
 export const oneHot = (indices: Tensor, depth: number): Tensor =>
   equal(expandLast(indices), constant(int32(Array.from({ length: depth }, (_, i) => i))))
+
+const argMaxOp = defineOp<null>({
+  name: 'argMax',
+  infer: (_, x: Tensor) => {
+    if (x.dtype !== 'float32' || x.shape.length === 0)
+      throw graphError('argMax', `wants float32 with an axis, got ${x.dtype}`, [x.shape])
+    return { shape: x.shape.slice(0, -1), dtype: 'int32' }
+  },
+  onnx: (emit, _, x: string) =>
+    emit.node('Cast', [emit.node('ArgMax', [x], { axis: -1, keepdims: 0 })], { to: ELEMENT_TYPE.int32 }),
+  tf: (tf, { inputs: [x] }, value: TfTensor) => tf.argMax(value, (x?.shape.length ?? 1) - 1),
+  gradient: null,
+})
+
+/** The index of the largest along the last axis, the first of equals: [..., A] becomes int32 [...]. */
+export const argMax = (x: Tensor): Tensor => argMaxOp(null, x)
 
 /** x[..., indices[...]]: of x [..., A] and int32 indices [...], the log-probability of the action taken for instance. */
 export function takeAlongLastAxis(x: Tensor, indices: Tensor): Tensor {

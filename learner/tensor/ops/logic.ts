@@ -31,6 +31,7 @@ function compare(name: keyof typeof COMPARE): (a: Operand, b: Operand) => Tensor
     },
     onnx: (emit, _, a: string, b: string) => emit.node(row.onnx, [a, b]),
     tf: (tf, _, a: TfTensor, b: TfTensor) => row.tf(tf, a, b),
+    gradient: null,
   })
   return (a, b) => make(null, ...pair(name, a, b))
 }
@@ -56,6 +57,7 @@ const notOp = defineOp<null>({
   },
   onnx: (emit, _, x: string) => emit.node('Not', [x]),
   tf: (tf, _, x: TfTensor) => tf.logicalNot(x),
+  gradient: null,
 })
 
 export const not = (x: Tensor): Tensor => notOp(null, x)
@@ -96,6 +98,7 @@ const stopOp = defineOp<null>({
   infer: (_, x: Tensor) => x,
   onnx: (_emit, _, x: string) => x,
   tf: (_tf, _, x: TfTensor) => x,
+  gradient: null,
 })
 
 /** The same values; no gradient passes. */

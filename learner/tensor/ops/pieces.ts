@@ -1,7 +1,7 @@
 import { defineOp, type Tensor } from '../graph.ts'
 import { allocate } from '../host.ts'
 import type { TfTensor } from '../engines/tf.ts'
-import { addDims, graphError, normalizeAxis, sizeOf, type Dim } from '../shapes.ts'
+import { addDims, graphError, isStatic, normalizeAxis, sizeOf, type Dim } from '../shapes.ts'
 import { constant } from './sources.ts'
 
 const concatOp = defineOp<{ axis: number }>({
@@ -94,9 +94,32 @@ export function slice(x: Tensor, range: { start: number; end: number }, axis = 0
   return split(x, kept, at)[start > 0 ? 1 : 0] as Tensor
 }
 
-/** Zeros before and after along an axis. */
+const padOp = defineOp<{ axis: number; before: number; after: number }>({
+  name: 'pad',
+  infer: ({ axis, before, after }, x: Tensor) => {
+    if (x.dtype !== 'float32') throw graphError('pad', `wants float32, got ${x.dtype}`, [x.shape])
+    return { shape: x.shape.map((d, i) => (i === axis ? addDims([d, before + after]) : d)), dtype: 'float32' }
+  },
+  onnx: (emit, { attributes: { axis, before, after }, shape }, x: string) => {
+    const along = (rows: number) => shape.map((_, i) => (i === axis ? rows : 0))
+    return emit.node('Pad', [x, emit.ints([...along(before), ...along(after)])])
+  },
+  tf: (tf, { attributes: { axis, before, after } }, x: TfTensor) =>
+    tf.pad(
+      x,
+      x.shape.map((_, i): [number, number] => (i === axis ? [before, after] : [0, 0])),
+    ),
+  gradient: ({ attributes: { axis, before, after } }, g, x: Tensor) => {
+    const length = sizeOf([x.shape[axis] as Dim], 'gradient of pad')
+    const kept = [before, length, after].filter((rows) => rows > 0)
+    return [split(g, kept, axis)[before > 0 ? 1 : 0]]
+  },
+})
+
+/** Zeros before and after along an axis; the others may be symbolic. */
 export function pad(x: Tensor, { axis = 0, before, after }: { axis?: number; before: number; after: number }): Tensor {
   const at = normalizeAxis('pad', axis, x.shape)
+  if (!isStatic(x.shape)) return before + after === 0 ? x : padOp({ axis: at, before, after }, x)
   const zeros = (rows: number): Tensor[] => {
     if (rows === 0) return []
     const shape = x.shape.map((d, i) => (i === at ? rows : sizeOf([d], 'pad')))

@@ -1,7 +1,7 @@
 import { defineOp, type Tensor } from '../graph.ts'
 import type { TfTensor } from '../engines/tf.ts'
 import { graphError, isStatic, normalizeAxis, sizeOf, type Dim, type Shape } from '../shapes.ts'
-import { div, mul } from './arithmetic.ts'
+import { div, mul, neg } from './arithmetic.ts'
 import { cast, equal } from './logic.ts'
 import { expandAs, lengthOf, reshape } from './shape.ts'
 
@@ -84,6 +84,9 @@ export function reduceMax(x: Tensor, options: ReduceOptions = {}): Tensor {
   const a = attributes('reduceMax', x, options)
   return a.axes.length === 0 ? x : maxOp(a, x)
 }
+
+/** Equal minima share the gradient. */
+export const reduceMin = (x: Tensor, options: ReduceOptions = {}): Tensor => neg(reduceMax(neg(x), options))
 
 /**
  * The gradient of a broadcast: `g` belongs to a result of shape `full`, to which an input of shape `target` was stretched.

@@ -131,6 +131,7 @@ const lengthOp = defineOp<{ axes: readonly number[] }>({
     return emit.node('Cast', [emit.node('ReduceProd', [dims], { keepdims: 0 })], { to: 1 })
   },
   tf: (tf, { attributes: { axes } }, x: TfTensor) => tf.scalar(axes.reduce((n, axis) => n * (x.shape[axis] ?? 1), 1)),
+  gradient: null,
 })
 
 /** How many elements there are along `axes`, as a float32 scalar; for axes that are symbolic. */

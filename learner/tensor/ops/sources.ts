@@ -15,6 +15,7 @@ const inputOp = defineOp<{ name: string; shape: Shape; dtype: DType }>({
   tf: (_tf, node) => {
     throw unbound('input', node.attributes.name)
   },
+  gradient: null,
   key: (node) => String(node.id),
 })
 
@@ -42,6 +43,7 @@ const parameterOp = defineOp<ParameterAttributes>({
   tf: (_tf, node) => {
     throw unbound('parameter', node.attributes.name)
   },
+  gradient: null,
   key: (node) => String(node.id),
 })
 
@@ -67,6 +69,7 @@ const constantOp = defineOp<{ value: HostTensor }>({
     if (dtype === 'float32' || dtype === 'bool') return tf.tensor(data as Float32Array | Uint8Array, [...shape], dtype)
     return tf.tensor(Int32Array.from(data as Int32Array, Number), [...shape], 'int32')
   },
+  gradient: null,
   key: (node) => {
     const { dtype, shape, data } = node.attributes.value
     return data.length > COMPARED ? String(node.id) : `${dtype}[${shape.join()}]${data.join()}`

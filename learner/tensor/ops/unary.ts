@@ -1,7 +1,7 @@
 import { defineOp, type Tensor } from '../graph.ts'
 import type { Tf, TfTensor } from '../engines/tf.ts'
 import { graphError } from '../shapes.ts'
-import { div, mul, neg, sign, sub } from './arithmetic.ts'
+import { add, div, mul, neg, sign, sub } from './arithmetic.ts'
 import { greater, where } from './logic.ts'
 
 interface UnaryRow {
@@ -19,6 +19,11 @@ const UNARY = {
   abs: { onnx: 'Abs', tf: (tf, x) => tf.abs(x), gradient: (g, _y, x) => mul(g, sign(x)) },
   tanh: { onnx: 'Tanh', tf: (tf, x) => tf.tanh(x), gradient: (g, y) => mul(g, sub(1, mul(y, y))) },
   relu: { onnx: 'Relu', tf: (tf, x) => tf.relu(x), gradient: (g, y) => where(greater(y, 0), g, 0) },
+  elu: {
+    onnx: 'Elu',
+    tf: (tf, x) => tf.elu(x),
+    gradient: (g, y) => where(greater(y, 0), g, mul(g, add(y, 1))),
+  },
   sigmoid: { onnx: 'Sigmoid', tf: (tf, x) => tf.sigmoid(x), gradient: (g, y) => mul(g, mul(y, sub(1, y))) },
   softplus: { onnx: 'Softplus', tf: (tf, x) => tf.softplus(x), gradient: (g, _y, x) => mul(g, sigmoid(x)) },
   erf: {
@@ -51,6 +56,8 @@ export const sqrt = unary('sqrt')
 export const abs = unary('abs')
 export const tanh = unary('tanh')
 export const relu = unary('relu')
+/** x where it is positive, else exp(x) - 1 (Clevert et al. 2015, arXiv:1511.07289). */
+export const elu = unary('elu')
 export const sigmoid = unary('sigmoid')
 /** log(1 + exp(x)) */
 export const softplus = unary('softplus')

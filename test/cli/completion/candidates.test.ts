@@ -70,6 +70,7 @@ describe('completion offers', () => {
     [['train', 'o'], ['other.ts']],
     [['train', 'par'], ['parts/']],
     [['graph', 'parts/'], ['parts/deep.ts']],
+    [['list', ''], ['envs']],
     [['graph', 'mine.ts', '--format', 'm'], ['mermaid']],
     [
       ['graph', 'mine.ts', '--format='],

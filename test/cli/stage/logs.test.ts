@@ -41,7 +41,7 @@ describe('millrace logs', () => {
       [
         '09:00:00 learner         | run a begun',
         '09:00:01 rollout abcdef  | REPORT  one',
-        '09:00:01 rollout abcdef  | [31mtwo',
+        '09:00:01 rollout abcdef  | two',
         '',
       ].join('\n'),
     )

@@ -6,6 +6,7 @@ import { Pace } from '../../../shared/rollout/pace.ts'
 import { reportOf } from './inboxes.ts'
 
 const STEPS = 12
+const TOKEN = '0123456789abcdef'.repeat(2)
 const newest: Pacing = { mode: 'newest', perVersion: 2, lead: 1, patienceMs: 2_000 }
 const exact: Pacing = { mode: 'exact', perVersion: 2, lead: 1, patienceMs: 2_000 }
 
@@ -27,10 +28,11 @@ function admitting(pacing: Pacing, world: { version?: number; consumed?: number[
     consumedUpTo: () => state.consumed,
   })
   const issue = (lease: string, shard = 0, firstSequence = 0) =>
-    admission.issued({ shard, lease, firstSequence, deadline: clock.now() + 120_000 })
+    admission.issued({ shard, lease, token: TOKEN, firstSequence, deadline: clock.now() + 120_000 })
   const of = (changes: object = {}) => ({
     shard: 0,
     lease: '0-0',
+    token: TOKEN,
     sequence: 0,
     policyVersion: 0,
     envSteps: STEPS,
@@ -51,6 +53,8 @@ function admitting(pacing: Pacing, world: { version?: number; consumed?: number[
 describe('fragments', () => {
   test.each([
     ['a lease that was never given out', { lease: '0-7' }],
+    ['a lease whose name was guessed, without its token', { token: undefined }],
+    ['the same with another token', { token: '0'.repeat(32) }],
     ['another shard’s lease', { shard: 1 }],
     ['a shard that does not exist', { shard: 2 ** 40 }],
     ['a sequence of a million millions', { sequence: 1e12 }],
@@ -147,18 +151,26 @@ describe('goodbyes', () => {
   ])('%s are refused', (_, changes) => {
     const { admission, issue } = admitting(newest)
     issue('0-0')
-    expect(() => admission.report(reportOf())).not.toThrow()
-    expect(() => admission.report(reportOf(changes))).toThrow(expect.objectContaining({ code: 'E_MESSAGE' }))
+    expect(() => admission.report(reportOf(), TOKEN)).not.toThrow()
+    expect(() => admission.report(reportOf(changes), TOKEN)).toThrow(expect.objectContaining({ code: 'E_MESSAGE' }))
+  })
+
+  test('a report without the token of its lease is refused, whatever it says', () => {
+    const { admission, issue } = admitting(newest)
+    issue('0-0')
+    for (const token of [undefined, '0'.repeat(32)])
+      expect(() => admission.report(reportOf(), token)).toThrow('does not have the token of lease 0-0')
   })
 
   test('a failed invocation of a lease that was never given out is refused', () => {
     const { admission, issue } = admitting(newest)
     issue('0-0')
-    expect(() => admission.failure({ shard: 0, lease: '0-0' })).not.toThrow()
+    expect(() => admission.failure({ shard: 0, lease: '0-0', token: TOKEN })).not.toThrow()
     for (const at of [
-      { shard: 0, lease: '0-1' },
-      { shard: 1, lease: '0-0' },
-      { shard: 9, lease: '0-0' },
+      { shard: 0, lease: '0-1', token: TOKEN },
+      { shard: 1, lease: '0-0', token: TOKEN },
+      { shard: 9, lease: '0-0', token: TOKEN },
+      { shard: 0, lease: '0-0' },
     ])
       expect(() => admission.failure(at)).toThrow(expect.objectContaining({ code: 'E_MESSAGE' }))
   })

@@ -1,6 +1,7 @@
 import { vi } from 'vitest'
 import { Handover } from '../../../learner/rollouts/handover.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../learner/rollouts/leaseKeeper.ts'
+import { Places } from '../../../learner/rollouts/places.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
@@ -14,7 +15,10 @@ export const LEASE_MS = 60_000
 export const LATE_MS = 5_000
 
 /** A keeper on the system clock: under fake timers its watchdogs and pauses take no time. */
-export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
+export function keeperOf(
+  changes: Partial<LeaseKeeperOptions> = {},
+  room: Partial<ConstructorParameters<typeof Places>[0]> = {},
+) {
   const abort = new AbortController()
   const invoker = fakeInvoker()
   const events: string[] = []
@@ -22,8 +26,18 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
   const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => systemClock.monotonic() })
   const store = memoryStore()
   const handover = new Handover({ run: RUN, env: 'env', leaseSeconds: 60, store, onEvent: (text) => events.push(text) })
+  // Without jitter.
+  const places = new Places({
+    clock: systemClock,
+    shards: 4,
+    random: () => 1,
+    onEvent: (text) => events.push(text),
+    signal: abort.signal,
+    ...room,
+  })
   const keeper = new LeaseKeeper({
     invoker,
+    places,
     clock: systemClock,
     meter,
     leaseMs: LEASE_MS,
@@ -55,6 +69,7 @@ export function keeperOf(changes: Partial<LeaseKeeperOptions> = {}) {
     leases,
     settled,
     async open(shards: number) {
+      places.open()
       keeper.open(shards)
       await settled()
     },

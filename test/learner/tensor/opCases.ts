@@ -53,6 +53,30 @@ const conv = (
   },
 })
 
+const convLast = (
+  name: string,
+  options: {
+    stride: [number, number]
+    pads: [number, number, number, number]
+    image: [number, number]
+    filters: number
+  },
+): OpCase => ({
+  name,
+  shapes: [[2, ...options.image, 2], [3, 2, 2, options.filters], [options.filters]],
+  ours: (x, w, b) => t.conv2dLast(x, w, { bias: b, strides: options.stride, pads: options.pads }),
+  theirs: (x, w, b) => {
+    const [top, left, bottom, right] = options.pads
+    const image = tf.pad(x, [
+      [0, 0],
+      [top, bottom],
+      [left, right],
+      [0, 0],
+    ])
+    return tf.add(tf.conv2d(image as tfjs.Tensor4D, w as tfjs.Tensor4D, options.stride, 'valid'), b)
+  },
+})
+
 export const OP_CASES: readonly OpCase[] = [
   ...(['exp', 'tanh', 'relu', 'sigmoid', 'softplus', 'erf', 'abs', 'neg', 'square'] as const).map(unary),
   { name: 'log', shapes: [[2, 3]], positive: true, ours: t.log, theirs: (x) => tf.log(x) },
@@ -283,6 +307,12 @@ export const OP_CASES: readonly OpCase[] = [
     ours: (a, b) => t.reduceSum(t.add(a, b)),
     theirs: (a, b) => tf.sum(tf.add(a, b)),
   },
+  {
+    name: 'reduceMin',
+    shapes: [[3, 4]],
+    ours: (x) => t.reduceMin(x, { axes: [0], keepDims: true }),
+    theirs: (x) => tf.min(x, 0, true),
+  },
   { name: 'softmax', shapes: [[2, 3]], ours: t.softmax, theirs: (x) => tf.softmax(x) },
   { name: 'logSoftmax', shapes: [[2, 3]], ours: (x) => t.logSoftmax(x), theirs: (x) => tf.logSoftmax(x) },
   {
@@ -313,5 +343,19 @@ export const OP_CASES: readonly OpCase[] = [
   },
   conv('conv2d', { stride: [1, 1], pads: [0, 0, 0, 0], image: 4 }),
   conv('conv2d, strided and padded', { stride: [2, 1], pads: [1, 0, 1, 1], image: 4 }),
+  convLast('conv2dLast, a block of two', { stride: [1, 1], pads: [0, 0, 0, 0], image: [5, 5], filters: 2 }),
+  convLast('conv2dLast, strided and padded', { stride: [2, 1], pads: [1, 0, 1, 1], image: [4, 4], filters: 3 }),
+  convLast('conv2dLast, stride leaves a rest', { stride: [2, 2], pads: [0, 0, 0, 0], image: [6, 7], filters: 1 }),
+  convLast('conv2dLast, one result a line', { stride: [1, 1], pads: [0, 0, 0, 0], image: [4, 2], filters: 70 }),
+  {
+    name: 'conv2dLast, limited below by 0',
+    shapes: [[2, 3, 4, 2], [2, 2, 2, 3], [3]],
+    // Far from the kink: the second filter is limited everywhere, the others nowhere.
+    ours: (x, w, b) => t.conv2dLast(x, w, { bias: t.add(b, t.constant(t.float32([30, -30, 30]))), relu: true }),
+    theirs: (x, w, b) => {
+      const sums = tf.conv2d(x as tfjs.Tensor4D, w as tfjs.Tensor4D, 1, 'valid')
+      return tf.relu(tf.add(sums, tf.add(b, tf.tensor1d([30, -30, 30]))))
+    },
+  },
   conv('conv2d, stride leaves a rest', { stride: [2, 2], pads: [0, 0, 0, 0], image: 6 }),
 ]

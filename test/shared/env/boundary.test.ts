@@ -183,6 +183,18 @@ test('what is outside names the space, the bounds there, and what to do', () => 
   )
 })
 
+test('an observation of bytes is whole, and the first element that is not, or is outside, is named', () => {
+  const space: Space = { kind: 'box', shape: [3], low: 0, high: 200, dtype: 'uint8' }
+  const gives =
+    (...values: number[]) =>
+    () =>
+      play({ space, step: (o) => (o.set(values), good) })
+  expect(gives(0, 200, 7)).not.toThrow()
+  expect(gives(0, 0.5, 201)).toThrow(refusal(/gave an observation of 0.5 at element 1 .*; .* is a whole number/, 1))
+  expect(gives(0, 201, 0.5)).toThrow(refusal(/201 at element 1, outside its space Box\(\[3\], 0..200, uint8\)/, 1))
+  expect(gives(0, 0, Number.NaN)).toThrow(refusal(/NaN at element 2/, 1))
+})
+
 test.each([3, -1, 0.5, Number.NaN])('a discrete observation of %s is refused', (index) => {
   const space: Space = { kind: 'discrete', n: 3 }
   expect(() => play({ space, step: (o) => ((o[0] = index), good) })).toThrow(
@@ -214,6 +226,13 @@ test('an env without its methods, or a make that gives none, is refused when it 
     expect.objectContaining({ code: 'E_ENV_CONFIG', message: expect.stringMatching(message) })
   expect(make({ observationSpace: BOX })).toThrow(config(/it has no method reset/))
   expect(make({ reset: () => undefined, step: 5 })).toThrow(config(/it has no method step: step is 5/))
+  const works = { reset: () => undefined, step: () => undefined }
+  for (const [given, why] of [
+    [{ save: () => 0 }, /it has save and no load: give both/],
+    [{ load: () => undefined }, /it has load and no save: give both/],
+    [{ close: 'yes' }, /close is "yes" \(a string\), expected a method/],
+  ] as const)
+    expect(make({ ...works, ...given })).toThrow(config(why))
   expect(make(undefined)).toThrow(config(/make gave undefined, expected an env/))
   expect(make(Promise.resolve())).toThrow(config(/make gave a Promise; it is synchronous/))
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { checkedSpace, spaceDifference } from '../../../shared/env/checkedSpace.ts'
-import { describeSpace, makeVectorEnv, type Env } from '../../../shared/env/index.ts'
+import { describeSpace, makeVectorEnv, type Env, type Space } from '../../../shared/env/index.ts'
 
 /** Two elements that are not there. */
 const HOLES: unknown[] = []
@@ -44,6 +44,22 @@ test.each<[string, unknown, RegExp]>([
   ['a shape of strings', { kind: 'box', shape: ['3'], low: 0, high: 1 }, /shape is \["3"\]/],
   ['a shape with a hole', { kind: 'box', shape: HOLES, low: 0, high: 1 }, /shape is \[/],
   ['a shape past memory', { kind: 'box', shape: [1e6, 1e6], low: 0, high: 1 }, /has 1000000000000 elements/],
+  [
+    'a dtype that there is none of',
+    { kind: 'box', shape: [2], low: 0, high: 255, dtype: 'unit8' },
+    /dtype is "unit8" \(a string\), expected 'float32' .* or 'uint8'; did you mean 'uint8'\?/,
+  ],
+  [
+    'bytes below 0',
+    { kind: 'box', shape: [2], low: -1, high: 1, dtype: 'uint8' },
+    /low is -1, expected whole numbers from 0 to 255 with dtype 'uint8'/,
+  ],
+  [
+    'bytes past 255',
+    { kind: 'box', shape: [2], low: 0, high: [1, 256], dtype: 'uint8' },
+    /high is 256, expected whole/,
+  ],
+  ['bytes without bounds', { kind: 'box', shape: [2], low: 0, high: Infinity, dtype: 'uint8' }, /high is Infinity/],
   ['a string for n', { kind: 'discrete', n: '2' }, /n is "2" \(a string\), expected an integer >= 1/],
   ['an n of 2.5', { kind: 'discrete', n: 2.5 }, /n is 2.5/],
   ['a BigInt for n', { kind: 'discrete', n: 2n }, /n is 2n \(a BigInt\)/],
@@ -70,6 +86,9 @@ test('two spaces are the same by every bound, not by their extremes', () => {
   const box = (low: number[]) => checkedSpace({ kind: 'box', shape: [3], low, high: 9 }, 'it')
   expect(spaceDifference(box([0, 1, 2]), box([0, 1, 2]))).toBeUndefined()
   expect(spaceDifference(box([0, 1, 2]), box([0, 2, 1]))).toBe('other bounds at element 1')
+  const typed = (dtype: 'float32' | 'uint8'): Space => ({ kind: 'box', shape: [3], low: [0, 1, 2], high: 9, dtype })
+  expect(spaceDifference(box([0, 1, 2]), typed('float32'))).toBeUndefined()
+  expect(spaceDifference(box([0, 1, 2]), typed('uint8'))).toBe('another dtype')
 })
 
 test('bounds an element of an image work', () => {

@@ -35,6 +35,12 @@ test('a user’s class is an env: its config reaches the constructor, its static
   expect(vector.observationSpace.shape).toEqual([1])
 })
 
+test('an id that does not show what it says is refused', () => {
+  for (const id of ['Lane\u202e1v', 'Lane\nv1', 'Lane\x1b[2J', ' Lane'])
+    refuses(() => asDefinition({ id, make: () => new Corridor({}) }), 'E_ENV_CONFIG', /its id .* is not one line/)
+  expect(asDefinition({ id: 'Gasse-v1 巷', make: () => new Corridor({}) }).id).toBe('Gasse-v1 巷')
+})
+
 test('a class without an id goes by its name', () => {
   class Lane extends Corridor {
     static override readonly id = ''

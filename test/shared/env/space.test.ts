@@ -26,7 +26,21 @@ test('a space holds its bounds, as float32 values, and nothing outside them', ()
   ])
 })
 
+test('a space of bytes holds whole numbers only', () => {
+  const bytes: Space = { kind: 'box', shape: [2], low: 0, high: 255, dtype: 'uint8' }
+  expect(
+    [
+      [0, 255],
+      [0, 0.5],
+      [0, 256],
+    ].map((value) => contains(bytes, value)),
+  ).toEqual([true, false, false])
+})
+
 test('spaces are told in a few words', () => {
   expect(describeSpace(box)).toBe('Box([2, 3], -1..Infinity)')
   expect(describeSpace({ kind: 'discrete', n: 4 })).toBe('Discrete(4)')
+  expect(describeSpace({ kind: 'box', shape: [10, 10, 4], low: 0, high: 1, dtype: 'uint8' })).toBe(
+    'Box([10, 10, 4], 0..1, uint8)',
+  )
 })

@@ -86,10 +86,16 @@ function change<T>(source: T, path: string, value: unknown): unknown {
 
 const bytesOf = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
 
+/** As a learner writes it; what is no object has no place for a digest. */
+const sealed = (value: unknown) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? encodeManifest(value as Manifest)
+    : bytesOf(value)
+
 /** Each contract with its parser, so that every guarantee below is checked on all of them. */
 const contracts = {
   lease: { good: lease, parse: (value: unknown) => parseLease(value), code: 'E_LEASE' },
-  manifest: { good: manifest, parse: (value: unknown) => parseManifest(bytesOf(value)), code: 'E_MANIFEST' },
+  manifest: { good: manifest, parse: (value: unknown) => parseManifest(sealed(value)), code: 'E_MANIFEST' },
   fragment: { good: fragment, parse: (value: unknown) => parseMessage(JSON.stringify(value)), code: 'E_MESSAGE' },
   leaseEnd: { good: leaseEnd, parse: (value: unknown) => parseMessage(JSON.stringify(value)), code: 'E_MESSAGE' },
 }
@@ -239,6 +245,20 @@ test('a manifest survives its encoding; bytes that are not JSON, or not UTF-8, a
   expect(() => parseManifest(Uint8Array.of(0xff))).toThrow(refusal)
   expect(() => parseManifest(encodeManifest(manifest).subarray(1))).toThrow(refusal)
   expect(() => parseMessage('{"kind":')).toThrow(expect.objectContaining({ code: 'E_MESSAGE' }))
+})
+
+test('a manifest with any bit flipped, cut anywhere, or without its digest is refused', () => {
+  const good = encodeManifest(manifest)
+  const refusal = expect.objectContaining({ code: 'E_MANIFEST' })
+  for (let at = 0; at < good.length; at++) {
+    const flipped = good.slice()
+    flipped[at] = (flipped[at] ?? 0) ^ (1 << (at % 8))
+    expect(() => parseManifest(flipped), `bit ${at % 8} of byte ${at}`).toThrow(refusal)
+    expect(() => parseManifest(good.subarray(0, at))).toThrow(refusal)
+  }
+  expect(() => parseManifest(bytesOf(manifest))).toThrow(
+    expect.objectContaining({ code: 'E_MANIFEST', message: 'the manifest has no digest at its end' }),
+  )
 })
 
 test('what dies at another time lies under another prefix, each fragment and version has its own key, and they list in order', () => {

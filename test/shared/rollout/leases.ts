@@ -52,6 +52,7 @@ export function leaseOf(changes: Partial<Lease> = {}): Lease {
     run: RUN,
     shard: 0,
     lease: 'lease-0',
+    token: '5f70bf18a086007016e948b04aed3b82',
     firstSequence: 0,
     env: { id: 'CartPole-v1', config: {} },
     policy: { observation: { shape: [4] }, action: { kind: 'discrete', n: 2 }, distribution: 'categorical' },

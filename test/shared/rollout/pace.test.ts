@@ -89,3 +89,12 @@ test('a shard that the manifest does not know yet starts with its whole window',
   const may = (sequence: number) => pace.version(sequence, { policy: policy(0), consumed: [] }) !== undefined
   expect([may(0), may(1), may(2)]).toEqual([true, true, false])
 })
+
+test('newest: the manifest may widen the window, and narrow it again to what the pacing says', () => {
+  const pace = new Pace({ shard: 0, pacing: { mode: 'newest', perVersion: 1, lead: 1, patienceMs: 1 } })
+  const open = (sequence: number, window?: number) =>
+    pace.version(sequence, { policy: policy(3), consumed: [10], ...(window !== undefined && { window }) }) !== undefined
+  expect([11, 12].map((sequence) => open(sequence))).toEqual([true, false])
+  expect([14, 15].map((sequence) => open(sequence, 5))).toEqual([true, false])
+  expect([11, 12].map((sequence) => open(sequence, 1))).toEqual([true, false])
+})

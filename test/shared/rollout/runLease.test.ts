@@ -36,14 +36,14 @@ function cartPole(onStep: (step: number) => void): EnvDefinition {
 
 /** What every ending owes: the last message is the report, and it counts exactly what the queue got. */
 function expectAccount(report: LeaseReport, messages: readonly Message[], lease: Lease): void {
-  expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, report })
+  expect(messages.at(-1)).toEqual({ kind: 'leaseEnd', format: 1, token: lease.token, report })
   const fragments = fragmentsOf(messages)
   expect(messages.length).toBe(fragments.length + 1)
   expect(report).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease })
   expect(report.fragments).toBe(fragments.length)
   expect(report.envSteps).toBe(fragments.reduce((sum, { envSteps }) => sum + envSteps, 0))
   for (const fragment of fragments)
-    expect(fragment).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease })
+    expect(fragment).toMatchObject({ run: lease.run, shard: lease.shard, lease: lease.lease, token: lease.token })
 }
 
 const sequences = (messages: readonly Message[]) => fragmentsOf(messages).map(({ sequence }) => sequence)
@@ -469,4 +469,27 @@ test('a lease never lasts longer than it is long, whatever the clocks say', asyn
   learner.die()
   expect(report.end).toBe('deadline')
   expect(report.totalMs).toBeLessThanOrEqual(10_000)
+})
+
+test('a function that only waits gives its place up where others want it, and another goes on from where it stood', async () => {
+  const clock = virtualClock()
+  const [store, queue] = [memoryStore(), memoryQueue({ clock })]
+  const exact = { mode: 'exact', perVersion: 2, lead: 0, patienceMs: 1_000 } as const
+  const lease = leaseOf({ maxFragments: ENDLESS, pacing: exact, deadline: clock.now() + 60_000 })
+  await publish(store)
+  const from = clock.monotonic()
+  const waiting = driven(clock, work(lease, { store, queue, clock }), 10)
+  void clock.sleep(5_000).then(() => publish(store, {}, { handOver: true }))
+  const report = await waiting
+  expect(report).toMatchObject({ end: 'fragments', fragments: 2, nextSequence: 2, envState: expect.anything() })
+  expect(clock.monotonic() - from).toBeGreaterThan(5_000)
+  expect(clock.monotonic() - from).toBeLessThan(6_000)
+  // One whose env cannot be saved keeps its place: nobody could go on.
+  const source = { ...cartPole(() => undefined) }
+  const kept = await driven(
+    clock,
+    work({ ...lease, deadline: clock.now() + 10_000 }, { store, queue, clock, source }),
+    10,
+  )
+  expect(kept).toMatchObject({ end: 'deadline', fragments: 2 })
 })

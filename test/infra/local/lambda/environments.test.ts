@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { TooManyRequestsException } from '@aws-sdk/client-lambda'
@@ -78,6 +78,21 @@ describe('environments', () => {
     await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 5 })
   })
 
+  test.runIf(existsSync('/proc/self/environ'))(
+    'leave nothing at the end, not even what was started in a group of its own, and end nobody else',
+    async () => {
+      await using other = await startLambda({ bootstrap }, [probe('f')])
+      const start = async ({ client }: typeof other) =>
+        Number((await invoke(client, 'f', { do: 'startChild', detached: true })).answer)
+      const others = await start(other)
+      const lambda = await startLambda({ bootstrap }, [probe('f')])
+      const pid = await start(lambda)
+      await lambda[Symbol.asyncDispose]()
+      await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { interval: 5, timeout: 10_000 })
+      expect(isRunning(others)).toBe(true)
+    },
+  )
+
   test('stay within maxProcesses under a burst: every call is answered or throttled, by the right environment', async () => {
     await using lambda = await startLambda({ bootstrap, maxProcesses: 3 }, [probe('f')])
     const calls = Array.from({ length: 24 }, (_, n) => invoke(lambda.client, 'f', { do: 'echo', n }))
@@ -132,8 +147,9 @@ describe('a function that cannot start', () => {
       /^probe\.nothing is undefined or not exported$/,
     ],
     ['takes too long', { file: handlerFile('slowStart') }, 'Sandbox.Timedout', /Task timed out after 0\.30 seconds$/],
-  ])('because it %s fails its invocations with the reason', async (_why, declared, errorType, message) => {
-    await using lambda = await startLambda({ bootstrap, initTimeoutMs: 300 }, [probe('f', declared)])
+  ])('because it %s fails its invocations with the reason', async (why, declared, errorType, message) => {
+    const limit = why === 'takes too long' ? { initTimeoutMs: 300 } : {}
+    await using lambda = await startLambda({ bootstrap, ...limit }, [probe('f', declared)])
     const { functionError, answer } = await invoke(lambda.client, 'f', {})
     expect(functionError).toBe('Unhandled')
     expect(answer).toMatchObject({ errorType, errorMessage: expect.stringMatching(message) })

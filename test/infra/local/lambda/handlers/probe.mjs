@@ -49,7 +49,7 @@ const behaviours = {
     for (let mb = 0; mb < event.mb; mb += 8) held.push(Buffer.alloc(8 * 1024 * 1024, 1))
     return held.length
   },
-  startChild: () => spawn('sleep', ['60'], { stdio: 'ignore' }).pid,
+  startChild: ({ detached = false }) => spawn('sleep', ['60'], { stdio: 'ignore', detached }).pid,
   big: (event) => 'x'.repeat(event.bytes),
   throw: () => {
     throw new TypeError('thrown at once')

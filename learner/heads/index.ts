@@ -1,0 +1,7 @@
+export { categoricalHead, maskLogits } from './categorical.ts'
+export { deterministicHead } from './deterministic.ts'
+export { gaussianHead, type GaussianOptions } from './gaussian.ts'
+export { type Draw, type Head, type Noise } from './head.ts'
+export { makeHead, type HeadConfigs } from './makeHead.ts'
+export { multiDiscreteHead } from './multiDiscrete.ts'
+export { squashedGaussianHead, unsquash } from './squashedGaussian.ts'
