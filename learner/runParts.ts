@@ -70,7 +70,7 @@ export async function runParts(
   // A run that is to repeat and has no checkpoint yet begins as it did; others do not sample the same again.
   const isFirst = attempt === 1 || (pacing.mode === 'exact' && !before)
   const rolloutSeed = exact?.state.seed ?? (isFirst ? seed : deriveSeed(seed, 'attempt', attempt))
-  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
+  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store }))
   const sampler = new Sampler({
     run,
     cloud,

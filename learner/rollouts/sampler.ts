@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
-import { Patience } from '../../shared/cloud/patience.ts'
+import { Patience, patientStore } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, LeaseReport, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
@@ -115,12 +115,13 @@ export class Sampler implements Sampling {
       numEnvs: rollouts.envsPerShard,
       exactFrom: exact ? from : undefined,
     })
+    const patience = new Patience({ clock: cloud.clock, signal: this.abort.signal, onOutage: options.outages.seen })
     this.inbox = new Inbox({
       ...shared,
       queue: cloud.queue,
       store: cloud.store,
       clock: cloud.clock,
-      patience: new Patience({ clock: cloud.clock, signal: this.abort.signal, onOutage: options.outages.seen }),
+      patience,
       run,
       leftovers: cloud.leftovers ?? 'reject',
       shards: rollouts.shards,
@@ -179,7 +180,12 @@ export class Sampler implements Sampling {
     if (exact) {
       const { shards } = rollouts
       const consumedUpTo = () => this.inbox.consumedUpTo
-      this.states = new SavedStates({ shards, store: cloud.store, consumedUpTo, begin: options.goOn?.points })
+      this.states = new SavedStates({
+        shards,
+        store: patientStore(cloud.store, patience),
+        consumedUpTo,
+        begin: options.goOn?.points,
+      })
       this.starts = new ExactStarts({
         run,
         states: this.states,
