@@ -241,12 +241,16 @@ export class Sampler implements Sampling {
 
   /** The next lease of a function that found an object damaged begins when that was written again. */
   private leaseEnded(report: LeaseReport): void {
-    const over = () => {
-      if (!this.repairs?.ended(report)) this.keeper.ended(report)
+    const over = (ended: LeaseReport) => {
+      if (!this.repairs?.ended(ended)) this.keeper.ended(ended)
     }
-    const damaged = report.error?.where?.[DAMAGED]
-    if (typeof damaged !== 'string') return over()
-    void Promise.resolve(this.options.originals?.writeAgain(damaged)).then(over)
+    const { error } = report
+    const { [DAMAGED]: damaged, ...where } = error?.where ?? {}
+    if (!error || typeof damaged !== 'string') return over(report)
+    // What could not be written again is a failure like any other.
+    const failed = { ...report, error: { ...error, where } }
+    const written = this.options.originals?.writeAgain(damaged) ?? Promise.resolve(false)
+    void written.then((isWritten) => over(isWritten ? report : failed))
   }
 
   /** The platform told of an invocation that failed. */
