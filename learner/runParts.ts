@@ -77,7 +77,7 @@ export async function runParts(
   const { maxEpisodeSteps } = asDefinition(experiment.env)
   const anewEvery =
     pacing.mode === 'exact' && !isSaveable ? leaseFragments(rollouts, pacing, maxEpisodeSteps) : undefined
-  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store: cloud.store }))
+  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store }))
   const sampler = new Sampler({
     run,
     cloud,

@@ -1,5 +1,6 @@
 import { OUTAGE_MS } from '../../shared/cloud/patience.ts'
 import { MillraceError, type Where } from '../../shared/errors.ts'
+import { DAMAGED } from '../../shared/rollout/damaged.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { InvocationFailed } from '../../shared/protocol/message.ts'
 import { Crashes } from './crashes.ts'
@@ -214,7 +215,9 @@ export class LeaseKeeper {
     this.options.onEvent(`shard ${shard}, lease ${lease} failed: ${text}`)
     const { clock, outageSince } = this.options
     const { count, since } = this.failures.add(shard, lease, issuedAt)
-    const isOutage = error?.where?.['mayPass'] === true || outageSince(issuedAt)
+    // What was damaged in the bucket was written again before this.
+    const { mayPass, [DAMAGED]: damaged } = error?.where ?? {}
+    const isOutage = mayPass === true || damaged !== undefined || outageSince(issuedAt)
     if (count < MAX_FAILURES || (isOutage && clock.monotonic() - since < OUTAGE_MS)) return false
     const where = { ...error?.where, shard, lease, code: error?.code }
     this.fail(`shard ${shard} failed ${count} times in a row: ${text}`, where, error?.stack)

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
-import { Patience } from '../../shared/cloud/patience.ts'
+import { Patience, patientStore } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, LeaseReport, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
@@ -118,12 +118,13 @@ export class Sampler implements Sampling {
       numEnvs: rollouts.envsPerShard,
       exactFrom: exact ? from : undefined,
     })
+    const patience = new Patience({ clock: cloud.clock, signal: this.abort.signal, onOutage: options.outages.seen })
     this.inbox = new Inbox({
       ...shared,
       queue: cloud.queue,
       store: cloud.store,
       clock: cloud.clock,
-      patience: new Patience({ clock: cloud.clock, signal: this.abort.signal, onOutage: options.outages.seen }),
+      patience,
       run,
       leftovers: cloud.leftovers ?? 'reject',
       shards: rollouts.shards,
@@ -184,7 +185,7 @@ export class Sampler implements Sampling {
       const consumedUpTo = () => this.inbox.consumedUpTo
       this.states = new SavedStates({
         shards,
-        store: cloud.store,
+        store: patientStore(cloud.store, patience),
         consumedUpTo,
         begin: options.goOn?.points,
         anewEvery: options.anewEvery,
@@ -244,12 +245,16 @@ export class Sampler implements Sampling {
 
   /** The next lease of a function that found an object damaged begins when that was written again. */
   private leaseEnded(report: LeaseReport): void {
-    const over = () => {
-      if (!this.repairs?.ended(report)) this.keeper.ended(report)
+    const over = (ended: LeaseReport) => {
+      if (!this.repairs?.ended(ended)) this.keeper.ended(ended)
     }
-    const damaged = report.error?.where?.[DAMAGED]
-    if (typeof damaged !== 'string') return over()
-    void Promise.resolve(this.options.originals?.writeAgain(damaged)).then(over)
+    const { error } = report
+    const { [DAMAGED]: damaged, ...where } = error?.where ?? {}
+    if (!error || typeof damaged !== 'string') return over(report)
+    // What could not be written again is a failure like any other.
+    const failed = { ...report, error: { ...error, where } }
+    const written = this.options.originals?.writeAgain(damaged) ?? Promise.resolve(false)
+    void written.then((isWritten) => over(isWritten ? report : failed))
   }
 
   /** The platform told of an invocation that failed. */

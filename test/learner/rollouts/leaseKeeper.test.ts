@@ -169,6 +169,16 @@ test.each([
     { error: { code: 'E_STORE', message: 'slow down', where: { mayPass: true } } },
     false,
   ],
+  [
+    'an object was damaged, and written again',
+    { error: { code: 'E_POLICY_MODEL', message: 'another SHA-256', where: { damaged: 'policies/run/1.onnx' } } },
+    false,
+  ],
+  [
+    'so was the code of the env',
+    { error: { code: 'E_ENV_UNKNOWN', message: 'it was altered', where: { damaged: 'code/run/1.mjs' } } },
+    false,
+  ],
   ['the learner sees the same', { error: { code: 'E_ROLLOUT', message: 'ended with an error' } }, true],
 ] as const)('failures in an outage end the run only after three minutes of them (%s)', async (_, { error }, seen) => {
   const k = keeperOf({ outageSince: () => seen })
