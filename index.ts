@@ -5,8 +5,16 @@ export type { Algorithm } from './learner/algorithm.ts'
 export { a2c } from './learner/algorithms/a2c.ts'
 export { impala } from './learner/algorithms/impala.ts'
 export { ppo } from './learner/algorithms/ppo.ts'
-export type { RunCloud } from './learner/runCloud.ts'
-export type { Dropped, Progress, RunInfo, RunObserver, RunSummary, StopReason, UpdateLine } from './learner/observer.ts'
+export type { RunCloud } from './learner/run/cloud.ts'
+export type {
+  Dropped,
+  Progress,
+  RunInfo,
+  RunObserver,
+  RunSummary,
+  StopReason,
+  UpdateLine,
+} from './learner/run/observer.ts'
 export { emulatedCloud } from './library/emulatedCloud.ts'
 export type { EmulatedCloud, EmulatedCloudOptions } from './library/emulatedCloud.ts'
 export { train } from './library/train.ts'

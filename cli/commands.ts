@@ -8,7 +8,7 @@ export const commands: Commands = {
   ...stageUse,
 
   async train(options, host) {
-    const service = import('../learner/service.ts') // the heaviest import: it loads while the experiment is bundled
+    const service = import('../learner/run/service.ts') // the heaviest import: it loads while the experiment is bundled
     service.catch(() => {}) // reported where it is awaited
     if (!options.serial) import('../infra/clouds/emulated.ts').catch(() => {}) // the next heaviest; imported again where it is used
     const [{ trainCommand }, { loadExperiment, bundleEnvCode }, { openCloud }, { installedVersions }] =

@@ -1,4 +1,4 @@
-import type { RunSummary } from '../learner/observer.ts'
+import type { RunSummary } from '../learner/run/observer.ts'
 
 /** What the command's exit status is; `EXIT_MEANINGS` says what each one means. */
 export const EXIT = {

@@ -5,7 +5,7 @@ import type { Flow, Plan } from './flow/index.ts'
 import type { ProgramDescription } from './program/index.ts'
 import { type EngineSetting, ENGINE_SETTINGS } from './training/engine.ts'
 import type { PacingSetting } from './rollouts/pacing.ts'
-import type { UpdateResult } from './updateResult.ts'
+import type { UpdateResult } from './run/updateResult.ts'
 
 /** Values that a plan may depend on, apart from the settings of its algorithm. */
 export interface PlanSetting {

@@ -1,7 +1,7 @@
 import type { PlanSetting } from './algorithm.ts'
 import type { Experiment } from './experiment.ts'
 import { type Flow, Plan } from './flow/index.ts'
-import type { UpdateResult } from './updateResult.ts'
+import type { UpdateResult } from './run/updateResult.ts'
 
 /** An experiment's plan, what comes out of it, and what it was built for. */
 export interface ExperimentPlan {

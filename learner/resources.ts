@@ -1,8 +1,8 @@
 import type { SampleBatch } from '../shared/batch/sampleBatch.ts'
 import { type ShardedSource, resource } from './flow/index.ts'
 import type { Learner } from './training/learner.ts'
-import type { Publisher } from './publisher.ts'
-import type { RunState } from './runState.ts'
+import type { Publisher } from './publish/publisher.ts'
+import type { RunState } from './run/state.ts'
 
 // The resources that operators use. The service provides all of them when it runs a plan.
 

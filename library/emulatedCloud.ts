@@ -1,4 +1,4 @@
-import type { RunCloud } from '../learner/runCloud.ts'
+import type { RunCloud } from '../learner/run/cloud.ts'
 
 export interface EmulatedCloudOptions {
   /** Runs everything in this process and on one thread, for a debugger. */

@@ -1,5 +1,5 @@
 import type { Experiment } from '../learner/experiment.ts'
-import type { RunCloud } from '../learner/runCloud.ts'
+import type { RunCloud } from '../learner/run/cloud.ts'
 import { MillraceError } from '../shared/errors.ts'
 import { faultsOf } from '../shared/faults/index.ts'
 

@@ -1,6 +1,6 @@
 import type { Experiment, ExperimentInput } from '../learner/experiment.ts'
-import type { Progress, RunObserver, RunSummary } from '../learner/observer.ts'
-import type { RunCloud } from '../learner/runCloud.ts'
+import type { Progress, RunObserver, RunSummary } from '../learner/run/observer.ts'
+import type { RunCloud } from '../learner/run/cloud.ts'
 import { MillraceError } from '../shared/errors.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 

@@ -2,8 +2,8 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { existsSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { type Experiment, type ExperimentInput, experiment as checked } from '../learner/experiment.ts'
-import type { RunObserver } from '../learner/observer.ts'
-import type { TrainResult as ServiceResult } from '../learner/service.ts'
+import type { RunObserver } from '../learner/run/observer.ts'
+import type { TrainResult as ServiceResult } from '../learner/run/service.ts'
 import { asDefinition, isBuiltIn } from '../shared/env/index.ts'
 import { MillraceError, nearestName } from '../shared/errors.ts'
 import { filePath } from './load/filePath.ts'
@@ -20,7 +20,7 @@ export async function trainHere(
   checkOptions(options)
   const source = await sourceOf(given, options)
   const [{ train }, { installedVersions, readResult }] = await Promise.all([
-    import('../learner/service.ts'),
+    import('../learner/run/service.ts'),
     import('./run/records.ts'),
   ])
   const versions = installedVersions()

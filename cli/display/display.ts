@@ -1,4 +1,4 @@
-import type { RunObserver } from '../../learner/observer.ts'
+import type { RunObserver } from '../../learner/run/observer.ts'
 import { OutputThinner, type ThinnerOptions } from './outputThinner.ts'
 
 /** An observer that shows a run. `close()` leaves the terminal as it was, however the run ended. */

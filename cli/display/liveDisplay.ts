@@ -1,4 +1,4 @@
-import type { Progress, RunInfo } from '../../learner/observer.ts'
+import type { Progress, RunInfo } from '../../learner/run/observer.ts'
 import type { Host } from '../host.ts'
 import type { Display } from './display.ts'
 import { liveView, startLine, type LiveState } from './liveView.ts'

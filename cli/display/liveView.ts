@@ -1,4 +1,4 @@
-import type { Progress, RunInfo } from '../../learner/observer.ts'
+import type { Progress, RunInfo } from '../../learner/run/observer.ts'
 import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.ts'
 import { count, duration, measure, percent, rate, usd } from './format.ts'
 import { oneLine } from '../../shared/oneLine.ts'

@@ -1,4 +1,4 @@
-import type { FunctionOutput } from '../../learner/runCloud.ts'
+import type { FunctionOutput } from '../../learner/run/cloud.ts'
 import { printable } from '../../shared/printable.ts'
 
 const MAX_CHARACTERS = 500

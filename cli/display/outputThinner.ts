@@ -1,5 +1,5 @@
-import type { RunObserver } from '../../learner/observer.ts'
-import type { FunctionOutput } from '../../learner/runCloud.ts'
+import type { RunObserver } from '../../learner/run/observer.ts'
+import type { FunctionOutput } from '../../learner/run/cloud.ts'
 import { count } from './format.ts'
 
 /** Lines shown at once, and lines a second after that. */

@@ -1,4 +1,4 @@
-import type { RunInfo } from '../../learner/observer.ts'
+import type { RunInfo } from '../../learner/run/observer.ts'
 import type { Terminal } from '../terminal.ts'
 import type { Display } from './display.ts'
 import { progressLine, startLine } from './liveView.ts'

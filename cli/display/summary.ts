@@ -1,5 +1,5 @@
 import { relative } from 'node:path'
-import type { RunSummary, StopReason } from '../../learner/observer.ts'
+import type { RunSummary, StopReason } from '../../learner/run/observer.ts'
 import type { Host } from '../host.ts'
 import { noColors, unicodeGlyphs, type Colors, type Glyphs } from '../terminal.ts'
 import { chart } from './chart.ts'

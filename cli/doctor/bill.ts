@@ -1,4 +1,4 @@
-import type { RunSummary } from '../../learner/observer.ts'
+import type { RunSummary } from '../../learner/run/observer.ts'
 import { US_EAST_1 } from '../../shared/cost/priceBook.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'

@@ -1,4 +1,4 @@
-import type { RunObserver } from '../../learner/observer.ts'
+import type { RunObserver } from '../../learner/run/observer.ts'
 import { RunStatus } from '../../learner/stage/records.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'

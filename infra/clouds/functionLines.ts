@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { z } from 'zod'
-import type { FunctionOutput } from '../../learner/runCloud.ts'
-import type { OutputEvent } from '../local/lambda.ts'
+import type { FunctionOutput } from '../../learner/run/cloud.ts'
+import type { OutputEvent } from '../local/lambda/lambda.ts'
 
 /** A line that does not end is given in pieces of about this many characters. */
 const MAX_LINE = 64 * 1024

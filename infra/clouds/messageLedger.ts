@@ -1,4 +1,4 @@
-import type { CloudFaults } from '../../learner/fragmentFates.ts'
+import type { CloudFaults } from '../../learner/run/fragmentFates.ts'
 import type { BatchQueue, QueueMessage } from '../../shared/cloud/ports.ts'
 
 interface Known {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { StringDecoder } from 'node:string_decoder'
-import type { FunctionOutput } from '../../learner/runCloud.ts'
+import type { FunctionOutput } from '../../learner/run/cloud.ts'
 
 const STREAMS = ['stdout', 'stderr'] as const
 type Stream = (typeof STREAMS)[number]

@@ -1,6 +1,6 @@
 import { RECEIPTS } from '../aws/limits.ts'
 import type { LocalCloud } from '../local/cloud.ts'
-import { ACCOUNT } from '../local/sqsWire.ts'
+import { ACCOUNT } from '../local/sqs/wire.ts'
 
 /** A queue of batches and its dead-letter queue, in an emulated cloud. */
 export function createQueues(

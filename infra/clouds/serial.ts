@@ -1,5 +1,5 @@
 import { envSource } from '../../functions/envSource.ts'
-import type { RunCloud } from '../../learner/runCloud.ts'
+import type { RunCloud } from '../../learner/run/cloud.ts'
 import { systemClock } from '../../shared/cloud/clock.ts'
 import type { BatchQueue, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'

@@ -13,7 +13,7 @@ import type { LocalCloud } from '../local/cloud.ts'
 import type { MachineCommand } from '../local/control/index.ts'
 import type { MachineGroup } from '../local/control/machineGroup.ts'
 import { packageRoot } from '../local/packageRoot.ts'
-import { ACCOUNT } from '../local/sqsWire.ts'
+import { ACCOUNT } from '../local/sqs/wire.ts'
 import { createQueues } from './queues.ts'
 
 export interface StageOptions {

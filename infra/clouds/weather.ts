@@ -1,9 +1,9 @@
-import type { CloudFaults } from '../../learner/fragmentFates.ts'
+import type { CloudFaults } from '../../learner/run/fragmentFates.ts'
 import { backgroundClock } from '../../shared/cloud/clock.ts'
 import { configuredEndpoint } from '../../shared/cloud/endpoints.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import type { FaultSetting } from '../../shared/faults/index.ts'
-import { Storm } from '../local/storm.ts'
+import { Storm } from '../local/faults/storm.ts'
 import { MessageLedger } from './messageLedger.ts'
 import { names } from './names.ts'
 

@@ -6,7 +6,7 @@ import { Agent, type IncomingHttpHeaders, request } from 'node:http'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { format } from 'node:util'
-import { SKEW_VARIABLE, TOKEN_HEADER, TOKEN_VARIABLE } from './runtimeToken.ts'
+import { SKEW_VARIABLE, TOKEN_HEADER, TOKEN_VARIABLE } from './lambda/runtimeToken.ts'
 
 const bootMs = performance.now()
 const variable = (name: string): string => process.env[name] ?? ''

@@ -1,8 +1,8 @@
 import { AwsError } from './awsError.ts'
 import type { Front } from './front.ts'
 import { MAX_REQUEST_BYTES } from './http.ts'
-import { decoded } from './lambdaRoutes.ts'
-import type { LambdaService } from './lambda.ts'
+import { decoded } from './lambda/routes.ts'
+import type { LambdaService } from './lambda/lambda.ts'
 
 /** Lambda behind the common server: it routes and answers by itself, what is left is to say what is asked, for faults. */
 export function lambdaFront(lambda: () => LambdaService): Front<{ operation: string; name: string }> {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Protocol } from './authErrors.ts'
+import type { Protocol } from './door/authErrors.ts'
 import type { AwsError } from './awsError.ts'
-import type { ServiceName } from './faults.ts'
+import type { ServiceName } from './faults/faults.ts'
 
 /** A service's wire protocol: names what is asked, answers it, and says no in the service's own words. */
 export interface Front<Call extends { readonly operation: string }> {

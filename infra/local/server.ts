@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { AwsError } from './awsError.ts'
-import { drain, strangerAt, turnAway } from './door.ts'
-import type { Faults } from './faults.ts'
+import { drain, strangerAt, turnAway } from './door/door.ts'
+import type { Faults } from './faults/faults.ts'
 import type { AnyFront } from './front.ts'
-import type { Guard } from './guard.ts'
+import type { Guard } from './door/guard.ts'
 import { HungUp, checkLength, isBounded } from './http.ts'
 
 /** Clients keep their connections for as long as a run has a pause in it. */

@@ -1,11 +1,11 @@
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import { type Schedule, valueAt } from '../clocks.ts'
+import { type Schedule, valueAt } from '../run/clocks.ts'
 import { operator } from '../flow/index.ts'
-import type { Spread } from '../observer.ts'
+import type { Spread } from '../run/observer.ts'
 import { DEFAULT_POLICY } from '../program/index.ts'
 import { learner, publisher, runState } from '../resources.ts'
 import { withRewards } from '../training/divergence.ts'
-import type { UpdateResult } from '../updateResult.ts'
+import type { UpdateResult } from '../run/updateResult.ts'
 
 export interface TrainOneStepParams {
   /** Of the program; `update` if not told. */

@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { keys } from '../../shared/protocol/keys.ts'
-import { MetricsThinning, hasLine } from '../metricsThinning.ts'
-import type { UpdateLine } from '../observer.ts'
+import { MetricsThinning, hasLine } from '../run/metricsThinning.ts'
+import type { UpdateLine } from '../run/observer.ts'
 import { parsedOrUndefined } from './bucketRecords.ts'
 import type { Fence } from './fence.ts'
 

@@ -1,9 +1,9 @@
 import type { Clock, ConcurrencyLimit, DeadMan, LearnerGroup, ObjectStore } from '../../shared/cloud/ports.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import type { Experiment } from '../experiment.ts'
-import type { RunCloud } from '../runCloud.ts'
-import type { Versions } from '../runFiles.ts'
-import type { TrainOptions, TrainResult } from '../service.ts'
+import type { RunCloud } from '../run/cloud.ts'
+import type { Versions } from '../run/files.ts'
+import type { TrainOptions, TrainResult } from '../run/service.ts'
 import type { EngineName } from '../training/engine.ts'
 import type { RunRequest } from './records.ts'
 

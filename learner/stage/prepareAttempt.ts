@@ -1,5 +1,5 @@
 import { asDefinition } from '../../shared/env/index.ts'
-import { RUN_FILES, configRecord, jsonFile } from '../runFiles.ts'
+import { RUN_FILES, configRecord, jsonFile } from '../run/files.ts'
 import type { Experiment } from '../experiment.ts'
 import { MetricsPieces, trimMetrics } from './metricsPieces.ts'
 import type { StageParts } from './parts.ts'

@@ -1,6 +1,6 @@
 import type { Clock, ObjectStore } from '../../shared/cloud/ports.ts'
 import { keys } from '../../shared/protocol/keys.ts'
-import type { RunObserver, UpdateLine } from '../observer.ts'
+import type { RunObserver, UpdateLine } from '../run/observer.ts'
 import { encodeRecord } from './bucketRecords.ts'
 import { Fence } from './fence.ts'
 import type { StageClaim } from './claim.ts'

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../../shared/cloud/ports.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { keys } from '../../shared/protocol/keys.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
-import { checkpointOf } from '../checkpoint.ts'
+import { checkpointOf } from '../checkpoint/checkpoint.ts'
 import type { Experiment } from '../experiment.ts'
 import type { RunRequest, RunStatus } from './records.ts'
 

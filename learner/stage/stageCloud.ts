@@ -8,7 +8,7 @@ import {
   systemClock,
 } from '../../shared/cloud/index.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
-import type { RunCloud } from '../runCloud.ts'
+import type { RunCloud } from '../run/cloud.ts'
 
 /**
  * A look costs as much as 17 ms of a function: at four a second, a fourteenth of it. A function that has nothing to do but wait

@@ -1,6 +1,6 @@
 import { attemptName, keys } from '../../shared/protocol/keys.ts'
 import type { Experiment } from '../experiment.ts'
-import type { TrainResult } from '../service.ts'
+import type { TrainResult } from '../run/service.ts'
 import { type StageClaim, lostClaim } from './claim.ts'
 import type { StageParts } from './parts.ts'
 import { logProgress, progressLine } from './progressLog.ts'

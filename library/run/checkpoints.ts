@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path'
-import type { Checkpoint } from '../../learner/checkpoint.ts'
+import type { Checkpoint } from '../../learner/checkpoint/checkpoint.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import { diskError, errorCode, writeWhole, type FileSystem } from './disk.ts'

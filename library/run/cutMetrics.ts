@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { hasLine } from '../../learner/metricsThinning.ts'
+import { hasLine } from '../../learner/run/metricsThinning.ts'
 import { diskError, errorCode, type FileSystem } from './disk.ts'
 
 const CHUNK = 64 * 1024

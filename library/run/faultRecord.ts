@@ -1,5 +1,5 @@
-import type { AttemptFates, CloudFaults } from '../../learner/fragmentFates.ts'
-import type { LeaseFateCounts } from '../../learner/rollouts/leaseFates.ts'
+import type { AttemptFates, CloudFaults } from '../../learner/run/fragmentFates.ts'
+import type { LeaseFateCounts } from '../../learner/rollouts/leases/leaseFates.ts'
 import type { FaultSetting } from '../../shared/faults/index.ts'
 
 /** How an attempt at a run ended. One that is `running` when the next begins was killed. */

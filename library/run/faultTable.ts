@@ -1,4 +1,4 @@
-import type { LeaseFateCounts } from '../../learner/rollouts/leaseFates.ts'
+import type { LeaseFateCounts } from '../../learner/rollouts/leases/leaseFates.ts'
 import type { FaultRecord, FragmentAccount } from './faultRecord.ts'
 
 /** A kind of fault: which counts of the emulated cloud are of it, and what the learner saw of it where it can see it. */

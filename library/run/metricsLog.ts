@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises'
-import { MetricsThinning } from '../../learner/metricsThinning.ts'
-import type { UpdateLine } from '../../learner/observer.ts'
+import { MetricsThinning } from '../../learner/run/metricsThinning.ts'
+import type { UpdateLine } from '../../learner/run/observer.ts'
 import type { MillraceError } from '../../shared/errors.ts'
 import { diskError, nodeFiles, type FileSystem } from './disk.ts'
 

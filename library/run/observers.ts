@@ -1,4 +1,4 @@
-import type { RunObserver } from '../../learner/observer.ts'
+import type { RunObserver } from '../../learner/run/observer.ts'
 
 /** Several observers as one, called in order. */
 export function observers(list: readonly RunObserver[]): Required<RunObserver> {

@@ -2,16 +2,16 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { PolicyRecord, RUN_FILES, type ResultSource, resultFiles, type Versions } from '../../learner/runFiles.ts'
-import type { RunSummary } from '../../learner/observer.ts'
-import type { TrainResult } from '../../learner/service.ts'
+import { PolicyRecord, RUN_FILES, type ResultSource, resultFiles, type Versions } from '../../learner/run/files.ts'
+import type { RunSummary } from '../../learner/run/observer.ts'
+import type { TrainResult } from '../../learner/run/service.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { parseJson, whyNoJson } from '../../shared/protocol/parseJson.ts'
 import { packageManifest } from '../load/libraryEntries.ts'
 import { diskError, errorCode } from './disk.ts'
 import type { RunFolder } from './runFolder.ts'
 
-export { PolicyRecord, type Versions } from '../../learner/runFiles.ts'
+export { PolicyRecord, type Versions } from '../../learner/run/files.ts'
 
 export function installedVersions(): Versions {
   return {

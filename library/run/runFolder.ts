@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path'
-import { RUN_FILES, jsonFile } from '../../learner/runFiles.ts'
+import { RUN_FILES, jsonFile } from '../../learner/run/files.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { checkedName } from '../../shared/protocol/names.ts'
 import { type Claim, claimFolder, isClaimFile } from './claim.ts'
 import { diskError, errorCode, nodeFiles, writeWhole, type FileSystem } from './disk.ts'
 
-export { RUN_FILES } from '../../learner/runFiles.ts'
+export { RUN_FILES } from '../../learner/run/files.ts'
 
 /** The folder a run leaves behind. It belongs to this run alone until it is released or discarded. */
 export interface RunFolder {

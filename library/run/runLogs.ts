@@ -1,5 +1,5 @@
-import { RUN_FILES } from '../../learner/runFiles.ts'
-import type { RunObserver } from '../../learner/observer.ts'
+import { RUN_FILES } from '../../learner/run/files.ts'
+import type { RunObserver } from '../../learner/run/observer.ts'
 import { oneLine } from '../../shared/oneLine.ts'
 import { LinesLog, type LinesLogOptions } from './linesLog.ts'
 import type { RunFolder } from './runFolder.ts'

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import type { CheckpointSetting } from '../../learner/checkpointer.ts'
+import type { CheckpointSetting } from '../../learner/checkpoint/checkpointer.ts'
 import type { Experiment } from '../../learner/experiment.ts'
-import type { Progress, RunObserver } from '../../learner/observer.ts'
-import type { RunCloud } from '../../learner/runCloud.ts'
-import { lastLineUpTo } from '../../learner/metricsThinning.ts'
-import { noUpdate } from '../../learner/noUpdate.ts'
-import { RUN_FILES, configRecord, jsonFile, policyRecord, type Versions } from '../../learner/runFiles.ts'
-import type { TrainOptions as ServiceOptions, TrainResult } from '../../learner/service.ts'
+import type { Progress, RunObserver } from '../../learner/run/observer.ts'
+import type { RunCloud } from '../../learner/run/cloud.ts'
+import { lastLineUpTo } from '../../learner/run/metricsThinning.ts'
+import { noUpdate } from '../../learner/run/noUpdate.ts'
+import { RUN_FILES, configRecord, jsonFile, policyRecord, type Versions } from '../../learner/run/files.ts'
+import type { TrainOptions as ServiceOptions, TrainResult } from '../../learner/run/service.ts'
 import { faultsOf } from '../../shared/faults/index.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
@@ -30,7 +30,7 @@ const FIRST_CHECKPOINT_MS = 250
 /** Default interval between checkpoints of a local run. */
 export const CHECKPOINT_SECONDS = 30
 
-/** The learner service (learner/service.ts). An abort ends the run cleanly and still gives its result. */
+/** The learner service (learner/run/service.ts). An abort ends the run cleanly and still gives its result. */
 export type Train = (
   experiment: Experiment,
   options: Pick<ServiceOptions, 'run' | 'cloud' | 'checkpoint' | 'resume' | 'earlier'> & {

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { localCloud } from '../../infra/local/cloud.ts'
-import type { InvocationReport } from '../../infra/local/lambdaUsage.ts'
+import type { InvocationReport } from '../../infra/local/lambda/usage.ts'
 // @ts-expect-error a script, without types
 import { ensureRic as ensureUntyped } from '../../scripts/ric.mjs'
 import { sha256Hex } from '../../shared/batch/hash.ts'

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import cartpole from '../../examples/cartpole.ts'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { withOverrides } from '../../learner/experiment.ts'
-import { train } from '../../learner/service.ts'
+import { train } from '../../learner/run/service.ts'
 
 test(
   '16 shards at concurrency 10 reach their goal: they take turns, which is told once',

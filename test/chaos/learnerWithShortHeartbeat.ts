@@ -2,7 +2,7 @@
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { experiment } from '../../learner/experiment.ts'
 import { impala } from '../../learner/algorithms/impala.ts'
-import { train } from '../../learner/service.ts'
+import { train } from '../../learner/run/service.ts'
 
 const cloud = await emulatedRunCloud()
 await train(experiment({ env: 'CartPole-v1', algorithm: impala({ deterministic: true }) }), {

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import type { RunSummary } from '../../learner/observer.ts'
+import type { RunSummary } from '../../learner/run/observer.ts'
 import type { FaultRecord } from '../../library/run/faultRecord.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { freshFolder } from './folders.ts'

@@ -6,7 +6,7 @@ import { plainDisplay } from '../../cli/display/plainDisplay.ts'
 import { summaryLines } from '../../cli/display/summary.ts'
 import { clip, displayWidth } from '../../cli/display/text.ts'
 import { ansiColors, asciiGlyphs, chooseColors, chooseGlyphs, noColors, unicodeGlyphs } from '../../cli/terminal.ts'
-import type { Progress } from '../../learner/observer.ts'
+import type { Progress } from '../../learner/run/observer.ts'
 import { FakeHost } from './fakeHost.ts'
 import { info, progressAt, summaryAt } from './runs.ts'
 

@@ -7,7 +7,7 @@ import { trainCommand, type TrainOptions, type TrainParts } from '../../cli/comm
 import { serialCloud } from '../../infra/clouds/serial.ts'
 import { impala } from '../../learner/algorithms/impala.ts'
 import { experiment } from '../../learner/experiment.ts'
-import { train } from '../../learner/service.ts'
+import { train } from '../../learner/run/service.ts'
 import { FakeHost } from './fakeHost.ts'
 
 let cwd: string

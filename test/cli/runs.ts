@@ -1,4 +1,4 @@
-import type { Progress, RunInfo, RunSummary, UpdateLine } from '../../learner/observer.ts'
+import type { Progress, RunInfo, RunSummary, UpdateLine } from '../../learner/run/observer.ts'
 
 export const info: RunInfo = {
   run: 'cartpole-20261121-090000-1',

@@ -7,7 +7,7 @@ import { serialCloud } from '../../infra/clouds/serial.ts'
 import { RolloutSettings, StopSettings } from '../../learner/experiment.ts'
 import { impala } from '../../learner/algorithms/impala.ts'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
-import { train } from '../../learner/service.ts'
+import { train } from '../../learner/run/service.ts'
 import { asDefinition, envIds, makeVectorEnv } from '../../shared/env/index.ts'
 
 const page = readFileSync(join(packageRoot(), 'docs/experiments.md'), 'utf8')

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from 'vitest'
 import cartpole from '../../examples/cartpole.ts'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { withOverrides } from '../../learner/experiment.ts'
-import { type TrainResult, train } from '../../learner/service.ts'
+import { type TrainResult, train } from '../../learner/run/service.ts'
 import { CartPole } from '../../shared/env/index.ts'
 import { Random } from '../../shared/random.ts'
 

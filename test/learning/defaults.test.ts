@@ -4,7 +4,7 @@ import { type Algorithm } from '../../learner/algorithm.ts'
 import { a2c } from '../../learner/algorithms/a2c.ts'
 import { ppo } from '../../learner/algorithms/ppo.ts'
 import { experiment } from '../../learner/experiment.ts'
-import { train } from '../../learner/service.ts'
+import { train } from '../../learner/run/service.ts'
 
 // Nothing but defaults. CartPole-v1 counts as solved at 475 (Gymnasium's registry); rl-zoo's tuned PPO takes 100,000 env steps to 500.
 // Acrobot-v1 has no such mark in Gymnasium any more; its registry once said -100.

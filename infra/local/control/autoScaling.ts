@@ -1,5 +1,5 @@
 import { AwsError } from '../awsError.ts'
-import { element } from '../xml.ts'
+import { element } from '../s3/xml.ts'
 import type { MachineGroup } from './machineGroup.ts'
 import { type QueryService, listOf } from './queryFront.ts'
 import { REGION, arn } from './wire.ts'

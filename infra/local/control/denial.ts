@@ -1,4 +1,4 @@
-import type { FaultAction, FaultRequest, ServiceName } from '../faults.ts'
+import type { FaultAction, FaultRequest, ServiceName } from '../faults/faults.ts'
 import { USER_ARN } from './account.ts'
 
 /** Which right an operation needs, where IAM calls it otherwise. */

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { AwsError } from '../awsError.ts'
-import type { ServiceName } from '../faults.ts'
+import type { ServiceName } from '../faults/faults.ts'
 import type { Front } from '../front.ts'
 import { MAX_REQUEST_BYTES, readBody, requestId } from '../http.ts'
-import { parseInput } from '../sqsInput.ts'
+import { parseInput } from '../sqs/input.ts'
 import type { Operation } from './wire.ts'
 
 export interface JsonService {

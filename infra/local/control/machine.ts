@@ -1,7 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import type { Readable } from 'node:stream'
-import type { Reaper } from '../environmentReaper.ts'
+import type { Reaper } from '../lambda/environmentReaper.ts'
 
 /** What a machine of a group runs: the stand-in for its container. */
 export interface MachineCommand {

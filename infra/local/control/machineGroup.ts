@@ -1,5 +1,5 @@
 import type { Clock } from '../../../shared/cloud/ports.ts'
-import type { Reaper } from '../environmentReaper.ts'
+import type { Reaper } from '../lambda/environmentReaper.ts'
 import { after } from '../timer.ts'
 import { Machine, type MachineCommand } from './machine.ts'
 

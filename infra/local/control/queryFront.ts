@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { AwsError } from '../awsError.ts'
-import type { ServiceName } from '../faults.ts'
+import type { ServiceName } from '../faults/faults.ts'
 import type { Front } from '../front.ts'
 import { MAX_REQUEST_BYTES, readBody, requestId } from '../http.ts'
-import { XML_HEAD, element } from '../xml.ts'
+import { XML_HEAD, element } from '../s3/xml.ts'
 
 export interface QueryService {
   readonly service: ServiceName

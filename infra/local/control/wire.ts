@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import { issues } from '../../../shared/protocol/fields.ts'
 import { AwsError } from '../awsError.ts'
-import { ACCOUNT } from '../sqsWire.ts'
+import { ACCOUNT } from '../sqs/wire.ts'
 
 /** The one region there is. */
 export const REGION = 'us-east-1'

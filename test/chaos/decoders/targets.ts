@@ -1,14 +1,14 @@
 import type { IncomingMessage } from 'node:http'
 import { parseRecord } from '../../../cli/stage/runRecords.ts'
-import { batchEntries, integer, outgoing, parseInput, stringList, stringMap } from '../../../infra/local/sqsInput.ts'
-import { parseRedrive } from '../../../infra/local/sqsAttributes.ts'
-import { decodeAwsChunked, verifyChecksums } from '../../../infra/local/s3Checksum.ts'
-import { routeS3 } from '../../../infra/local/s3Route.ts'
-import { elements, textOf } from '../../../infra/local/xml.ts'
-import { decodeCheckpoint, encodeCheckpoint } from '../../../learner/checkpoint.ts'
+import { batchEntries, integer, outgoing, parseInput, stringList, stringMap } from '../../../infra/local/sqs/input.ts'
+import { parseRedrive } from '../../../infra/local/sqs/attributes.ts'
+import { decodeAwsChunked, verifyChecksums } from '../../../infra/local/s3/checksum.ts'
+import { routeS3 } from '../../../infra/local/s3/route.ts'
+import { elements, textOf } from '../../../infra/local/s3/xml.ts'
+import { decodeCheckpoint, encodeCheckpoint } from '../../../learner/checkpoint/checkpoint.ts'
 import { parsedOrUndefined } from '../../../learner/stage/bucketRecords.ts'
 import { LearnerClaim, RunRequest, RunStatus } from '../../../learner/stage/records.ts'
-import { PolicyRecord } from '../../../learner/runFiles.ts'
+import { PolicyRecord } from '../../../learner/run/files.ts'
 import {
   decodeBatch,
   encodeBatch,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { FunctionLines } from '../../../infra/clouds/functionLines.ts'
-import type { FunctionOutput } from '../../../learner/runCloud.ts'
+import type { FunctionOutput } from '../../../learner/run/cloud.ts'
 
 const payload = (shard: number) => Buffer.from(JSON.stringify({ shard }))
 const at = '2026-11-30T16:56:53.123Z\t6b1e-4a\t'

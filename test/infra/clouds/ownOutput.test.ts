@@ -1,6 +1,6 @@
 import { expect, test, vi } from 'vitest'
 import { OwnOutput } from '../../../infra/clouds/ownOutput.ts'
-import type { FunctionOutput } from '../../../learner/runCloud.ts'
+import type { FunctionOutput } from '../../../learner/run/cloud.ts'
 
 test('what is written from within goes to the listener in whole lines with its shard; the rest of the process writes as ever', async () => {
   const passed: string[] = []

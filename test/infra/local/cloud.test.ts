@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { afterEach, expect, test } from 'vitest'
 import { bearerOf } from '../../../shared/cloud/credentials.ts'
 import { localCloud, type LocalCloud, type LocalCloudOptions } from '../../../infra/local/cloud.ts'
-import type { FaultRequest } from '../../../infra/local/faults.ts'
+import type { FaultRequest } from '../../../infra/local/faults/faults.ts'
 import { sdkSettings } from '../../fakes/cloudAccess.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { S3 } from '../../../infra/local/s3.ts'
-import { compareUtf8 } from '../../../infra/local/s3Bucket.ts'
-import { decodeAwsChunked } from '../../../infra/local/s3Checksum.ts'
-import { element, textOf } from '../../../infra/local/xml.ts'
+import { S3 } from '../../../infra/local/s3/s3.ts'
+import { compareUtf8 } from '../../../infra/local/s3/bucket.ts'
+import { decodeAwsChunked } from '../../../infra/local/s3/checksum.ts'
+import { element, textOf } from '../../../infra/local/s3/xml.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 
 const unicode = fc.string({ unit: 'grapheme', maxLength: 12 })

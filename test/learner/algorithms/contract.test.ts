@@ -5,9 +5,9 @@ import { serialCloud } from '../../../infra/clouds/serial.ts'
 import { ALGORITHMS } from '../../../learner/algorithms/index.ts'
 import { experiment } from '../../../learner/experiment.ts'
 import { mermaid } from '../../../learner/flow/index.ts'
-import type { UpdateLine } from '../../../learner/observer.ts'
+import type { UpdateLine } from '../../../learner/run/observer.ts'
 import { planOf } from '../../../learner/planOf.ts'
-import { train } from '../../../learner/service.ts'
+import { train } from '../../../learner/run/service.ts'
 import { discrete, programOf } from '../program/programs.ts'
 
 const SMALL = { hidden: [8], trainBatchSteps: 64, deterministic: true, minibatchSteps: 32, epochs: 2 }

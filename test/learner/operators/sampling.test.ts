@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { type Operator, Plan } from '../../../learner/flow/index.ts'
 import { concatBatches, countSamples, dropStale, inOrder } from '../../../learner/operators/sampling.ts'
 import { runState } from '../../../learner/resources.ts'
-import { RunState } from '../../../learner/runState.ts'
+import { RunState } from '../../../learner/run/state.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { fragmentOf } from '../rollouts/inboxes.ts'
 

@@ -1,4 +1,4 @@
-import { Inbox, type InboxOptions } from '../../../learner/rollouts/inbox.ts'
+import { Inbox, type InboxOptions } from '../../../learner/rollouts/inbox/inbox.ts'
 import { packFragment, toMessage, validateFragment } from '../../../shared/batch/index.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import type { ObjectStore } from '../../../shared/cloud/ports.ts'

@@ -6,7 +6,7 @@ import { concatBatches, dropStale } from '../../../learner/operators/sampling.ts
 import { rolloutSource, runState } from '../../../learner/resources.ts'
 import { SharedWindow } from '../../../learner/rollouts/sharedWindow.ts'
 import { RolloutSource } from '../../../learner/rollouts/source.ts'
-import { RunState } from '../../../learner/runState.ts'
+import { RunState } from '../../../learner/run/state.ts'
 import type { Manifest } from '../../../shared/protocol/manifest.ts'
 import { Random } from '../../../shared/random.ts'
 import { Pace } from '../../../shared/rollout/pace.ts'

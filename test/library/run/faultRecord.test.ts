@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MessageLedger } from '../../../infra/clouds/messageLedger.ts'
-import { LeaseFates } from '../../../learner/rollouts/leaseFates.ts'
+import { LeaseFates } from '../../../learner/rollouts/leases/leaseFates.ts'
 import { type FaultRecord, type FaultSources, faultRecord, settled } from '../../../library/run/faultRecord.ts'
 import { faultLines, faultRows } from '../../../library/run/faultTable.ts'
 import { FaultSetting } from '../../../shared/faults/index.ts'

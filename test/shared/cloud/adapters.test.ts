@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
-import type { FaultAction, Faults } from '../../../infra/local/faults.ts'
+import type { FaultAction, Faults } from '../../../infra/local/faults/faults.ts'
 import { awsClients, s3Client, s3ObjectStore, sqsClient, sqsQueue } from '../../../shared/cloud/index.ts'
 import type { Credentials } from '../../../shared/cloud/credentials.ts'
 import { accessTo } from '../../fakes/cloudAccess.ts'

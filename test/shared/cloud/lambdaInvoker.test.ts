@@ -2,7 +2,7 @@ import { LambdaClient } from '@aws-sdk/client-lambda'
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
-import type { FaultAction, Faults } from '../../../infra/local/faults.ts'
+import type { FaultAction, Faults } from '../../../infra/local/faults/faults.ts'
 import { lambdaClient, lambdaInvoker } from '../../../shared/cloud/index.ts'
 import { accessTo } from '../../fakes/cloudAccess.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { localCloud } from '../../../infra/local/cloud.ts'
-import type { FaultAction } from '../../../infra/local/faults.ts'
+import type { FaultAction } from '../../../infra/local/faults/faults.ts'
 import { awsClients, s3ObjectStore, sqsQueue } from '../../../shared/cloud/index.ts'
 import { errorMayPass } from '../../../shared/cloud/mayPass.ts'
 import { OUTAGE_MS, Patience, patientQueue, patientStore } from '../../../shared/cloud/patience.ts'

@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { LogStore } from '../../../../infra/local/control/logStore.ts'
 import { MachineGroup } from '../../../../infra/local/control/machineGroup.ts'
-import { Reaper } from '../../../../infra/local/environmentReaper.ts'
+import { Reaper } from '../../../../infra/local/lambda/environmentReaper.ts'
 import { virtualClock } from '../../../fakes/virtualClock.ts'
 import { isRunning } from '../lambda/support.ts'
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test, vi } from 'vitest'
-import type { InvocationReport } from '../../../../infra/local/lambdaUsage.ts'
+import type { InvocationReport } from '../../../../infra/local/lambda/usage.ts'
 import { virtualClock } from '../../../fakes/virtualClock.ts'
 import { begun, buildBootstrap, invoke, probe, startLambda } from './support.ts'
 

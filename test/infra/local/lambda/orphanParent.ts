@@ -1,7 +1,7 @@
 // A process that runs the emulation, says which environments it has, and waits to be killed.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { lambdaService } from '../../../../infra/local/lambda.ts'
+import { lambdaService } from '../../../../infra/local/lambda/lambda.ts'
 
 const [bootstrap = '', file = ''] = process.argv.slice(2)
 const service = lambdaService({ bootstrap })

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InvokeCommand, type InvokeCommandInput, LambdaClient } from '@aws-sdk/client-lambda'
 import { buildSync } from 'esbuild'
-import type { FunctionOptions } from '../../../../infra/local/lambdaFunction.ts'
-import { type LambdaOptions, type LambdaService, lambdaService } from '../../../../infra/local/lambda.ts'
+import type { FunctionOptions } from '../../../../infra/local/lambda/function.ts'
+import { type LambdaOptions, type LambdaService, lambdaService } from '../../../../infra/local/lambda/lambda.ts'
 import { packageRoot } from '../../../../infra/local/packageRoot.ts'
 
 export const handlerFile = (name: string): string => join(import.meta.dirname, 'handlers', `${name}.mjs`)

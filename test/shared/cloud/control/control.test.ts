@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { provisionStage } from '../../../../infra/clouds/stage.ts'
 import { localCloud, type LocalCloud } from '../../../../infra/local/cloud.ts'
-import type { Faults } from '../../../../infra/local/faults.ts'
+import type { Faults } from '../../../../infra/local/faults/faults.ts'
 import {
   account,
   concurrencyLimit,
