@@ -10,7 +10,13 @@ export const policy = policySpecFor(observationSpace, actionSpace)
 
 /** What examples/cartpole.ts learns by, for batches of [T, B]. */
 export function cartPoleRunner(T: number, B: number): ProgramRunner {
-  const algorithm = impala({ entropyCoef: 0.001, valueCoef: 0.25, maxGradNorm: 0.5, rewardScale: 0.1 })
+  const algorithm = impala({
+    entropyCoef: 0.001,
+    valueCoef: 0.25,
+    maxGradNorm: 0.5,
+    rewardScale: 0.1,
+    sharedTrunk: true,
+  })
   const program = compile(algorithm.program({ policy, T, B }), {
     name: algorithm.name,
     uniform: seededUniform(1),

@@ -9,6 +9,7 @@ export default experiment({
     valueCoef: 0.25,
     maxGradNorm: 0.5,
     rewardScale: 0.1,
+    sharedTrunk: true,
     trainBatchSteps: 6_144,
   }),
   rollouts: { shards: 1, envsPerShard: 128, fragmentLength: 48 },

@@ -8,6 +8,7 @@ export default experiment({
     valueCoef: 0.25,
     maxGradNorm: 0.5,
     rewardScale: 0.1,
+    sharedTrunk: true,
     trainBatchSteps: 640,
     deterministic: true,
   }),

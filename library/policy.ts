@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { parseSettings } from '../learner/settings.ts'
 import { MillraceError } from '../shared/errors.ts'
-import { CategoricalSampler, PolicySession, type PolicySpec } from '../shared/policy/index.ts'
+import { type ActionRandom, PolicySession, type PolicySpec, makeActor } from '../shared/policy/index.ts'
 import { Random } from '../shared/random.ts'
 import { type Observation, readObservation } from './observation.ts'
 import { findPolicy, type PolicySource } from './policySource.ts'
@@ -19,7 +19,9 @@ const hasUniform = (value: unknown): boolean =>
 const ActSchema = z.strictObject({
   stochastic: z.boolean().optional(),
   random: z
-    .custom<{ uniform(): number }>(hasUniform, { error: 'it has no uniform(); give new Random(seed)' })
+    .custom<{ uniform(): number }>(hasUniform, {
+      error: 'it has no uniform(); give new Random(seed)',
+    })
     .optional(),
 })
 
@@ -36,6 +38,9 @@ export interface ActOptions {
   readonly random?: { uniform(): number }
 }
 
+/** The index of a discrete action, or the numbers of one in a box. */
+export type Action = number | Float32Array
+
 /** A trained policy, ready to choose actions. Any number of calls may be under way at once; they are answered in turn. */
 export interface Policy extends AsyncDisposable {
   /** What it takes and gives: the shape of an observation, the actions. */
@@ -45,17 +50,20 @@ export interface Policy extends AsyncDisposable {
   /**
    * The action for one observation, as the env would have written it.
    *
-   * @returns the index of the action, 0 … n-1
+   * @returns the index of the action, 0 … n-1; of a box of actions its numbers, in a Float32Array
    * @throws MillraceError E_USAGE for an observation of another size or with a number that is not finite, and for options that do not exist; E_POLICY_MODEL after `close`
    */
-  act(observation: Observation, options?: ActOptions): Promise<number>
+  act(observation: Observation, options?: ActOptions): Promise<Action>
   /**
    * The actions for many observations in one run of the model.
    *
    * @param observations a list of them, or one Float32Array with one after the other
-   * @returns [N] indices
+   * @returns [N] indices; of a box of actions [N, ...A] numbers, one action after the other
    */
-  actBatch(observations: readonly Observation[] | Float32Array, options?: ActOptions): Promise<Int32Array>
+  actBatch(
+    observations: readonly Observation[] | Float32Array,
+    options?: ActOptions,
+  ): Promise<Int32Array | Float32Array>
   /** Frees the model's memory once the calls under way are answered. A second call does nothing. */
   close(): Promise<void>
 }
@@ -76,7 +84,6 @@ class LoadedPolicy implements Policy {
   readonly spec: PolicySpec
   private readonly session: PolicySession
   private readonly size: number
-  private readonly actions: number
   private own: Random | undefined
   /** The newest call. A session has one buffer, so each call waits for the one before. */
   private last: Promise<unknown> = Promise.resolve()
@@ -87,23 +94,23 @@ class LoadedPolicy implements Policy {
     this.session = session
     this.spec = session.spec
     this.size = session.observations.length
-    this.actions = session.logits.length
   }
 
-  async act(observation: Observation, options: ActOptions = NO_OPTIONS): Promise<number> {
+  async act(observation: Observation, options: ActOptions = NO_OPTIONS): Promise<Action> {
     const chosen = checked(options, 'act')
     const row = new Float32Array(this.size)
     readObservation(this.spec, observation, row)
-    return (await this.choose(row, chosen))[0]!
+    const actions = await this.choose(row, chosen)
+    return this.spec.action.kind === 'discrete' ? actions[0]! : (actions as Float32Array)
   }
 
   async actBatch(
     observations: readonly Observation[] | Float32Array,
     options: ActOptions = NO_OPTIONS,
-  ): Promise<Int32Array> {
+  ): Promise<Int32Array | Float32Array> {
     const chosen = checked(options, 'actBatch')
     const rows = this.rowsOf(observations)
-    return rows.length === 0 ? new Int32Array(0) : await this.choose(rows, chosen)
+    return await this.choose(rows, chosen)
   }
 
   close(): Promise<void> {
@@ -138,19 +145,21 @@ class LoadedPolicy implements Policy {
     return rows
   }
 
-  private choose(rows: Float32Array, { stochastic = false, random }: z.output<typeof ActSchema>): Promise<Int32Array> {
+  private choose(
+    rows: Float32Array,
+    { stochastic = false, random }: z.output<typeof ActSchema>,
+  ): Promise<Int32Array | Float32Array> {
     if (this.closed) throw new MillraceError('E_POLICY_MODEL', 'the policy is closed; load it again')
-    const sampler = new CategoricalSampler(this.actions, random ?? (this.own ??= new Random(chance())))
-    const chosen = new Int32Array(rows.length / this.size)
+    const count = rows.length / this.size
+    const actor = makeActor(this.spec.action, count, withNormal(random ?? (this.own ??= new Random(chance()))))
+    if (count === 0) return Promise.resolve(actor.actions)
     return this.inTurn(async () => {
       const { session } = this
       if (session.observations.length === rows.length) session.observations.set(rows)
       else session.bind(rows)
       await session.run()
-      const logProbs = new Float32Array(chosen.length)
-      if (stochastic) sampler.sample(session.logits, chosen, logProbs)
-      else sampler.greedy(session.logits, chosen, logProbs)
-      return chosen
+      actor.act(session.outputs, new Float32Array(count), !stochastic)
+      return actor.actions
     })
   }
 
@@ -158,6 +167,15 @@ class LoadedPolicy implements Policy {
     const answer = this.last.then(work)
     this.last = answer.catch(() => undefined) // its caller gets the error; the next call must not
     return answer
+  }
+}
+
+/** A stream of the user's own may have uniform numbers only (Box and Muller 1958). */
+function withNormal(random: { uniform(): number }): ActionRandom {
+  if ('normal' in random && typeof random.normal === 'function') return random as ActionRandom
+  return {
+    uniform: () => random.uniform(),
+    normal: () => Math.sqrt(-2 * Math.log(1 - random.uniform())) * Math.cos(2 * Math.PI * random.uniform()),
   }
 }
 

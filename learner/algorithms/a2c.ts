@@ -1,12 +1,12 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
-import { actorCriticLoss, categorical, explainedVariance } from '../losses/index.ts'
+import { actorCriticLoss, explainedVariance } from '../losses/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { rate as fed, rolloutColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
-import { flatten, reduceMean } from '../tensor/index.ts'
+import { reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
 import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
@@ -19,7 +19,6 @@ const A2cConfig = z.strictObject({
   /** Of generalised advantage estimation; 1 is the n-step return of the paper. */
   lambda: z.number().min(0).max(1).default(1),
   ...NETWORK_SETTINGS,
-  sharedTrunk: z.boolean().default(false),
   /** Env steps of an update, rounded up to whole rounds of all shards. */
   trainBatchSteps: z.number().int().min(1).default(320),
   ...ENGINE_SETTINGS,
@@ -47,12 +46,11 @@ export const a2c = algorithm({
   program(c, sizes) {
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
-    const { logits, values, nextValues } = network.evaluate(batch)
-    const policy = categorical(logits, 0)
+    const { policy, values, nextValues } = network.evaluate(batch)
     const { advantages, returns } = estimated(batch, { values, nextValues }, c)
     const loss = actorCriticLoss(
       {
-        logProbs: policy.logProb(flatten(batch.actions)),
+        logProbs: policy.logProb(batch.actions),
         values,
         entropy: policy.entropy(),
         advantages,

@@ -1,8 +1,10 @@
 import { z } from 'zod'
-import type { PolicySpec } from '../../shared/policy/spec.ts'
-import { rate } from '../settings.ts'
-import { type PolicyValueNetwork, gae, policyValueNetwork } from '../losses/index.ts'
+import { spaceSize } from '../../shared/env/space.ts'
+import { MODEL_OUTPUTS, type PolicySpec, outputsOf } from '../../shared/policy/spec.ts'
+import { type Head, gaussianHead } from '../heads/index.ts'
+import { categorical, gae, policyValueNetwork } from '../losses/index.ts'
 import type { RolloutColumns } from '../program/index.ts'
+import { rate } from '../settings.ts'
 import { type Tensor, cast, concat, flatten, gather, input, mul, reshape, sub } from '../tensor/index.ts'
 
 const count = z.number().int().min(1)
@@ -12,7 +14,7 @@ export const NETWORK_SETTINGS = {
   hidden: z.array(count).min(1).default([64, 64]),
   activation: z.enum(['tanh', 'relu']).default('tanh'),
   /** One stack of hidden layers under policy and value, or one each. */
-  sharedTrunk: z.boolean().default(true),
+  sharedTrunk: z.boolean().default(false),
   /** Whether the published policy also gives `value`, which costs a rollout a tenth of its speed. */
   publishValue: z.boolean().default(false),
 }
@@ -42,50 +44,69 @@ type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 
 export interface ActorCritic {
   /** In the order in which they lie in the flat vector. */
-  readonly parameters: PolicyValueNetwork['parameters']
+  readonly parameters: readonly Tensor[]
   /** What it says of every step of a batch. */
-  evaluate(batch: RolloutColumns): Evaluated
-  /** What it says of observations [N, ...D]: logits [A, N] and values [N]. */
-  apply(observations: Tensor): Omit<Evaluated, 'nextValues'>
-  /** With dynamic rows: `observations` [N, ...D] to `logits` [N, A], and `value` [N] where it is asked for. */
+  evaluate(batch: RolloutColumns): Evaluated & {
+    /** [T, B], of the true next state: where an episode was truncated that of its final observation. */ readonly nextValues: Tensor
+  }
+  /** What it says of observations [N, ...D]. */
+  apply(observations: Tensor): Evaluated
+  /** With dynamic rows: `observations` [N, ...D] to what a policy of its kind gives, and `value` [N] where it is asked for. */
   readonly published: { readonly inputs: readonly Tensor[]; readonly outputs: Readonly<Record<string, Tensor>> }
 }
 
 export interface Evaluated {
-  /** [A, T * B]: with actions first, sums over them run over long rows. */
-  readonly logits: Tensor
-  /** [T * B] */
+  readonly policy: Distribution
+  /** [N] */
   readonly values: Tensor
-  /** [T, B], of the true next state: where an episode was truncated that of its final observation. */
-  readonly nextValues: Tensor
 }
 
-/** Policy and value of discrete actions, for what a spec says of observations and actions. */
-export function actorCritic(
-  { publishValue, ...settings }: NetworkSettings,
-  { observation, action }: PolicySpec,
-): ActorCritic {
-  const network = policyValueNetwork({
-    ...settings,
-    observationShape: observation.shape,
-    actions: action.kind === 'discrete' ? action.n : 0,
-  })
+/** Over actions, for N entries. */
+export interface Distribution {
+  /** Log-probability, or density, of actions as a batch has them: [N] */
+  logProb(actions: Tensor): Tensor
+  /** [N] */
+  entropy(): Tensor
+}
+
+/** Policy and value for what a spec says of observations and actions: categorical, or normal with one deviation a dimension for all states. */
+export function actorCritic({ publishValue, ...settings }: NetworkSettings, spec: PolicySpec): ActorCritic {
+  const { observation, action } = spec
+  const head = action.kind === 'box' ? gaussianHead({ dimensions: spaceSize(action), logStd: 'shared' }) : undefined
+  const actions = head?.outputs ?? outputsOf(spec)
+  const network = policyValueNetwork({ ...settings, observationShape: observation.shape, actions })
   const observations = input('observations', ['N', ...observation.shape])
   const { logits, value } = network.apply(observations)
+  const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head ? head.params(logits) : logits }
+  const apply = (rows: Tensor): Evaluated => {
+    // With discrete actions first, sums over them run over long rows.
+    const { logits: given, value: values } = network.apply(rows, head ? 'entriesFirst' : 'actionsFirst')
+    return { policy: head ? normal(head, given) : discrete(given), values }
+  }
   return {
-    parameters: network.parameters,
-    apply: (rows) => {
-      const { logits: given, value: values } = network.apply(rows, 'actionsFirst')
-      return { logits: given, values }
-    },
+    parameters: [...network.parameters, ...(head?.parameters ?? [])],
+    apply,
     evaluate: (batch) => {
       const [T = 0, B = 0] = batch.rewards.shape
-      const flat = reshape(batch.observations, [Number(T) * Number(B), ...observation.shape])
-      const here = network.apply(flat, 'actionsFirst')
-      const all = concat([here.value, network.apply(batch.extraObservations).value])
-      return { logits: here.logits, values: here.value, nextValues: gather(all, batch.nextIndex) }
+      const here = apply(reshape(batch.observations, [Number(T) * Number(B), ...observation.shape]))
+      const all = concat([here.values, network.apply(batch.extraObservations).value])
+      return { ...here, nextValues: gather(all, batch.nextIndex) }
     },
-    published: { inputs: [observations], outputs: publishValue ? { logits, value } : { logits } },
+    published: { inputs: [observations], outputs: publishValue ? { ...outputs, value } : outputs },
+  }
+}
+
+function discrete(logits: Tensor): Distribution {
+  const policy = categorical(logits, 0)
+  return { logProb: (actions) => policy.logProb(flatten(actions)), entropy: () => policy.entropy() }
+}
+
+function normal(head: Head, outputs: Tensor): Distribution {
+  const params = head.params(outputs)
+  const [rows = 1] = params.shape
+  return {
+    logProb: (actions) => head.logProb(params, reshape(actions, [rows, ...head.drawn.shape])),
+    entropy: () => head.entropy(params),
   }
 }
 
@@ -98,7 +119,7 @@ export const discounting = ({ terminated, episodeEnd }: RolloutColumns, gamma: n
 /** Generalised advantages and value targets of a batch, [T * B] each. No gradient flows through them. */
 export function estimated(
   batch: RolloutColumns,
-  { values, nextValues }: Pick<Evaluated, 'values' | 'nextValues'>,
+  { values, nextValues }: { readonly values: Tensor; readonly nextValues: Tensor },
   { gamma, lambda, rewardScale }: { readonly gamma: number; readonly lambda: number; readonly rewardScale: number },
 ): { readonly advantages: Tensor; readonly returns: Tensor } {
   const shaped = { rewards: mul(batch.rewards, rewardScale), values: reshape(values, batch.rewards.shape), nextValues }

@@ -1,9 +1,9 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
-import { categorical, explainedVariance, klEstimate, ppoLoss, standardized } from '../losses/index.ts'
+import { explainedVariance, klEstimate, ppoLoss, standardized } from '../losses/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
-import { column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
+import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
@@ -23,7 +23,6 @@ const PpoConfig = z.strictObject({
   /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
   standardizeAdvantages: z.boolean().default(true),
   ...NETWORK_SETTINGS,
-  sharedTrunk: z.boolean().default(false),
   /** Env steps of an update, rounded up to whole rounds of all shards. */
   trainBatchSteps: count.default(2048),
   epochs: count.default(10),
@@ -60,17 +59,16 @@ export const ppo = algorithm({
     const batch = rolloutColumns(sizes)
     const before = network.evaluate(batch)
     const { advantages, returns } = estimated(batch, before, c)
-    const now = network.apply(column('observations', [rows, ...sizes.policy.observation.shape]))
-    const policy = categorical(now.logits, 0)
+    const { policy, values } = network.apply(column('observations', [rows, ...sizes.policy.observation.shape]))
     const given = column('advantages', [rows])
-    const logProbs = policy.logProb(column('actions', [rows], 'int32'))
+    const logProbs = policy.logProb(actionColumn(sizes.policy, [rows]))
     const oldLogProbs = column('behaviour_log_probs', [rows])
     const loss = ppoLoss(
       {
         logProbs,
         oldLogProbs,
         advantages: c.standardizeAdvantages ? standardized(given) : given,
-        values: now.values,
+        values,
         oldValues: column('old_values', [rows]),
         returns: column('returns', [rows]),
         entropy: policy.entropy(),

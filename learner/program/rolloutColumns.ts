@@ -23,7 +23,7 @@ export interface RolloutColumns {
 }
 
 export function rolloutColumns({
-  policy: { observation, action },
+  policy,
   T,
   B,
 }: {
@@ -32,16 +32,17 @@ export function rolloutColumns({
   readonly B: number
 }): RolloutColumns {
   return {
-    observations: column('observations', [T, B, ...observation.shape]),
-    extraObservations: column('extra_observations', ['E', ...observation.shape]),
+    observations: column('observations', [T, B, ...policy.observation.shape]),
+    extraObservations: column('extra_observations', ['E', ...policy.observation.shape]),
     nextIndex: column('next_index', [T, B], 'int32'),
-    actions:
-      action.kind === 'discrete'
-        ? column('actions', [T, B], 'int32')
-        : column('actions', [T, B, ...action.shape], 'float32'),
+    actions: actionColumn(policy, [T, B]),
     behaviourLogProbs: column('behaviour_log_probs', [T, B]),
     rewards: column('rewards', [T, B]),
     terminated: column('terminated', [T, B], 'uint8'),
     episodeEnd: column('episode_end', [T, B], 'uint8'),
   }
 }
+
+/** Actions as a batch has them: int32 of discrete ones, float32 of a box, with rows of this shape. */
+export const actionColumn = ({ action }: PolicySpec, rows: readonly number[]): Tensor =>
+  action.kind === 'discrete' ? column('actions', rows, 'int32') : column('actions', [...rows, ...action.shape])

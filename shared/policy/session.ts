@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-node'
 import { MillraceError } from '../errors.ts'
-import { MODEL_INPUT, MODEL_OUTPUTS } from './spec.ts'
+import { MODEL_INPUT, MODEL_OUTPUTS, outputsOf } from './spec.ts'
 import type { PolicySpec } from './spec.ts'
 
 /**
@@ -10,15 +10,15 @@ import type { PolicySpec } from './spec.ts'
 const OPTIMIZE_FULLY_FROM_BYTES = 256 * 1024
 
 /**
- * A published policy, ready to run over one batch again and again: observations in, logits out, both in buffers that stay.
+ * A published policy, ready to run over one batch again and again: observations in, the parameters of a distribution out, both in buffers that stay.
  * `bind` makes it read a VectorEnv's own observations, so nothing is copied on the way in.
  */
 export class PolicySession {
   readonly spec: PolicySpec
   /** [B, ...D] what `run` reads. */
   observations: Float32Array
-  /** [B, A] what `run` writes. */
-  logits: Float32Array
+  /** [B, P] what `run` writes: logits, or means and log standard deviations. */
+  outputs: Float32Array
   private readonly runtime: { readonly Tensor: TensorConstructor }
   private readonly session: InferenceSession
   private readonly feeds: Record<string, Tensor> = {}
@@ -31,7 +31,7 @@ export class PolicySession {
     this.session = session
     this.spec = spec
     this.observations = new Float32Array(0)
-    this.logits = new Float32Array(0)
+    this.outputs = new Float32Array(0)
   }
 
   /**
@@ -90,17 +90,17 @@ export class PolicySession {
       )
     }
     this.observations = observations
-    this.logits = new Float32Array(batch * numActions(this.spec))
+    this.outputs = new Float32Array(batch * outputsOf(this.spec))
     this.feeds[MODEL_INPUT] = new this.runtime.Tensor('float32', observations, [batch, ...shape])
-    this.fetches[MODEL_OUTPUTS[this.spec.distribution]] = new this.runtime.Tensor('float32', this.logits, [
+    this.fetches[MODEL_OUTPUTS[this.spec.distribution]] = new this.runtime.Tensor('float32', this.outputs, [
       batch,
-      numActions(this.spec),
+      outputsOf(this.spec),
     ])
     return this
   }
 
   /**
-   * Logits of the observations that are in the buffer now. One run at a time.
+   * The outputs for the observations that are in the buffer now. One run at a time.
    *
    * @throws MillraceError E_POLICY_MODEL
    */
@@ -129,11 +129,6 @@ function observationSize(spec: PolicySpec): number {
   return spec.observation.shape.reduce((size, dimension) => size * dimension, 1)
 }
 
-function numActions(spec: PolicySpec): number {
-  if (spec.action.kind === 'discrete') return spec.action.n
-  throw new MillraceError('E_POLICY_SPEC', `a ${spec.distribution} policy needs a discrete action space`)
-}
-
 function checkModel(session: InferenceSession, spec: PolicySpec): void {
   const output = MODEL_OUTPUTS[spec.distribution]
   if (session.inputNames.length !== 1)
@@ -142,7 +137,7 @@ function checkModel(session: InferenceSession, spec: PolicySpec): void {
       `the policy has inputs ${session.inputNames.join(', ')}, expected only '${MODEL_INPUT}'`,
     )
   checkValue(session.inputMetadata, MODEL_INPUT, spec.observation.shape)
-  checkValue(session.outputMetadata, output, [numActions(spec)])
+  checkValue(session.outputMetadata, output, [outputsOf(spec)])
 }
 
 /** A value of the model must be float32 [N, ...shape], with N free. */

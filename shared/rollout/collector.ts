@@ -2,7 +2,7 @@
 import type { VectorEnv, VectorEnvState } from '../env/env.ts'
 import { describeSpace } from '../env/space.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
-import { CategoricalSampler } from '../policy/categorical.ts'
+import { type Actor, makeActor } from '../policy/actor.ts'
 import type { PolicySession } from '../policy/session.ts'
 import { Random, deriveSeed } from '../random.ts'
 import { showThrown } from '../showValue.ts'
@@ -39,29 +39,20 @@ export class Collector {
   private readonly fragmentLength: number
   private readonly greedy: boolean
   private readonly random: Random
-  private readonly sampler: CategoricalSampler
-  private readonly actions: Int32Array
+  private readonly actor: Actor
   private readonly pool: FragmentPool
   private policy: PolicySession | undefined
   private version = -1
   private filling = false
 
-  /** @throws MillraceError E_POLICY_SPEC when the actions are not discrete */
   constructor({ env, fragmentLength, seed, maxFragments = 2, greedy = false }: CollectorOptions) {
-    if (env.actionSpace.kind !== 'discrete') {
-      throw new MillraceError(
-        'E_POLICY_SPEC',
-        `cannot draw actions of ${describeSpace(env.actionSpace)}: expected a discrete space`,
-      )
-    }
-    const numActions = env.actionSpace.n
     this.env = env
     this.fragmentLength = fragmentLength
     this.greedy = greedy
     this.random = new Random(deriveSeed(seed, 'actions'))
-    this.sampler = new CategoricalSampler(numActions, this.random)
-    this.actions = new Int32Array(env.numEnvs)
-    const shape = { steps: fragmentLength, numEnvs: env.numEnvs, observation: env.observationSpace.shape, numActions }
+    this.actor = makeActor(env.actionSpace, env.numEnvs, this.random)
+    const { actionSpace: action, observationSpace, numEnvs } = env
+    const shape = { steps: fragmentLength, numEnvs, observation: observationSpace.shape, action }
     this.pool = new FragmentPool(shape, maxFragments)
     env.reset(seed)
   }
@@ -74,7 +65,8 @@ export class Collector {
   usePolicy(policy: PolicySession, version: number): void {
     policy.bind(this.env.observations)
     const rows = this.env.numEnvs
-    if (policy.batch !== rows || policy.logits.length !== rows * numActions(this.env)) {
+    const isOfKind = policy.spec.action.kind === this.env.actionSpace.kind
+    if (!isOfKind || policy.batch !== rows || policy.outputs.length !== rows * this.actor.outputs) {
       const shape = policy.spec.observation.shape.join(', ')
       throw new MillraceError(
         'E_POLICY_MODEL',
@@ -132,15 +124,14 @@ export class Collector {
   }
 
   private async step(fragment: FragmentBuffer, t: number): Promise<void> {
-    const { env, actions, policy } = this
+    const { env, actor, policy } = this
     if (!policy) throw new MillraceError('E_INTERNAL', 'collect() was called before usePolicy()')
     fragment.policyVersions[t] = this.version
     await policy.run()
     fragment.observationRows[t]!.set(env.observations)
-    if (this.greedy) this.sampler.greedy(policy.logits, actions, fragment.logProbRows[t]!)
-    else this.sampler.sample(policy.logits, actions, fragment.logProbRows[t]!)
-    fragment.actionRows[t]!.set(actions)
-    stepAll(env, actions)
+    actor.act(policy.outputs, fragment.logProbRows[t]!, this.greedy)
+    fragment.actionRows[t]!.set(actor.drawn)
+    stepAll(env, actor.actions)
     fragment.rewardRows[t]!.set(env.rewards)
     fragment.terminatedRows[t]!.set(env.terminated)
     fragment.truncatedRows[t]!.set(env.truncated)
@@ -152,7 +143,7 @@ export class Collector {
 }
 
 /** A vector form of a user's own may throw anything; what the generic one throws says already where. */
-function stepAll(env: VectorEnv, actions: Int32Array): void {
+function stepAll(env: VectorEnv, actions: Int32Array | Float32Array): void {
   try {
     env.step(actions)
   } catch (cause) {
@@ -161,8 +152,4 @@ function stepAll(env: VectorEnv, actions: Int32Array): void {
     const message = `the envs failed to step: ${showThrown(cause)}`
     throw new MillraceError('E_ENV_STEP', message, at === undefined ? {} : { at }, { cause, userStack: stack })
   }
-}
-
-function numActions(env: VectorEnv): number {
-  return env.actionSpace.kind === 'discrete' ? env.actionSpace.n : 0
 }

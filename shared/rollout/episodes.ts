@@ -1,7 +1,7 @@
 import type { EnvConfig, EnvSource, Space, VectorEnv } from '../env/index.ts'
 import { describeSpace, makeVectorEnv } from '../env/index.ts'
 import { MillraceError } from '../errors.ts'
-import { CategoricalSampler, PolicySession, type PolicySpec } from '../policy/index.ts'
+import { PolicySession, type PolicySpec, makeActor } from '../policy/index.ts'
 import { Random, deriveSeed } from '../random.ts'
 
 /** A finished episode: the sum of its rewards, and its env steps. */
@@ -37,29 +37,26 @@ const MOST_ENVS = 256
  * the short ones, and their mean a biased one. The same seed gives the same episodes, here and in a function.
  *
  * @returns `play.episodes` of them, fewer when it was over before
- * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_POLICY_MODEL, E_POLICY_SPEC for actions that are not discrete, E_ENV_STEP also when
+ * @throws MillraceError E_ENV_UNKNOWN, E_ENV_CONFIG, E_POLICY_MODEL, E_POLICY_SPEC for a policy of another env, E_ENV_STEP also when
  * an episode does not end
  */
 export async function playEpisodes(source: EnvSource, play: Play): Promise<readonly Episode[]> {
   const { spec, config } = play
-  if (spec.action.kind !== 'discrete')
-    throw new MillraceError('E_POLICY_SPEC', 'only policies over discrete actions can be evaluated')
   const numEnvs = play.numEnvs ?? Math.min(play.episodes, MOST_ENVS)
   const env = makeVectorEnv(source, { numEnvs, config })
   try {
     checkFit(spec, env)
-    return await playIn(env, play, spec.action.n)
+    return await playIn(env, play)
   } finally {
     env.close?.()
   }
 }
 
-async function playIn(env: VectorEnv, play: Play, numActions: number): Promise<readonly Episode[]> {
+async function playIn(env: VectorEnv, play: Play): Promise<readonly Episode[]> {
   const { spec, seed, longestEpisode = LONGEST_EPISODE } = play
   const { numEnvs } = env
   env.reset(deriveSeed(seed, 'evaluate'))
-  const sampler = new CategoricalSampler(numActions, new Random(deriveSeed(seed, 'evaluate', 'actions')))
-  const actions = new Int32Array(numEnvs)
+  const actor = makeActor(env.actionSpace, numEnvs, new Random(deriveSeed(seed, 'evaluate', 'actions')))
   const logProbs = new Float32Array(numEnvs)
   const wanted = Int32Array.from({ length: numEnvs }, (_, i) => Math.floor((play.episodes + numEnvs - 1 - i) / numEnvs))
   const episodes: Episode[] = []
@@ -67,9 +64,8 @@ async function playIn(env: VectorEnv, play: Play, numActions: number): Promise<r
   try {
     while (episodes.length < play.episodes && !play.over()) {
       await policy.run()
-      if (play.stochastic) sampler.sample(policy.logits, actions, logProbs)
-      else sampler.greedy(policy.logits, actions, logProbs)
-      env.step(actions)
+      actor.act(policy.outputs, logProbs, !play.stochastic)
+      env.step(actor.actions)
       for (let i = 0; i < numEnvs; i++) {
         const length = env.episodeLengths[i] ?? 0
         if (env.terminated[i] || env.truncated[i]) {

@@ -1,7 +1,7 @@
 // Typed-array reads use `!`: every index is within the sizes made here.
 import type { Column, DType, Provenance, SampleBatch, TypedArray } from '../batch/sampleBatch.ts'
 import type { VectorEnv } from '../env/env.ts'
-import { spaceSize } from '../env/space.ts'
+import { type Space, spaceSize } from '../env/space.ts'
 import { MillraceError } from '../errors.ts'
 
 /** What a fragment is made of: T steps of the envs it is for. */
@@ -10,7 +10,7 @@ export interface FragmentShape {
   readonly numEnvs: number
   /** Shape of one observation. */
   readonly observation: readonly number[]
-  readonly numActions: number
+  readonly action: Space
 }
 
 /** Where a fragment comes from; the rest of its provenance the fragment knows itself. */
@@ -22,9 +22,9 @@ export type FragmentOrigin = Pick<Provenance, 'run' | 'shard' | 'lease' | 'seque
  */
 export class FragmentBuffer {
   readonly shape: FragmentShape
-  /** Row t of each: what step t writes. Actions are bytes where an action fits into one. */
+  /** Row t of each: what step t writes. Discrete actions are bytes where one fits into a byte. */
   readonly observationRows: readonly Float32Array[]
-  readonly actionRows: readonly (Uint8Array | Int32Array)[]
+  readonly actionRows: readonly (Uint8Array | Int32Array | Float32Array)[]
   readonly logProbRows: readonly Float32Array[]
   readonly rewardRows: readonly Float32Array[]
   readonly terminatedRows: readonly Uint8Array[]
@@ -46,7 +46,7 @@ export class FragmentBuffer {
     const { steps, numEnvs, observation } = shape
     const cells = steps * numEnvs
     const observations = new Float32Array(cells * elements(observation))
-    const actions = shape.numActions <= 256 ? new Uint8Array(cells) : new Int32Array(cells)
+    const actions = actionMemory(shape.action, cells)
     const logProbs = new Float32Array(cells)
     const rewards = new Float32Array(cells)
     const terminated = new Uint8Array(cells)
@@ -68,7 +68,7 @@ export class FragmentBuffer {
     this.columns = {
       observations: column('F32', [steps, numEnvs, ...observation], observations),
       bootstrap_observations: column('F32', [numEnvs, ...observation], this.bootstrapObservations),
-      actions: column(actions instanceof Uint8Array ? 'U8' : 'I32', [steps, numEnvs], actions),
+      actions: column(dtypeOf(actions), [steps, numEnvs, ...actionShape(shape.action)], actions),
       behaviour_log_probs: column('F32', [steps, numEnvs], logProbs),
       rewards: column('F32', [steps, numEnvs], rewards),
       terminated: column('U8', [steps, numEnvs], terminated),
@@ -127,6 +127,18 @@ export class FragmentBuffer {
     grown.set(this.finalObservations)
     this.finalObservations = grown
   }
+}
+
+function actionMemory(action: Space, cells: number): Uint8Array | Int32Array | Float32Array {
+  if (action.kind === 'box') return new Float32Array(cells * spaceSize(action))
+  return action.n <= 256 ? new Uint8Array(cells) : new Int32Array(cells)
+}
+
+const actionShape = (action: Space): readonly number[] => (action.kind === 'box' ? action.shape : [])
+
+function dtypeOf(values: Uint8Array | Int32Array | Float32Array): DType {
+  if (values instanceof Float32Array) return 'F32'
+  return values instanceof Uint8Array ? 'U8' : 'I32'
 }
 
 /** Buffers of one shape: one is filled while others are encoded and sent. As many are made as are ever out at once. */

@@ -12,11 +12,11 @@ const folder = freshFolder()
 const withFields = (fields: string) =>
   `import { experiment, impala } from 'millrace'\nexport default experiment({ env: 'CartPole-v1', algorithm: impala(), ${fields} })`
 
-const BOX_ACTIONS = `import { experiment, impala } from 'millrace'
+const BYTE_ACTIONS = `import { experiment, impala } from 'millrace'
   class Arm {
     static id = 'Arm-v0'
     observationSpace = { kind: 'box', shape: [2], low: -1, high: 1 }
-    actionSpace = { kind: 'box', shape: [2], low: -1, high: 1 }
+    actionSpace = { kind: 'box', shape: [2], low: 0, high: 9, dtype: 'uint8' }
     reset() {}
     step() { return { reward: 0, terminated: false, truncated: false } }
   }
@@ -47,9 +47,9 @@ test.each<[string, string, readonly string[], RegExp]>([
   ],
   [
     'an action space that no network fits',
-    BOX_ACTIONS,
+    BYTE_ACTIONS,
     [],
-    /^error E_POLICY_SPEC: no policy fits this environment: its actions are Box\(\[2\], -1\.\.1\), .*\n/,
+    /^error E_POLICY_SPEC: no policy fits this environment: its actions are Box\(\[2\], 0\.\.9, uint8\), .*\n/,
   ],
 ])('%s is one sentence and status 1, and nothing is written', async (_, text, args, sentence) => {
   writeFileSync(join(folder(), 'bad.js'), text)

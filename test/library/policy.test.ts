@@ -32,7 +32,7 @@ const observations = Array.from({ length: 64 }, () => Array.from({ length: 4 }, 
 async function likeliest(): Promise<number[]> {
   const session = await PolicySession.load(model, spec, Float32Array.from(observations.flat()))
   await session.run()
-  const actions = observations.map((_, i) => (session.logits[2 * i + 1]! > session.logits[2 * i]! ? 1 : 0))
+  const actions = observations.map((_, i) => (session.outputs[2 * i + 1]! > session.outputs[2 * i]! ? 1 : 0))
   await session.release()
   return actions
 }

@@ -8,6 +8,8 @@ import { mermaid } from '../../../learner/flow/index.ts'
 import type { UpdateLine } from '../../../learner/run/observer.ts'
 import { planOf } from '../../../learner/planOf.ts'
 import { train } from '../../../learner/run/service.ts'
+import { loadPolicy } from '../../../library/policy.ts'
+import { Random } from '../../../shared/random.ts'
 import { discrete, programOf } from '../program/programs.ts'
 
 const SMALL = { hidden: [8], trainBatchSteps: 64, deterministic: true, minibatchSteps: 32, epochs: 2 }
@@ -20,14 +22,14 @@ function small(name: keyof typeof ALGORITHMS) {
   return algorithm.withConfig({ ...algorithm.config, ...Object.fromEntries(known) })
 }
 
-async function run(name: keyof typeof ALGORITHMS, seed: number) {
+async function run(name: keyof typeof ALGORITHMS, seed: number, env = 'Identity-v0') {
   const cloud = serialCloud()
   const lines: UpdateLine[] = []
   const rollouts = { shards: 2, envsPerShard: 4, fragmentLength: 8 }
-  const one = experiment({ env: 'Identity-v0', algorithm: small(name), rollouts, seed, stop: { envSteps: 640 } })
-  const { policy } = await train(one, { run: 'run', cloud, observer: { onUpdate: (line) => lines.push(line) } })
+  const one = experiment({ env, algorithm: small(name), rollouts, seed, stop: { envSteps: 640 } })
+  const { policy, spec } = await train(one, { run: 'run', cloud, observer: { onUpdate: (line) => lines.push(line) } })
   await cloud.close()
-  return { policy: Buffer.from(policy).toString('base64'), lines }
+  return { policy: Buffer.from(policy).toString('base64'), model: policy, spec, lines }
 }
 
 describe.each(names)('%s', (name) => {
@@ -56,6 +58,22 @@ describe.each(names)('%s', (name) => {
       for (const [metric, value] of Object.entries(metrics)) expect(value, metric).toBeTypeOf('number')
   })
 })
+
+test.each(names)(
+  '%s takes a box of actions: its policy gives numbers within it, the same for one observation',
+  async (name) => {
+    const { model, spec, lines } = await run(name, 1, 'Pendulum-v1')
+    expect(lines.length).toBeGreaterThanOrEqual(10)
+    for (const { metrics } of lines) for (const value of Object.values(metrics)) expect(value).toBeTypeOf('number')
+    await using policy = await loadPolicy({ policy: model, spec })
+    const action = await policy.act([1, 0, 0.5])
+    expect(action).toBeInstanceOf(Float32Array)
+    expect(action).toEqual(await policy.act([1, 0, 0.5]))
+    const drawn = await policy.actBatch(new Float32Array(30).fill(0.7), { stochastic: true, random: new Random(1) })
+    expect(new Set(drawn).size).toBeGreaterThan(5)
+    for (const torque of drawn) expect(Math.abs(torque)).toBeLessThanOrEqual(2)
+  },
+)
 
 test.each(['a2c', 'ppo'] as const)('%s trains on nothing but what its newest policy made', async (name) => {
   const { lines } = await run(name, 3)

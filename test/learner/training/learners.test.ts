@@ -113,7 +113,7 @@ test.each(learners)(
       const session = await PolicySession.load(model, lease.policy, 3)
       session.observations.set([0.1, -0.2, 0.3, 0.4])
       await session.run()
-      for (const logit of session.logits) expect(Number.isFinite(logit)).toBe(true)
+      for (const logit of session.outputs) expect(Number.isFinite(logit)).toBe(true)
       await session.release()
     }
     await Promise.all([learner.close(), again.close(), other.close()])

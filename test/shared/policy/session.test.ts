@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { makeVectorEnv } from '../../../shared/env/index.ts'
-import { PolicySession, policySpecFor } from '../../../shared/policy/index.ts'
-import type { PolicySpec } from '../../../shared/policy/index.ts'
+import { PolicySession, PolicySpec, outputsOf, policySpecFor } from '../../../shared/policy/index.ts'
 
 const model = readFileSync(new URL('../../golden/policies/cartpole-4-64-64-2.onnx', import.meta.url))
 const spec: PolicySpec = {
@@ -29,23 +28,23 @@ test('it reads the given buffer in place and writes the same logits buffer at ev
   const env = makeVectorEnv('CartPole-v1', { numEnvs: 3 })
   env.reset(1)
   const session = await open(env.observations)
-  const { logits } = session
+  const { outputs } = session
   await session.run()
-  const before = [...logits]
+  const before = [...outputs]
   env.step(Int32Array.of(0, 1, 0))
   await session.run()
-  expect(session.logits).toBe(logits)
-  expect([...logits]).not.toEqual(before)
+  expect(session.outputs).toBe(outputs)
+  expect([...outputs]).not.toEqual(before)
   const fresh = await open(3)
   fresh.observations.set(env.observations)
   await fresh.run()
-  expect([...logits]).toEqual([...fresh.logits])
+  expect([...outputs]).toEqual([...fresh.outputs])
 })
 
 test('the network is what its weights say: tanh layers from zero observations give the same row everywhere', async () => {
   const session = await open(5)
   await session.run()
-  const rows = Array.from({ length: 5 }, (_, b) => [...session.logits.subarray(2 * b, 2 * b + 2)])
+  const rows = Array.from({ length: 5 }, (_, b) => [...session.outputs.subarray(2 * b, 2 * b + 2)])
   expect(new Set(rows.map(String)).size).toBe(1)
   expect(rows[0]!.every(Number.isFinite)).toBe(true)
   expect(session.batch).toBe(5)
@@ -55,7 +54,7 @@ test('bound to a batch of another size it goes on', async () => {
   const session = await open(2)
   session.bind(new Float32Array(4 * 7).fill(0.01))
   await session.run()
-  expect(session.logits.length).toBe(14)
+  expect(session.outputs.length).toBe(14)
   expect(() => session.bind(new Float32Array(6))).toThrow(expect.objectContaining({ code: 'E_POLICY_MODEL' }))
 })
 
@@ -107,10 +106,22 @@ test('the policy of an environment: its shape and its actions', () => {
   ).toEqual([1])
 })
 
-test('no policy fits continuous actions or a single one, and the error says so', () => {
+test('a box of actions gets a normal distribution, with the bounds that its draws are limited to', () => {
+  const observation = { kind: 'box', shape: [2], low: 0, high: 1 } as const
+  const spec = policySpecFor(observation, { kind: 'box', shape: [3], low: -1, high: [1, 2, 3] })
+  expect(spec).toMatchObject({
+    action: { kind: 'box', shape: [3], low: -1, high: [1, 2, 3] },
+    distribution: 'gaussian',
+  })
+  expect(outputsOf(spec)).toBe(6)
+  expect(PolicySpec.safeParse({ ...spec, distribution: 'categorical' }).success).toBe(false)
+})
+
+test('no policy fits bytes or a single action, and the error says so', () => {
   const observation = { kind: 'box', shape: [2], low: 0, high: 1 } as const
   const refused = (message: RegExp) =>
     expect.objectContaining({ code: 'E_POLICY_SPEC', message: expect.stringMatching(message) })
-  expect(() => policySpecFor(observation, observation)).toThrow(refused(/Box\(\[2\], 0..1\)/))
+  const bytes = { ...observation, dtype: 'uint8' } as const
+  expect(() => policySpecFor(observation, bytes)).toThrow(refused(/Box\(\[2\], 0..1, uint8\)/))
   expect(() => policySpecFor(observation, { kind: 'discrete', n: 1 })).toThrow(refused(/nothing to choose/))
 })

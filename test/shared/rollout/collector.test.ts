@@ -76,7 +76,7 @@ test.each([{ greedy: false }, { greedy: true }])(
         envs.forEach((one, b) => {
           const at = t * B + b
           const action = got['actions']![at]!
-          const [l0, l1] = [policy.logits[2 * b]!, policy.logits[2 * b + 1]!]
+          const [l0, l1] = [policy.outputs[2 * b]!, policy.outputs[2 * b + 1]!]
           const logProb = (action === 0 ? l0 : l1) - Math.log(Math.exp(l0) + Math.exp(l1))
           expect(got['behaviour_log_probs']![at]).toBeCloseTo(logProb, 6)
           if (options.greedy) expect(action).toBe(l1 > l0 ? 1 : 0)
@@ -214,19 +214,19 @@ test('misuse is named: no policy, two collects at once, a policy for other obser
   const boxed = Object.assign(makeVectorEnv(short, { numEnvs: B }), {
     actionSpace: { kind: 'box', shape: [1], low: 0, high: 1 },
   })
-  expect(() => new Collector({ env: boxed, fragmentLength: T, seed: 1 })).toThrow(
-    expect.objectContaining({ code: 'E_POLICY_SPEC' }),
-  )
+  const continuous = new Collector({ env: boxed, fragmentLength: T, seed: 1 })
+  expect(() => continuous.usePolicy(policy, 0)).toThrow(expect.objectContaining({ code: 'E_POLICY_MODEL' }))
 })
 
 test('actions over 256 kinds take four bytes', () => {
-  const dtype = (numActions: number) =>
-    new FragmentBuffer({ steps: 1, numEnvs: 1, observation: [1], numActions }).toBatch(origin).columns['actions']?.dtype
+  const dtype = (n: number) =>
+    new FragmentBuffer({ steps: 1, numEnvs: 1, observation: [1], action: { kind: 'discrete', n } }).toBatch(origin)
+      .columns['actions']?.dtype
   expect([dtype(256), dtype(257)]).toEqual(['U8', 'I32'])
 })
 
 test('a pool hands out no buffer twice at once and makes no more than are ever out', () => {
-  const pool = new FragmentPool({ steps: 1, numEnvs: 1, observation: [1], numActions: 2 }, 3)
+  const pool = new FragmentPool({ steps: 1, numEnvs: 1, observation: [1], action: { kind: 'discrete', n: 2 } }, 3)
   const out = [pool.acquire(), pool.acquire(), pool.acquire()]
   expect(new Set(out).size).toBe(3)
   out[1]!.release()
