@@ -34,10 +34,10 @@ test('the nearest name, or all there are, with the place of the name in the impo
     at: '1:22',
     sentence: `'millrace' exports no 'impalla'; did you mean 'impala'?`,
   })
-  const long = `// import { ppo } from 'millrace'\nimport { experiment } from 'millrace'\nimport {\n  /* ppo, */ impala,\n  ppo as mine,\n} from 'millrace'\nexport default [experiment, impala, mine]`
-  const { at, sentence } = await explain(long, 'ppo')
+  const long = `// import { sarsa } from 'millrace'\nimport { experiment } from 'millrace'\nimport {\n  /* sarsa, */ impala,\n  sarsa as mine,\n} from 'millrace'\nexport default [experiment, impala, mine]`
+  const { at, sentence } = await explain(long, 'sarsa')
   expect(at).toBe('5:3')
-  expect(sentence).toMatch(/^'millrace' exports no 'ppo'; it has .*\bexperiment, impala\b/)
+  expect(sentence).toMatch(/^'millrace' exports no 'sarsa'; it has .*\bexperiment, impala\b/)
 })
 
 test('a name that another entry has, a type, and a default export that there is not, are each said to be that', async () => {
@@ -56,6 +56,6 @@ test('a name that another entry has, a type, and a default export that there is 
 
 test('any other error is left to others', async () => {
   const bundle = { sources: () => new Map<string, string>(), entries }
-  for (const error of [new SyntaxError('Unexpected token'), new TypeError('m.ppo is not a function'), 'no error'])
+  for (const error of [new SyntaxError('Unexpected token'), new TypeError('m.sarsa is not a function'), 'no error'])
     expect(await missingExport(error, bundle)).toBeUndefined()
 })
