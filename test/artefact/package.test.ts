@@ -158,8 +158,8 @@ test('an import of what is not there gets one sentence: the nearest name, the fi
       `1:22: 'millrace' exports no 'impalla'; did you mean 'impala'?`,
     ],
     [
-      `import { experiment } from 'millrace'\nimport { ppo } from 'millrace'\nexport default experiment({ env: 'CartPole-v1', algorithm: ppo() })`,
-      `2:10: 'millrace' exports no 'ppo'; it has `,
+      `import { experiment } from 'millrace'\nimport { sarsa } from 'millrace'\nexport default experiment({ env: 'CartPole-v1', algorithm: sarsa() })`,
+      `2:10: 'millrace' exports no 'sarsa'; it has `,
     ],
     [
       `import { Plan, algorithm } from 'millrace/flow'\nexport default algorithm(Plan)`,
