@@ -23,7 +23,7 @@ import { accessTo } from '../fakes/cloudAccess.ts'
 type Runtime = { readonly bootstrap?: string; readonly node?: string } | { readonly missing: string }
 const ensureRic = ensureUntyped as () => Promise<Runtime>
 
-const LARGEST_BUNDLE = 1_300_000
+const LARGEST_BUNDLE = 1_350_000
 
 const architectures = ['x86_64', 'arm64'] as const
 type Architecture = (typeof architectures)[number]
@@ -62,7 +62,7 @@ describe.each(architectures)('the zips for %s', (architecture) => {
       { file: 'libonnxruntime.so.1', machine: architecture },
       { file: 'onnxruntime_binding.node', machine: architecture },
     ])
-    // What a cold start loads; with everything of its libraries in it, it was 2.0 MB.
+    // What a cold start loads; with everything of its libraries in it, it was 2.0 MB. The built-in envs are 50 kB of it.
     expect(entries.find((entry) => entry.name === 'bundle.mjs')?.bytes).toBeLessThan(LARGEST_BUNDLE)
     const platform = `linux/${architecture === 'arm64' ? 'arm64' : 'x64'}/`
     for (const { name: path } of entries) {
