@@ -1,69 +1,27 @@
-import { randomBytes } from 'node:crypto'
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
-import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { Patience, patientStore } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import type { PolicySpec } from '../../shared/policy/spec.ts'
-import type { Lease, LeaseReport, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
-import type { RolloutSettings } from '../experiment.ts'
-import type { Originals } from '../publish/originals.ts'
-import type { Outages } from '../run/outages.ts'
-import type { RunCloud } from '../run/cloud.ts'
+import type { LeaseReport } from '../../shared/protocol/lease.ts'
 import { DAMAGED } from '../../shared/rollout/damaged.ts'
 import { exactVersion } from '../../shared/rollout/pace.ts'
 import { Admission } from './inbox/admission.ts'
 import { ExactStarts } from './exact/exactStarts.ts'
 import { Handover } from './leases/handover.ts'
 import { Inbox } from './inbox/inbox.ts'
-import type { IssuerOptions, LeaseStart } from './leases/issuer.ts'
+import { MAX_SENDS_IN_FLIGHT, makeLeases } from './leases/makeLeases.ts'
 import { LeaseFates } from './leases/leaseFates.ts'
 import { LeaseKeeper } from './leases/leaseKeeper.ts'
 import { Places } from './leases/places.ts'
 import { Repairs } from './exact/repairs.ts'
 import { ReturnCheck } from './inbox/returnCheck.ts'
-import { type PinnedStates, SavedStates, type StatePoint } from './exact/savedStates.ts'
+import { type PinnedStates, SavedStates } from './exact/savedStates.ts'
+import type { SamplerOptions } from './samplerOptions.ts'
 import { Silence } from './silence.ts'
 import { SharedWindow } from './sharedWindow.ts'
 import { RolloutSource, type Sampling } from './source.ts'
 
-/** In a message, more than this many fragments of a shard are on their way at once only if the queue is slow. */
-const MAX_SENDS_IN_FLIGHT = 4
 const UNCOUNTED =
   'returns of some episodes are not counted: fragments before them were lost, and no reward seen so far explains such returns'
-/** How far a lease of an exact pace that is lost goes back, about. A function pays a write for it. */
-const SAVE_EVERY_MS = 2_000
-/** Nobody guesses 128 bits. */
-const TOKEN_BYTES = 16
-const MAX_FRAGMENTS = Number.MAX_SAFE_INTEGER
-
-export interface SamplerOptions {
-  readonly run: string
-  readonly cloud: RunCloud
-  readonly rollouts: RolloutSettings
-  readonly env: Lease['env']
-  readonly policy: PolicySpec
-  readonly seed: number
-  readonly pacing: Pacing
-  /** The newest policy version that functions can know of. */
-  readonly newestVersion: () => number
-  /** Hashes of the policies from this version on. Only in an exact pace. */
-  readonly policyHashes?: ((first: number) => readonly PolicyHash[]) | undefined
-  /** Where a run goes on exactly: by shard, how far it is, and from which state that can be stepped. */
-  readonly goOn?: { readonly consumed: readonly number[]; readonly points: readonly StatePoint[] } | undefined
-  /** Why the run will not repeat bit for bit, though it was to, where that is known before it begins. */
-  readonly brokenBecause?: string | undefined
-  /** Where the env cannot be saved in an exact pace: fragments of a lease. */
-  readonly anewEvery?: number | undefined
-  readonly meter: CostMeter
-  /** Since when (monotonic ms) what the learner says has reached the bucket; while it does not, never. */
-  readonly learnerSpeaksSince: () => number
-  readonly outages: Outages
-  /** What functions read, to be written again where one finds it damaged. */
-  readonly originals?: Pick<Originals, 'writeAgain'> | undefined
-  /** Functions have something new to hear in the manifest. */
-  readonly onNews?: () => void
-  readonly onEvent: (text: string) => void
-}
 
 /** All that makes experience for a run: leases kept open, fragments received and checked, and the source they come out of. */
 export class Sampler implements Sampling {
@@ -177,7 +135,10 @@ export class Sampler implements Sampling {
       meter,
       fates: this.leases,
       leaseMs: leaseSeconds * 1000,
-      makeLease: (lease: Parameters<IssuerOptions['makeLease']>[0]) => this.makeLease(lease),
+      makeLease: makeLeases(options, (lease) => {
+        this.admission.issued(lease)
+        this.returns.issued(lease)
+      }),
       heardAllSince: (ms: number) => this.inbox.heardAllSince(ms),
     }
     if (exact) {
@@ -348,49 +309,5 @@ export class Sampler implements Sampling {
     if (!this.toldUncounted) this.options.onEvent(UNCOUNTED)
     this.toldUncounted = true
     this.explained.set(fragment, explained)
-  }
-
-  /** One that goes back asks for policies that the manifest does not tell of any more. */
-  private exactFields({ firstSequence, sendFrom }: LeaseStart): Partial<Lease> {
-    const { pacing, policyHashes } = this.options
-    if (sendFrom === undefined || !policyHashes) return { saveEveryMs: SAVE_EVERY_MS }
-    return { saveEveryMs: SAVE_EVERY_MS, earlierPolicies: [...policyHashes(exactVersion(pacing, firstSequence))] }
-  }
-
-  private makeLease({
-    envState,
-    maxFragments = MAX_FRAGMENTS,
-    ...lease
-  }: Parameters<IssuerOptions['makeLease']>[0]): Lease {
-    const { run, cloud, rollouts, env, policy, seed, pacing } = this.options
-    const token = randomBytes(TOKEN_BYTES).toString('hex')
-    const given = { ...lease, token, envState }
-    this.admission.issued(given)
-    this.returns.issued(given)
-    return {
-      format: 1,
-      run,
-      ...lease,
-      token,
-      ...(envState && { envState }),
-      env,
-      policy,
-      numEnvs: rollouts.envsPerShard,
-      fragmentLength: rollouts.fragmentLength,
-      maxFragments,
-      maxMs: rollouts.leaseSeconds * 1000,
-      pacing,
-      ...(pacing.mode === 'exact' && this.exactFields(lease)),
-      stages: [],
-      exploration: {},
-      seed,
-      bucket: cloud.bucket,
-      queueUrl: cloud.queueUrl,
-      ...(cloud.endpoints && { endpoints: cloud.endpoints }),
-      spillAboveBytes: rollouts.spillAboveBytes ?? cloud.spillAboveBytes,
-      compress: false,
-      maxSendsInFlight: MAX_SENDS_IN_FLIGHT,
-      manifestPollMs: rollouts.manifestPollMs ?? cloud.manifestPollMs,
-    }
   }
 }
