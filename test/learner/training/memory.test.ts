@@ -9,7 +9,7 @@ const GIB = 1024 ** 3
 const policy = policySpecFor({ kind: 'box', shape: [4], low: -1, high: 1 }, { kind: 'discrete', n: 2 })
 
 function checks(config: Parameters<typeof impala>[0], memory = { learner: 16 * GIB, function: 1769 * 1024 ** 2 }) {
-  const one = experiment({ env: 'CartPole-v1', algorithm: impala(config) })
+  const one = experiment({ env: 'CartPole-v1', algorithm: impala({ sharedTrunk: true, ...config }) })
   const { algorithm, rollouts } = one
   const B = algorithm.fragmentsPerUpdate(planOf(one).setting) * rollouts.envsPerShard
   const sizes = { policy, T: rollouts.fragmentLength, B }
