@@ -41,8 +41,14 @@ export interface ActOptions {
 /** The index of a discrete action, or the numbers of one in a box. */
 export type Action = number | Float32Array
 
-/** A trained policy, ready to choose actions. Any number of calls may be under way at once; they are answered in turn. */
-export interface Policy extends AsyncDisposable {
+/** Actions of many observations, one after the other. */
+export type Actions<A extends Action> = A extends number ? Int32Array : Float32Array
+
+/**
+ * A trained policy, ready to choose actions. Any number of calls may be under way at once; they are answered in turn. `A` is `number` for
+ * discrete actions and `Float32Array` for a box.
+ */
+export interface Policy<A extends Action = number> extends AsyncDisposable {
   /** What it takes and gives: the shape of an observation, the actions. */
   readonly spec: PolicySpec
   /** The ONNX model it runs: what `policy.onnx` holds. */
@@ -53,17 +59,14 @@ export interface Policy extends AsyncDisposable {
    * @returns the index of the action, 0 … n-1; of a box of actions its numbers, in a Float32Array
    * @throws MillraceError E_USAGE for an observation of another size or with a number that is not finite, and for options that do not exist; E_POLICY_MODEL after `close`
    */
-  act(observation: Observation, options?: ActOptions): Promise<Action>
+  act(observation: Observation, options?: ActOptions): Promise<A>
   /**
    * The actions for many observations in one run of the model.
    *
    * @param observations a list of them, or one Float32Array with one after the other
    * @returns [N] indices; of a box of actions [N, ...A] numbers, one action after the other
    */
-  actBatch(
-    observations: readonly Observation[] | Float32Array,
-    options?: ActOptions,
-  ): Promise<Int32Array | Float32Array>
+  actBatch(observations: readonly Observation[] | Float32Array, options?: ActOptions): Promise<Actions<A>>
   /** Frees the model's memory once the calls under way are answered. A second call does nothing. */
   close(): Promise<void>
 }
@@ -71,15 +74,18 @@ export interface Policy extends AsyncDisposable {
 /**
  * Opens a trained policy in this process. It needs the package `onnxruntime-node` and nothing else: no env, no cloud.
  *
+ * For a box of actions: `loadPolicy<Float32Array>(…)`.
+ *
  * @param source a run folder, the path of its `policy.onnx`, or `{ policy, spec }` as `train` gives them back
  * @throws MillraceError E_POLICY_MODEL, E_POLICY_SPEC, E_USAGE, E_DISK
  */
-export async function loadPolicy(source: PolicySource): Promise<Policy> {
+export async function loadPolicy<A extends Action = number>(source: PolicySource): Promise<Policy<A>> {
   const { model, spec } = findPolicy(source, 'loadPolicy')
-  return new LoadedPolicy(model, await PolicySession.load(model, spec, 1))
+  // Which of the two it is, the caller knows: types cannot see into a file.
+  return new LoadedPolicy(model, await PolicySession.load(model, spec, 1)) as unknown as Policy<A>
 }
 
-class LoadedPolicy implements Policy {
+class LoadedPolicy implements Omit<Policy, 'act' | 'actBatch'> {
   readonly policy: Uint8Array
   readonly spec: PolicySpec
   private readonly session: PolicySession

@@ -82,6 +82,8 @@ const WEATHER: FaultInput = {
   crash: { beforeSends: 0.05, duringSends: 0.1, afterSends: 0.1 },
   messages: { duplicate: 0.1, redeliver: 0.1, delay: 0.05, delayMs: 200, reorder: 0.2 },
   outage: { everyMs: 3_000, forMs: 400 },
+  // The first comes at once, however short the run is.
+  elapsedMs: 2_300,
 }
 /** What happens to bytes and calls. A goodbye that is damaged costs a lease's time, so leases are long. */
 const DAMAGE: FaultInput = {

@@ -65,7 +65,7 @@ test.each(names)(
     const { model, spec, lines } = await run(name, 1, 'Pendulum-v1')
     expect(lines.length).toBeGreaterThanOrEqual(10)
     for (const { metrics } of lines) for (const value of Object.values(metrics)) expect(value).toBeTypeOf('number')
-    await using policy = await loadPolicy({ policy: model, spec })
+    await using policy = await loadPolicy<Float32Array>({ policy: model, spec })
     const action = await policy.act([1, 0, 0.5])
     expect(action).toBeInstanceOf(Float32Array)
     expect(action).toEqual(await policy.act([1, 0, 0.5]))
