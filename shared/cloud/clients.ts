@@ -14,7 +14,7 @@ export function s3Client(options: AwsOptions = {}): S3Client {
     responseChecksumValidation: 'WHEN_REQUIRED',
     ...(local && LOCAL_S3),
   })
-  return takeSignals(client)
+  return lean(takeSignals(client), local)
 }
 
 /** Settings of S3 alone that the SDK would look for in the user's variables and files. */
@@ -28,13 +28,22 @@ const LOCAL_S3 = {
 /** An SQS client. The MD5 of bodies is not compared on loopback: nothing gets lost there, and batches carry a hash of their own. */
 export function sqsClient(options: AwsOptions = {}): SQSClient {
   const { local, ...config } = awsConfig('SQS', options)
-  return takeSignals(new SQSClient({ ...config, ...(local && { md5: false, useQueueUrlAsEndpoint: false }) }))
+  const client = new SQSClient({ ...config, ...(local && { md5: false, useQueueUrlAsEndpoint: false }) })
+  return lean(takeSignals(client), local)
 }
 
 /** A Lambda client with one attempt a call: throttles and failures are the learner's to handle, at once and under a new lease. */
 export function lambdaClient(options: AwsOptions = {}): LambdaClient {
-  const { local: _, ...config } = awsConfig('LAMBDA', options)
-  return takeSignals(new LambdaClient({ ...config, maxAttempts: 1 }))
+  const { local, ...config } = awsConfig('LAMBDA', options)
+  return lean(takeSignals(new LambdaClient({ ...config, maxAttempts: 1 })), local)
+}
+
+/** What the SDK does at every call and nobody reads: a record for a logger that is not there; and, on loopback, headers for AWS. */
+function lean<C extends S3Client | SQSClient | LambdaClient>(client: C, local: boolean): C {
+  const { middlewareStack } = client as S3Client
+  middlewareStack.remove('loggerMiddleware')
+  if (local) for (const name of ['getUserAgentMiddleware', 'recursionDetectionMiddleware']) middlewareStack.remove(name)
+  return client
 }
 
 export interface AwsClients {
