@@ -1,7 +1,7 @@
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import { EPISODE_WINDOW } from './episodeWindow.ts'
 import type { Experiment } from '../experiment.ts'
-import type { StopReason, UpdateLine } from './observer.ts'
+import type { StopReason } from './observer.ts'
 
 /** How often the clock and the budget are checked. A run also costs money while no update comes, for example when an env hangs. */
 const LOOK_EVERY_MS = 1_000
@@ -66,7 +66,11 @@ export class Goal {
   }
 
   /** Checks the goal and limits after an update. Returns why the run is over, if it is. */
-  reached({ meanReturn, episodes, envSteps }: UpdateLine): StopReason | undefined {
+  reached({
+    meanReturn,
+    episodes,
+    envSteps,
+  }: Pick<Standing, 'meanReturn' | 'episodes' | 'envSteps'>): StopReason | undefined {
     const { stop } = this.experiment
     if (hasGoal(stop, { meanReturn, episodes })) return this.end('meanReturn')
     if (stop.envSteps !== undefined && envSteps >= stop.envSteps) return this.end('envSteps')

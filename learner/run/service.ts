@@ -89,6 +89,13 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   observer.onStart?.({ run, env, algorithm: algorithm.name, seed, where: cloud.where, stop })
 
   const goal = new Goal(experiment, { meter, elapsedMs })
+  // An attempt that was killed right after it reached its goal had no time to say so.
+  if (before)
+    goal.reached({
+      meanReturn: state.episodes.mean(),
+      episodes: state.episodes.episodes,
+      envSteps: state.clocks.envSteps,
+    })
   const over = AbortSignal.any([goal.signal, ...(signal ? [signal] : [])])
   // At once, and not when everything is closed: until they hear of it, functions wait for policies, and cost.
   let told: Promise<void> | undefined

@@ -272,6 +272,17 @@ test('what a lost attempt took after its checkpoint, or without one, counts too,
   expect(result.summary.costByPart).not.toHaveProperty('lost')
 })
 
+test('an attempt that was killed right after it reached its goal is over at once when it goes on, with the same policy', async () => {
+  const first = await attempt(endless, { updates: 6 })
+  const { bytes } = first.checkpoints.at(-1)!
+  const { clocks } = decodeCheckpoint(bytes).state
+  const reached = withOverrides(endless, { 'stop.envSteps': String(clocks.envSteps) })
+  const { result, lines, leases } = await attempt(reached, { resume: bytes, run: 'run.2', attempt: 2 })
+  expect(result.summary).toMatchObject({ reason: 'envSteps', progress: clocks })
+  expect(result.policy).toEqual(first.result.policy)
+  expect([lines, leases]).toEqual([[], []])
+})
+
 test('an attempt that is over before it begins has the policy and the numbers of its checkpoint, and samples nothing', async () => {
   const first = await attempt(endless, { updates: 6 })
   const { bytes } = first.checkpoints.at(-1)!
