@@ -17,9 +17,9 @@ export class SetBuffers {
     return this.current.tensors
   }
 
-  /** Where an update goes, by the names that are read. */
+  /** Where an update goes, by the name of the output. */
   get write(): Readonly<Record<string, HostTensor>> {
-    return this.spare.tensors
+    return this.spare.outputs
   }
 
   /** What was written counts from now on. */
@@ -54,20 +54,21 @@ interface Buffers {
     readonly step: Int32Array
   }
   readonly tensors: Readonly<Record<string, HostTensor>>
+  /** The same memory, as outputs are named. */
+  readonly outputs: Readonly<Record<string, HostTensor>>
 }
 
 function buffersOf(name: string, { weights, slots, step }: SetState): Buffers {
   const copies = Object.fromEntries(Object.entries(slots).map(([slot, values]) => [slot, values.slice()]))
   const state = { weights: weights.slice(), slots: copies, step: Int32Array.of(step) }
-  const tensors = Object.entries(copies).map(([slot, values]) => [`slot.${name}.${slot}`, float32(values)] as const)
-  return {
-    state,
-    tensors: {
-      [`set.${name}`]: float32(state.weights),
-      ...Object.fromEntries(tensors),
-      [`step.${name}`]: int32(state.step, []),
-    },
+  const vectors = Object.entries(copies).map(([slot, values]) => [`slot.${name}.${slot}`, float32(values)] as const)
+  const tensors = {
+    [`set.${name}`]: float32(state.weights),
+    ...Object.fromEntries(vectors),
+    [`step.${name}`]: int32(state.step, []),
   }
+  const outputs = Object.fromEntries(Object.entries(tensors).map(([read, tensor]) => [`new.${read}`, tensor]))
+  return { state, tensors, outputs }
 }
 
 /** A set as it begins. */

@@ -14,29 +14,34 @@ function checkGraph({ sets, scalars }: Program, name: string, { graph }: Program
     const input = (graph.nodes[place]?.attributes as { readonly name: string } | undefined)?.name ?? ''
     const binding = bindingOf(input)
     if (!binding)
-      throw wrong(`graph '${name}' has the input '${input}'; make inputs by column(), rate(), noise() or scalarState()`)
+      throw programError(
+        `graph '${name}' has the input '${input}'; make inputs by column(), rate(), noise() or scalarState()`,
+      )
     const [of = ''] = binding.of
     const isOfSet = binding.kind === 'set' || binding.kind === 'slot' || binding.kind === 'step'
-    if (isOfSet && !Object.hasOwn(sets, of)) throw wrong(`graph '${name}' wants the set '${of}', which there is not`)
+    if (isOfSet && !Object.hasOwn(sets, of))
+      throw programError(`graph '${name}' wants the set '${of}', which there is not`)
     if (binding.kind === 'scalar' && !Object.hasOwn(scalars, of))
-      throw wrong(`graph '${name}' wants the scalar '${of}', which has no first value`)
+      throw programError(`graph '${name}' wants the scalar '${of}', which has no first value`)
   }
 }
 
 function checkRule({ graphs, sets, scalars }: Program, call: string, rule: Rule): void {
   if ('run' in rule) {
-    if (!Object.hasOwn(graphs, rule.run)) throw wrong(`call '${call}' runs '${rule.run}', which is no graph of it`)
+    if (!Object.hasOwn(graphs, rule.run))
+      throw programError(`call '${call}' runs '${rule.run}', which is no graph of it`)
     return
   }
   if ('copy' in rule) {
     for (const set of [rule.copy, rule.into])
-      if (!Object.hasOwn(sets, set)) throw wrong(`call '${call}' copies the set '${set}', which there is not`)
+      if (!Object.hasOwn(sets, set)) throw programError(`call '${call}' copies the set '${set}', which there is not`)
     if (sets[rule.copy]?.initial.length !== sets[rule.into]?.initial.length)
-      throw wrong(`call '${call}' copies '${rule.copy}' into '${rule.into}', which has another size`)
+      throw programError(`call '${call}' copies '${rule.copy}' into '${rule.into}', which has another size`)
     return
   }
   if (!Object.hasOwn(scalars, rule.adapt))
-    throw wrong(`call '${call}' adapts '${rule.adapt}', which has no first value`)
+    throw programError(`call '${call}' adapts '${rule.adapt}', which has no first value`)
 }
 
-const wrong = (what: string): MillraceError => new MillraceError('E_GRAPH', `program: ${what}`)
+/** A description, or a program, in which something is named that there is not, or does not fit. */
+export const programError = (what: string): MillraceError => new MillraceError('E_GRAPH', `program: ${what}`)

@@ -1,4 +1,3 @@
-import { MillraceError } from '../../shared/errors.ts'
 import {
   type Graph,
   PolicyTemplate,
@@ -9,23 +8,20 @@ import {
   input,
   inputsOf,
   layoutOf,
-  optimizer,
   packGraph,
   reshape,
   substitute,
   unflatten,
 } from '../tensor/index.ts'
-import { checkProgram } from './check.ts'
-import type { CopiedSet, GraphDescription, ProgramDescription } from './describe.ts'
+import { checkProgram, programError } from './check.ts'
+import { type GraphDescription, type ProgramDescription, parametersOf, slotsOf } from './describe.ts'
 import { minimised } from './minimise.ts'
 import type { ParameterSet, Program, ProgramGraph } from './program.ts'
 
 interface Parameters {
   readonly parameters: readonly Tensor[]
-  readonly copyOf?: string
+  readonly copyOf?: string | undefined
 }
-
-const parametersOf = (set: readonly Tensor[] | CopiedSet): Parameters => ('copyOf' in set ? set : { parameters: set })
 
 export interface CompileOptions {
   /** Of the algorithm. */
@@ -43,7 +39,12 @@ export interface CompileOptions {
  * @throws MillraceError E_GRAPH where a name is of nothing, a parameter is in no set, or a graph cannot be built
  */
 export function compile(description: ProgramDescription, { name, uniform, seed }: CompileOptions): Program {
-  const sets = Object.fromEntries(Object.entries(description.sets).map(([set, given]) => [set, parametersOf(given)]))
+  const sets = Object.fromEntries(
+    Object.entries(description.sets).map(([set, given]) => [
+      set,
+      { parameters: parametersOf(given), copyOf: 'copyOf' in given ? given.copyOf : undefined },
+    ]),
+  )
   const graphs = Object.fromEntries(
     Object.entries(description.graphs).map(([graph, given]) => [graph, graphOf(`${name}.${graph}`, given, sets)]),
   )
@@ -69,13 +70,12 @@ export function compile(description: ProgramDescription, { name, uniform, seed }
 
 function setsOf(
   sets: Readonly<Record<string, Parameters>>,
-  { graphs }: ProgramDescription,
+  description: ProgramDescription,
   uniform: Uniform,
 ): Record<string, ParameterSet> {
   const made: Record<string, ParameterSet> = {}
   for (const [name, { parameters, copyOf }] of Object.entries(sets)) {
-    const minimisations = Object.values(graphs).flatMap(({ minimise }) => minimise?.[name] ?? [])
-    const slots = [...new Set(minimisations.flatMap((one) => optimizer(one.optimizer).slots))]
+    const slots = slotsOf(description, name)
     if (copyOf === undefined) {
       made[name] = { layout: layoutOf(parameters), initial: initialWeights(parameters, uniform), slots }
       continue
@@ -131,5 +131,3 @@ function named<T>(of: Readonly<Record<string, T>>, name: string, kind: string): 
   if (found !== undefined) return found
   throw programError(`there is no ${kind} called '${name}'; there are ${Object.keys(of).join(', ') || 'none'}`)
 }
-
-const programError = (what: string): MillraceError => new MillraceError('E_GRAPH', `program: ${what}`)

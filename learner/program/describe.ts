@@ -1,4 +1,4 @@
-import type { OptimizerConfig, Tensor } from '../tensor/index.ts'
+import { type OptimizerConfig, type Tensor, optimizer } from '../tensor/index.ts'
 import type { Rule } from './rules.ts'
 
 /** A program as an algorithm's file writes it: tensors, and what is to become of them. */
@@ -44,4 +44,14 @@ export interface PolicyDescription {
   /** With dynamic rows: `observations` [N, ...D]. */
   readonly inputs: readonly Tensor[]
   readonly outputs: Readonly<Record<string, Tensor>>
+}
+
+/** The parameters of a set, in the order in which they lie in its flat vector. */
+export const parametersOf = (set: readonly Tensor[] | CopiedSet): readonly Tensor[] =>
+  'copyOf' in set ? set.parameters : set
+
+/** Names of the state vectors that the optimizers of a set need. */
+export function slotsOf({ graphs }: ProgramDescription, set: string): readonly string[] {
+  const minimisations = Object.values(graphs).flatMap(({ minimise }) => minimise?.[set] ?? [])
+  return [...new Set(minimisations.flatMap((one) => optimizer(one.optimizer).slots))]
 }

@@ -5,6 +5,8 @@ export {
   type Minimisation,
   type PolicyDescription,
   type ProgramDescription,
+  parametersOf,
+  slotsOf,
 } from './describe.ts'
 export { column, noise, rate, scalarState } from './names.ts'
 export { DEFAULT_POLICY, type Program } from './program.ts'

@@ -54,8 +54,7 @@ export class LoadedGraph {
     const feeds: Record<string, HostTensor> = {}
     for (const { name, from } of this.feeds) feeds[name] = from(inputs)
     const into: Record<string, HostTensor> = names.length > 0 ? { metrics: this.metrics } : {}
-    for (const set of changes)
-      for (const [name, tensor] of Object.entries(inputs.sets[set]?.write ?? {})) into[`new.${name}`] = tensor
+    for (const set of changes) Object.assign(into, inputs.sets[set]?.write)
     const results = await this.loaded.run(feeds, into)
     this.checkFinite(call)
     for (const set of changes) inputs.sets[set]?.swap()

@@ -38,7 +38,7 @@ export interface ProgramGraph {
   readonly metrics: readonly string[]
   /** Sets that it changes. */
   readonly changes: readonly string[]
-  /** Columns that it gives: their names, and a shape without symbols. */
+  /** Names of the columns that it gives. */
   readonly gives: readonly string[]
 }
 

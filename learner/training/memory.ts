@@ -1,8 +1,8 @@
 import { totalmem } from 'node:os'
 import { MillraceError } from '../../shared/errors.ts'
 import type { ProgramSizes } from '../algorithm.ts'
-import type { ProgramDescription } from '../program/index.ts'
-import { layoutOf, optimizer } from '../tensor/index.ts'
+import { type ProgramDescription, parametersOf, slotsOf } from '../program/index.ts'
+import { layoutOf } from '../tensor/index.ts'
 
 /** Numbers of a train row beside its observation: action, log-probability, reward, two flags, an index. */
 const ROW_EXTRAS = 6
@@ -71,12 +71,11 @@ interface SetSize {
   readonly units: number
 }
 
-function setSizes({ sets, graphs }: ProgramDescription): Map<string, SetSize> {
+function setSizes(program: ProgramDescription): Map<string, SetSize> {
   return new Map(
-    Object.entries(sets).map(([name, set]) => {
-      const parameters = 'copyOf' in set ? set.parameters : set
-      const methods = Object.values(graphs).flatMap(({ minimise }) => minimise?.[name]?.optimizer ?? [])
-      const slots = Math.max(0, ...methods.map((method) => optimizer(method).slots.length))
+    Object.entries(program.sets).map(([name, set]) => {
+      const parameters = parametersOf(set)
+      const slots = slotsOf(program, name).length
       const units = parameters.reduce((sum, { shape }) => sum + (shape.length === 1 ? Number(shape[0]) : 0), 0)
       return [name, { weights: layoutOf(parameters).size, slots, units }] as const
     }),

@@ -1,8 +1,9 @@
 import { defineOp, type Make, type Tensor } from '../graph.ts'
-import type { Tf, TfPadding, TfTensor } from '../engines/tf.ts'
+import type { Tf, TfTensor } from '../engines/tf.ts'
 import { graphError, sizeOf, type Dim } from '../shapes.ts'
 import { add } from './arithmetic.ts'
 import { reshape } from './shape.ts'
+import { tfConvLast } from './tfConv.ts'
 
 export interface ConvOptions {
   /** [vertical, horizontal], 1 if not given. */
@@ -97,15 +98,8 @@ function outLength({ strides, pads, dilations }: Conv, axis: 0 | 1, [size, kerne
 
 /** TensorFlow.js convolves channels-last on every backend, channels-first on some. */
 const tfConv =
-  (tf: Tf, { strides, pads: [top, left, bottom, right], dilations }: Conv) =>
+  (tf: Tf, options: Conv) =>
   (x: TfTensor, w: TfTensor): TfTensor => {
-    const padding: TfPadding = [
-      [0, 0],
-      [top, bottom],
-      [left, right],
-      [0, 0],
-    ]
-    const image = tf.pad(tf.transpose(x, [0, 2, 3, 1]), padding)
-    const y = tf.conv2d(image, tf.transpose(w, [2, 3, 1, 0]), [...strides], 'valid', 'NHWC', [...dilations])
+    const y = tfConvLast(tf, options)(tf.transpose(x, [0, 2, 3, 1]), tf.transpose(w, [2, 3, 1, 0]))
     return tf.transpose(y, [0, 3, 1, 2])
   }

@@ -1,9 +1,10 @@
 import { defineOp, type Make, type Tensor } from '../graph.ts'
 import type { Emitter } from '../onnx/emitter.ts'
-import type { Tf, TfPadding, TfTensor } from '../engines/tf.ts'
+import type { TfTensor } from '../engines/tf.ts'
 import { graphError, type Dim } from '../shapes.ts'
 import { band, geometry, repeated, unband, windows, type Conv } from './convWindows.ts'
 import { greater, where } from './logic.ts'
+import { tfConvLast } from './tfConv.ts'
 
 export interface ConvLastOptions {
   /** [vertical, horizontal], 1 if not given. */
@@ -55,7 +56,7 @@ const convOp: Make<Forward> = defineOp<Forward>({
     return emit.node('Reshape', [limited, emit.ints([-1, ...g.out, g.filters])])
   },
   tf: (tf, { attributes: a }, x: TfTensor, w: TfTensor, ...bias: TfTensor[]) => {
-    const y = tfConv(tf, a)(x, w)
+    const y = tfConvLast(tf, a)(x, w)
     const sums = bias[0] ? tf.add(y, bias[0]) : y
     return a.relu ? tf.relu(sums) : sums
   },
@@ -81,7 +82,7 @@ const convInputOp: Make<Conv> = defineOp<Conv>({
     return emit.node('Transpose', [spread], { perm: [0, 2, 3, 1] })
   },
   tf: (tf, { attributes: a }, g: TfTensor, w: TfTensor, like: TfTensor) =>
-    tf.grads(tfConv(tf, a))([like, w], g)[0] as TfTensor,
+    tf.grads(tfConvLast(tf, a))([like, w], g)[0] as TfTensor,
   gradient: ({ attributes: a }, h, g: Tensor, w: Tensor) => [plain(a, h, w), convWeightOp(a, h, g, w), undefined],
 })
 
@@ -95,7 +96,7 @@ const convWeightOp: Make<Conv> = defineOp<Conv>({
     return unband(emit, emit.node('Gemm', [windows(emit, image, a, shape), rows], { transA: 1 }), shape)
   },
   tf: (tf, { attributes: a }, x: TfTensor, g: TfTensor, like: TfTensor) =>
-    tf.grads(tfConv(tf, a))([x, like], g)[1] as TfTensor,
+    tf.grads(tfConvLast(tf, a))([x, like], g)[1] as TfTensor,
   gradient: ({ attributes: a }, h, x: Tensor, g: Tensor) => [convInputOp(a, g, h, x), plain(a, x, h), undefined],
 })
 
@@ -111,15 +112,3 @@ export function conv2dLast(
   const { bias, relu = false, strides = [1, 1], pads = [0, 0, 0, 0] } = options
   return convOp({ strides, pads, relu }, x, w, ...(bias ? [bias] : []))
 }
-
-const tfConv =
-  (tf: Tf, { strides, pads: [top, left, bottom, right] }: Conv) =>
-  (x: TfTensor, w: TfTensor): TfTensor => {
-    const padding: TfPadding = [
-      [0, 0],
-      [top, bottom],
-      [left, right],
-      [0, 0],
-    ]
-    return tf.conv2d(tf.pad(x, padding), w, [...strides], 'valid', 'NHWC', [1, 1])
-  }
