@@ -39,7 +39,7 @@ export const ratesOf = ({ learningRate, entropyCoef }: Pick<LossSettings, 'learn
   entropy_coef: entropyCoef,
 })
 
-type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
+export type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
 type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 
 export interface ActorCritic {

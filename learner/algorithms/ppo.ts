@@ -1,13 +1,11 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
 import { explainedVariance, klEstimate, ppoLoss, standardized } from '../losses/index.ts'
-import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
-import { rolloutSource } from '../resources.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
-import { fragmentsOfRounds, minibatchRows, synchronousPacing } from './synchronous.ts'
+import { minibatchRows, rounds, synchronous } from './synchronous.ts'
 
 const count = z.number().int().min(1)
 
@@ -44,14 +42,10 @@ export const ppo = algorithm({
   rollouts: { envsPerShard: 8, fragmentLength: 128 },
 
   plan: (plan, c, setting) =>
-    plan
-      .source('rollouts', rolloutSource)
-      .gatherSync()
-      .via(inOrder({ shards: setting.shards, ...(setting.from && { from: setting.from }) }))
-      .via(concatBatches({ minSteps: fragmentsOfRounds(c.trainBatchSteps, setting) * setting.fragmentSteps }))
-      .via(countSamples())
+    rounds(plan, c, setting)
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
+  ...synchronous,
 
   program(c, sizes) {
     const rows = minibatchRows('ppo', c, sizes)
@@ -99,7 +93,4 @@ export const ppo = algorithm({
       rewardScale: c.rewardScale,
     }
   },
-
-  fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c.trainBatchSteps, setting),
-  pacing: (c, setting) => synchronousPacing(c.trainBatchSteps, setting),
 })

@@ -48,6 +48,8 @@ export interface AppoLoss {
   readonly value: Tensor
   readonly entropy: Tensor
   readonly clipFraction: Tensor
+  /** The total and its parts, by the names that they are reported under. */
+  readonly metrics: Readonly<Record<string, Tensor>>
 }
 
 /**
@@ -65,5 +67,7 @@ export function appoLoss(inputs: AppoInputs, options: AppoOptions): AppoLoss {
   const withoutKl = sub(add(policy, mul(value, options.valueCoef)), mul(entropy, options.entropyCoef))
   const { kl } = inputs
   const total = kl && options.klCoef !== undefined ? add(withoutKl, mul(reduceMean(kl), options.klCoef)) : withoutKl
-  return { total, policy, value, entropy, clipFraction: clipFraction(ratio, options.clip) }
+  const parts = { total, policy, value, entropy, clipFraction: clipFraction(ratio, options.clip) }
+  const metrics = { loss: total, policyLoss: policy, valueLoss: value, entropy, clipFraction: parts.clipFraction }
+  return { ...parts, metrics: kl ? { ...metrics, kl: reduceMean(kl) } : metrics }
 }

@@ -1,0 +1,116 @@
+import { z } from 'zod'
+import { algorithm } from '../algorithm.ts'
+import { appoLoss, explainedVariance, klEstimate, vtrace } from '../losses/index.ts'
+import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
+import { rate } from '../settings.ts'
+import { flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
+import { ENGINE_SETTINGS } from '../training/engine.ts'
+import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
+import { ASYNCHRONOUS_SETTINGS, asynchronous, checkLag } from './asynchronous.ts'
+import { impalaPlan } from './impala.ts'
+import { minibatchRows } from './synchronous.ts'
+
+const count = z.number().int().min(1)
+
+/** Defaults: RLlib's APPO (batch 500, Adam, clip 0.4, value 0.5, lambda 1, no KL penalty). */
+const AppoConfig = z
+  .strictObject({
+    ...LOSS_SETTINGS,
+    learningRate: rate.default(1e-3),
+    /** Multiplies the trace's weights; with 1 only the values at its end count (remark 2 of IMPALA's paper). */
+    lambda: z.number().min(0).max(1).default(1),
+    /** The ratio of the policy that learns to the target network's counts within 1 ± this. */
+    clip: z.number().positive().default(0.4),
+    ...NETWORK_SETTINGS,
+    ...ASYNCHRONOUS_SETTINGS,
+    /** Passes over every batch. */
+    epochs: count.default(2),
+    /** Env steps of a minibatch; the whole batch if not given. */
+    minibatchSteps: count.optional(),
+    /** Updates after which the target network becomes the policy. */
+    targetEvery: count.default(1),
+    /** Adds a penalty on the KL divergence from the target network whose coefficient is adapted to this target. */
+    klTarget: z.number().positive().optional(),
+    ...ENGINE_SETTINGS,
+  })
+  .check(checkLag)
+
+/**
+ * APPO, asynchronous PPO (RLlib; IMPACT, Luo et al. 2020, arXiv:1912.00167, algorithm 1): IMPALA's plan, with PPO's clipped surrogate
+ * against a target network in place of the policy gradient. V-trace corrects from the policy that acted to the target network.
+ * Departs from IMPACT: a batch is used `epochs` times in a row, not kept in a circular buffer.
+ */
+export const appo = algorithm({
+  name: 'appo',
+  config: AppoConfig,
+  rollouts: { envsPerShard: 8 },
+  plan: impalaPlan,
+  ...asynchronous,
+
+  program(c, sizes) {
+    const { T, B, policy: spec } = sizes
+    const rows = minibatchRows('appo', { minibatchSteps: c.minibatchSteps ?? T * B }, sizes)
+    const [network, target] = [actorCritic(c, spec), actorCritic(c, spec)]
+    const batch = rolloutColumns(sizes)
+    const { values, nextValues } = network.evaluate(batch)
+    const targetLogProbs = target.evaluate(batch).policy.logProb(batch.actions)
+    const traced = vtrace(
+      {
+        targetLogProbs: reshape(targetLogProbs, [T, B]),
+        behaviourLogProbs: batch.behaviourLogProbs,
+        rewards: mul(batch.rewards, c.rewardScale),
+        values: reshape(values, [T, B]),
+        nextValues,
+        ...discounting(batch, c.gamma),
+      },
+      { rhoBar: 1, cBar: 1, pgRhoBar: 1, lambda: c.lambda },
+    )
+    const now = network.apply(column('observations', [rows, ...spec.observation.shape]))
+    const logProbs = now.policy.logProb(actionColumn(spec, [rows]))
+    const oldLogProbs = column('target_log_probs', [rows])
+    const loss = appoLoss(
+      {
+        logProbs,
+        targetLogProbs: oldLogProbs,
+        behaviourLogProbs: column('behaviour_log_probs', [rows]),
+        values: now.values,
+        targets: column('targets', [rows]),
+        advantages: column('advantages', [rows]),
+        entropy: now.policy.entropy(),
+        kl: klEstimate(logProbs, oldLogProbs),
+      },
+      {
+        ...c,
+        entropyCoef: fed('entropy_coef'),
+        ...(c.klTarget !== undefined && { klCoef: scalarState('kl_coef') }),
+      },
+    )
+    const targets = flatten(traced.targets)
+    const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]
+    const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
+    return {
+      sets: { policy: network.parameters, target: { parameters: target.parameters, copyOf: 'policy' } },
+      graphs: {
+        vtrace: {
+          columns: { target_log_probs: targetLogProbs, targets, advantages: flatten(traced.advantages) },
+          metrics: { meanRho: reduceMean(traced.rhos), explainedVariance: explainedVariance(targets, values) },
+        },
+        surrogate: {
+          minimise: { policy: { loss: loss.total, optimizer, maxGradNorm: c.maxGradNorm } },
+          metrics: loss.metrics,
+        },
+      },
+      calls: {
+        update: [
+          { run: 'vtrace' },
+          { run: 'surrogate', epochs: c.epochs, rows },
+          ...adapted,
+          { copy: 'policy', into: 'target', every: c.targetEvery },
+        ],
+      },
+      scalars: c.klTarget === undefined ? {} : { kl_coef: 1 },
+      policies: { default: { set: 'policy', ...network.published } },
+      rewardScale: c.rewardScale,
+    }
+  },
+})
