@@ -29,7 +29,10 @@ export const SECTIONS: readonly Section[] = [
         ['millrace graph cartpole', 'the dataflow plan as text'],
         ['millrace graph my.ts --format mermaid', 'as a drawing'],
       ],
-      list: [['millrace list envs', 'what there is to train on, and what takes it']],
+      list: [
+        ['millrace list envs', 'what there is to train on, and what takes it'],
+        ['millrace list algorithms --json', 'what learns, with every setting and its default'],
+      ],
       cloud: [
         ['millrace cloud', 'the emulated cloud alone, for any AWS client'],
         ['millrace cloud --stage demo', 'with a stage in it, as if it were deployed'],

@@ -13,7 +13,7 @@ import {
 } from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
-import { LISTED, type ListOptions } from './commands/list.ts'
+import type { ListOptions } from './commands/list.ts'
 import { CLOUD_LEARNERS, type CloudOptions } from './commands/cloud.ts'
 import type { TrainOptions } from './commands/train.ts'
 import { fit } from './display/wrap.ts'
@@ -21,6 +21,7 @@ import { EXIT } from './exitCodes.ts'
 import { FAULT_SETS } from '../shared/faults/names.ts'
 import { HELP_STYLE, arrangeHelp, helpWidth } from './help.ts'
 import type { Host } from './host.ts'
+import { LISTED } from './listed/names.ts'
 import { report, wantsDebug } from './report.ts'
 import { addShellCommands } from './shellCommands.ts'
 import { type StageCommands, addStageCommands } from './stageCommands.ts'
@@ -135,7 +136,10 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       done(await commands.graph({ file, format: o.format }, host))
     })
 
-  command('list', 'print what is built in: envs, with their spaces, time limits, and the algorithms that take them')
+  command(
+    'list',
+    'print what is built in: envs, with their spaces and what takes them; algorithms, with their defaults',
+  )
     .addArgument(choiceArgument('<what>', LISTED, 'what to print'))
     .option('--json', 'as JSON', false)
     .action(async (what: ListOptions['what'], { json }: Pick<ListOptions, 'json'>) => {

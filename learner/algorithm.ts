@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Space } from '../shared/env/space.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import { parseSettings } from './settings.ts'
 import type { Flow, Plan } from './flow/index.ts'
@@ -29,9 +30,16 @@ export interface ProgramSizes {
   readonly B: number
 }
 
+/** A kind of action space. */
+export type ActionKind = Space['kind']
+
 /** An algorithm with its settings: its plan of operators, and its program (networks, losses, optimizers). */
 export interface Algorithm {
   readonly name: string
+  /** One sentence on what it is, and the paper it is from. Empty where its author gave none. */
+  readonly about: { readonly sentence: string; readonly paper: string }
+  /** Kinds of action space that it takes. */
+  readonly actions: readonly ActionKind[]
   readonly config: Readonly<Record<string, unknown>>
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
   plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
@@ -52,6 +60,10 @@ export interface Algorithm {
 /** One page of an algorithm: defaults as a schema, and functions of the settings that came through it. */
 export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly name: string
+  /** For `millrace list algorithms`: one sentence, and authors, year and number of the paper. */
+  readonly about?: { readonly sentence: string; readonly paper: string }
+  /** Kinds of action space that it takes; all of them where nothing is said. */
+  readonly actions?: readonly ActionKind[]
   readonly config: S
   readonly rollouts?: RolloutDefaults
   plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
@@ -70,6 +82,8 @@ export function algorithm<S extends z.ZodObject>(
     const config = parseSettings(definition.config, input ?? {}, definition.name)
     return {
       name: definition.name,
+      about: definition.about ?? { sentence: '', paper: '' },
+      actions: definition.actions ?? ['discrete', 'box'],
       config,
       plan: (plan, setting) => definition.plan(plan, config, setting),
       program: (sizes) => definition.program(config, sizes),

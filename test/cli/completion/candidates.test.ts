@@ -70,7 +70,10 @@ describe('completion offers', () => {
     [['train', 'o'], ['other.ts']],
     [['train', 'par'], ['parts/']],
     [['graph', 'parts/'], ['parts/deep.ts']],
-    [['list', ''], ['envs']],
+    [
+      ['list', ''],
+      ['envs', 'algorithms'],
+    ],
     [['graph', 'mine.ts', '--format', 'm'], ['mermaid']],
     [
       ['graph', 'mine.ts', '--format='],

@@ -1,0 +1,51 @@
+import { algorithmsThatTake } from '../../learner/algorithms/index.ts'
+import { isMillraceError } from '../../shared/errors.ts'
+import { asDefinition, describeSpace, envIds, makeEnv, type Space } from '../../shared/env/index.ts'
+import { policySpecFor } from '../../shared/policy/index.ts'
+import { table } from '../stage/table.ts'
+
+export interface ListedEnv {
+  readonly id: string
+  readonly observationSpace: Space
+  readonly actionSpace: Space
+  /** Env steps an episode; null where it has no limit. */
+  readonly maxEpisodeSteps: number | null
+  /** Names of the algorithms that take it. */
+  readonly algorithms: readonly string[]
+}
+
+/** Every built-in env. */
+export function listedEnvs(): readonly ListedEnv[] {
+  return envIds().map((id) => {
+    const { observationSpace, actionSpace } = makeEnv(id)
+    const { maxEpisodeSteps = null } = asDefinition(id)
+    const algorithms = algorithmsFor(observationSpace, actionSpace)
+    return { id, observationSpace, actionSpace, maxEpisodeSteps, algorithms }
+  })
+}
+
+function algorithmsFor(observationSpace: Space, actionSpace: Space): readonly string[] {
+  try {
+    policySpecFor(observationSpace, actionSpace) // some spaces have no policy at all
+    return algorithmsThatTake(actionSpace.kind)
+  } catch (error) {
+    if (isMillraceError(error) && error.code === 'E_POLICY_SPEC') return []
+    throw error
+  }
+}
+
+export function envLines(envs: readonly ListedEnv[], width: number): readonly string[] {
+  const rows = envs.map(({ id, observationSpace, actionSpace, maxEpisodeSteps, algorithms }) => [
+    id,
+    short(observationSpace),
+    short(actionSpace),
+    maxEpisodeSteps === null ? '-' : String(maxEpisodeSteps),
+    algorithms.join(', ') || 'none yet',
+  ])
+  const { head, body } = table(['id', 'observation', 'action', 'time limit', 'algorithms'], rows, { right: [3], width })
+  return [...head, ...body]
+}
+
+/** A space in words, its bounds to three digits. */
+const short = (space: Space): string =>
+  describeSpace(space).replace(/\d+\.\d{3,}/g, (x) => String(Number((+x).toPrecision(3))))
