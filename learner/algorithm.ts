@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import type { Space } from '../shared/env/space.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import { parseSettings } from './settings.ts'
 import type { Flow, Plan } from './flow/index.ts'
@@ -17,6 +16,10 @@ export interface PlanSetting {
   readonly from?: number
 }
 
+/** Kinds of action spaces. */
+export const ACTION_KINDS = ['discrete', 'multiDiscrete', 'box'] as const
+export type ActionKind = (typeof ACTION_KINDS)[number]
+
 export interface RolloutDefaults {
   readonly envsPerShard?: number
   readonly fragmentLength?: number
@@ -30,17 +33,22 @@ export interface ProgramSizes {
   readonly B: number
 }
 
-/** A kind of action space. */
-export type ActionKind = Space['kind']
+/** For `millrace list algorithms`. */
+export interface AboutAlgorithm {
+  /** What it is, in one sentence without a full stop. */
+  readonly sentence: string
+  /** Authors, year, and where it is found. */
+  readonly paper: string
+}
 
 /** An algorithm with its settings: its plan of operators, and its program (networks, losses, optimizers). */
 export interface Algorithm {
   readonly name: string
-  /** One sentence on what it is, and the paper it is from. Empty where its author gave none. */
-  readonly about: { readonly sentence: string; readonly paper: string }
-  /** Kinds of action space that it takes. */
-  readonly actions: readonly ActionKind[]
+  /** What it is; empty where its author did not say. */
+  readonly about: AboutAlgorithm
   readonly config: Readonly<Record<string, unknown>>
+  /** Kinds of actions that it learns to choose. */
+  readonly actions: readonly ActionKind[]
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
   plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
   /** What it learns by. @throws MillraceError E_POLICY_SPEC where it cannot take the env's spaces, E_GRAPH */
@@ -60,11 +68,10 @@ export interface Algorithm {
 /** One page of an algorithm: defaults as a schema, and functions of the settings that came through it. */
 export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly name: string
-  /** For `millrace list algorithms`: one sentence, and authors, year and number of the paper. */
-  readonly about?: { readonly sentence: string; readonly paper: string }
-  /** Kinds of action space that it takes; all of them where nothing is said. */
-  readonly actions?: readonly ActionKind[]
+  readonly about?: AboutAlgorithm
   readonly config: S
+  /** Kinds of actions that it learns to choose; all of them if not given. */
+  readonly actions?: readonly ActionKind[]
   readonly rollouts?: RolloutDefaults
   plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
   program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
@@ -83,8 +90,8 @@ export function algorithm<S extends z.ZodObject>(
     return {
       name: definition.name,
       about: definition.about ?? { sentence: '', paper: '' },
-      actions: definition.actions ?? ['discrete', 'box'],
       config,
+      actions: definition.actions ?? ACTION_KINDS,
       plan: (plan, setting) => definition.plan(plan, config, setting),
       program: (sizes) => definition.program(config, sizes),
       rollouts: definition.rollouts ?? {},

@@ -1,4 +1,4 @@
-import { algorithmsThatTake } from '../../learner/algorithms/index.ts'
+import { algorithmsFor } from '../../learner/algorithms/fitting.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import { asDefinition, describeSpace, envIds, makeEnv, type Space } from '../../shared/env/index.ts'
 import { policySpecFor } from '../../shared/policy/index.ts'
@@ -19,15 +19,16 @@ export function listedEnvs(): readonly ListedEnv[] {
   return envIds().map((id) => {
     const { observationSpace, actionSpace } = makeEnv(id)
     const { maxEpisodeSteps = null } = asDefinition(id)
-    const algorithms = algorithmsFor(observationSpace, actionSpace)
+    const algorithms = algorithmsWithPolicy(observationSpace, actionSpace)
     return { id, observationSpace, actionSpace, maxEpisodeSteps, algorithms }
   })
 }
 
-function algorithmsFor(observationSpace: Space, actionSpace: Space): readonly string[] {
+/** Those that take the actions, where there is a policy for them at all. */
+function algorithmsWithPolicy(observationSpace: Space, actionSpace: Space): readonly string[] {
   try {
-    policySpecFor(observationSpace, actionSpace) // some spaces have no policy at all
-    return algorithmsThatTake(actionSpace.kind)
+    policySpecFor(observationSpace, actionSpace)
+    return algorithmsFor(actionSpace)
   } catch (error) {
     if (isMillraceError(error) && error.code === 'E_POLICY_SPEC') return []
     throw error

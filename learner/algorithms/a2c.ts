@@ -34,7 +34,6 @@ export const a2c = algorithm({
     sentence: 'the synchronous form of A3C: one gradient step a batch, along the n-step advantage',
     paper: 'Mnih et al. 2016, arXiv:1602.01783',
   },
-  actions: ['discrete', 'box'],
   config: A2cConfig,
   rollouts: { fragmentLength: 5 },
 

@@ -56,7 +56,6 @@ export const impala = algorithm({
     sentence: 'functions run ahead of one learner, and V-trace corrects for their policy lag',
     paper: 'Espeholt et al. 2018, arXiv:1802.01561',
   },
-  actions: ['discrete', 'box'],
   config: ImpalaConfig,
 
   plan(plan, c, { shards, from }) {

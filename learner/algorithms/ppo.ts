@@ -44,7 +44,6 @@ export const ppo = algorithm({
     sentence: 'several epochs of minibatches a batch, on a surrogate objective that is clipped near the old policy',
     paper: 'Schulman et al. 2017, arXiv:1707.06347',
   },
-  actions: ['discrete', 'box'],
   config: PpoConfig,
   rollouts: { envsPerShard: 8, fragmentLength: 128 },
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { listCommand } from '../../cli/commands/list.ts'
 import { displayWidth } from '../../cli/display/text.ts'
-import { ALGORITHM_NAMES, ALGORITHMS, algorithmsThatTake } from '../../learner/algorithms/index.ts'
+import { algorithmsFor } from '../../learner/algorithms/fitting.ts'
+import { ALGORITHM_NAMES, ALGORITHMS } from '../../learner/algorithms/index.ts'
 import { envIds } from '../../shared/env/index.ts'
 import { FakeHost } from './fakeHost.ts'
 
@@ -18,8 +19,8 @@ async function list({ what = 'envs', json = false, columns }: Asked): Promise<st
   return host.out.text
 }
 
-const discrete = algorithmsThatTake('discrete')
-const box = algorithmsThatTake('box')
+const discrete = algorithmsFor({ kind: 'discrete' })
+const box = algorithmsFor({ kind: 'box' })
 
 test('every built-in env has one line with its spaces, its time limit and the algorithms that take it', async () => {
   const [head, ...lines] = (await list({})).trimEnd().split('\n')
@@ -73,7 +74,7 @@ test('as JSON an algorithm has all its settings', async () => {
   const algorithms = JSON.parse(await list({ what: 'algorithms', json: true })) as { name: string }[]
   expect(algorithms.map(({ name }) => name)).toEqual(ALGORITHM_NAMES)
   expect(algorithms.find(({ name }) => name === 'ppo')).toMatchObject({
-    actions: ['discrete', 'box'],
+    actions: ALGORITHMS.ppo().actions,
     settings: ALGORITHMS.ppo().config,
     rollouts: { envsPerShard: 8, fragmentLength: 128 },
   })
