@@ -19,6 +19,7 @@ export const SECTIONS: readonly Section[] = [
     commands: {
       train: [
         ['millrace train cartpole', 'an example, until its goal'],
+        ['millrace train --env Pendulum-v1 --algorithm ppo', 'without a file: an env and an algorithm'],
         ['millrace train my.ts --seed 3 --set rollouts.shards=4', 'your own experiment, with two settings changed'],
       ],
       evaluate: [

@@ -2,6 +2,7 @@ import { algorithmsFor } from '../../learner/algorithms/fitting.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import { asDefinition, describeSpace, envIds, makeEnv, type Space } from '../../shared/env/index.ts'
 import { policySpecFor } from '../../shared/policy/index.ts'
+import { tunedFile } from '../../library/load/loadPair.ts'
 import { table } from '../stage/table.ts'
 
 export interface ListedEnv {
@@ -12,6 +13,8 @@ export interface ListedEnv {
   readonly maxEpisodeSteps: number | null
   /** Names of the algorithms that take it. */
   readonly algorithms: readonly string[]
+  /** Those among them for which an example has tuned settings. */
+  readonly tuned: readonly string[]
 }
 
 /** Every built-in env. */
@@ -20,7 +23,8 @@ export function listedEnvs(): readonly ListedEnv[] {
     const { observationSpace, actionSpace } = makeEnv(id)
     const { maxEpisodeSteps = null } = asDefinition(id)
     const algorithms = algorithmsWithPolicy(observationSpace, actionSpace)
-    return { id, observationSpace, actionSpace, maxEpisodeSteps, algorithms }
+    const tuned = algorithms.filter((algorithm) => tunedFile({ env: id, algorithm }) !== undefined)
+    return { id, observationSpace, actionSpace, maxEpisodeSteps, algorithms, tuned }
   })
 }
 
@@ -36,12 +40,12 @@ function algorithmsWithPolicy(observationSpace: Space, actionSpace: Space): read
 }
 
 export function envLines(envs: readonly ListedEnv[], width: number): readonly string[] {
-  const rows = envs.map(({ id, observationSpace, actionSpace, maxEpisodeSteps, algorithms }) => [
+  const rows = envs.map(({ id, observationSpace, actionSpace, maxEpisodeSteps, algorithms, tuned }) => [
     id,
     short(observationSpace),
     short(actionSpace),
     maxEpisodeSteps === null ? '-' : String(maxEpisodeSteps),
-    algorithms.join(', ') || 'none yet',
+    algorithms.map((name) => (tuned.includes(name) ? `${name} (tuned)` : name)).join(', ') || 'none yet',
   ])
   const { head, body } = table(['id', 'observation', 'action', 'time limit', 'algorithms'], rows, { right: [3], width })
   return [...head, ...body]

@@ -19,6 +19,8 @@ async function list({ what = 'envs', json = false, columns }: Asked): Promise<st
   return host.out.text
 }
 
+const tuned = (names: readonly string[], ...of: readonly string[]) =>
+  names.map((name) => (of.includes(name) ? `${name} (tuned)` : name)).join(', ')
 const discrete = algorithmsFor({ kind: 'discrete' })
 const box = algorithmsFor({ kind: 'box' })
 
@@ -32,16 +34,22 @@ test('every built-in env has one line with its spaces, its time limit and the al
     'Box([6], -28.3..28.3)',
     'Discrete(3)',
     '500',
-    discrete.join(', '),
+    tuned(discrete, 'a2c', 'ppo'),
   ])
-  expect(lineOf('Pendulum-v1')).toEqual(['Pendulum-v1', 'Box([3], -8..8)', 'Box([1], -2..2)', '200', box.join(', ')])
+  expect(lineOf('Pendulum-v1')).toEqual([
+    'Pendulum-v1',
+    'Box([3], -8..8)',
+    'Box([1], -2..2)',
+    '200',
+    tuned(box, 'impala', 'ppo'),
+  ])
   expect(lineOf('Taxi-v3')).toEqual(['Taxi-v3', 'Discrete(500)', 'Discrete(6)', '200', discrete.join(', ')])
   expect(lineOf('MinAtar/Breakout-v1')).toEqual([
     'MinAtar/Breakout-v1',
     'Box([10, 10, 4], 0..1, uint8)',
     'Discrete(3)',
     '-',
-    discrete.join(', '),
+    tuned(discrete, 'impala', 'ppo'),
   ])
 })
 
@@ -59,6 +67,7 @@ test('as JSON it has the same, for a program to read', async () => {
     actionSpace: { kind: 'discrete', n: 4 },
     maxEpisodeSteps: null,
     algorithms: discrete,
+    tuned: [],
   })
 })
 

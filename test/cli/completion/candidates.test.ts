@@ -58,6 +58,12 @@ describe('completion offers', () => {
       ['--seed', '--set', '--serial'],
     ],
     [['train', '--seed', ''], []],
+    [['train', '--env', 'Pend'], ['Pendulum-v1']],
+    [['train', '--env', 'CartPole-v1', '--algorithm', 'pp'], ['ppo']],
+    [
+      ['train', '--env=MinAtar/Br'],
+      ['--env=MinAtar/Breakout-v0', '--env=MinAtar/Breakout-v1'],
+    ],
     [
       ['train', '--faults', ''],
       ['calm', 'storm', 'all'],
