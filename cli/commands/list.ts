@@ -1,6 +1,13 @@
 import { ALGORITHMS } from '../../learner/algorithms/index.ts'
 import { isMillraceError } from '../../shared/errors.ts'
-import { asDefinition, describeSpace, envIds, makeEnv, type Space } from '../../shared/env/index.ts'
+import {
+  asDefinition,
+  describeSpace,
+  envIds,
+  makeEnv,
+  type ObservationSpace,
+  type Space,
+} from '../../shared/env/index.ts'
 import { policySpecFor } from '../../shared/policy/index.ts'
 import { lineWidth, print } from '../display/wrap.ts'
 import { EXIT } from '../exitCodes.ts'
@@ -40,12 +47,12 @@ function listed(id: string): ListedEnv {
     observationSpace,
     actionSpace,
     maxEpisodeSteps,
-    algorithms: algorithmsFor(observationSpace, actionSpace),
+    algorithms: observationSpace.kind === 'multiDiscrete' ? [] : algorithmsFor(observationSpace, actionSpace),
   }
 }
 
 /** All of them take what there is a policy for. */
-function algorithmsFor(observationSpace: Space, actionSpace: Space): readonly string[] {
+function algorithmsFor(observationSpace: ObservationSpace, actionSpace: Space): readonly string[] {
   try {
     policySpecFor(observationSpace, actionSpace)
     return Object.keys(ALGORITHMS)
