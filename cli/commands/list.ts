@@ -1,4 +1,4 @@
-import { ALGORITHMS } from '../../learner/algorithms/index.ts'
+import { algorithmsFor as algorithmsThatTake } from '../../learner/algorithms/fitting.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import {
   asDefinition,
@@ -51,11 +51,16 @@ function listed(id: string): ListedEnv {
   }
 }
 
+<<<<<<< HEAD
 /** All of them take what there is a policy for. */
 function algorithmsFor(observationSpace: ObservationSpace, actionSpace: Space): readonly string[] {
+=======
+/** Those that take the actions, where there is a policy for them at all. */
+function algorithmsFor(observationSpace: Space, actionSpace: Space): readonly string[] {
+>>>>>>> main
   try {
     policySpecFor(observationSpace, actionSpace)
-    return Object.keys(ALGORITHMS)
+    return algorithmsThatTake(actionSpace)
   } catch (error) {
     if (isMillraceError(error) && error.code === 'E_POLICY_SPEC') return []
     throw error

@@ -10,6 +10,7 @@ import { keys } from '../../shared/protocol/keys.ts'
 import type { Lease } from '../../shared/protocol/lease.ts'
 import { deriveSeed } from '../../shared/random.ts'
 import type { PlanSetting } from '../algorithm.ts'
+import { checkActions } from '../algorithms/fitting.ts'
 import { type Checkpoint, experimentHash } from '../checkpoint/checkpoint.ts'
 import { checkTurns } from './checkTurns.ts'
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
@@ -191,9 +192,14 @@ function lookAt({ env, envConfig, algorithm }: Experiment): {
   probe.close?.()
   const { observationSpace, actionSpace, oneHot, actionMasks } = probe
   const [n = 1] = observationSpace.shape
+<<<<<<< HEAD
   const shown = oneHot ? ({ kind: 'discrete', n } as const) : observationSpace
   const spec = algorithm.policy(policySpecFor(shown, actionSpace, actionMasks !== undefined))
   return { spec, isSaveable }
+=======
+  checkActions(algorithm, actionSpace)
+  return { spec: policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace), isSaveable }
+>>>>>>> main
 }
 
 /** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */
