@@ -1,13 +1,6 @@
 import { algorithmsFor as algorithmsThatTake } from '../../learner/algorithms/fitting.ts'
 import { isMillraceError } from '../../shared/errors.ts'
-import {
-  asDefinition,
-  describeSpace,
-  envIds,
-  makeEnv,
-  type ObservationSpace,
-  type Space,
-} from '../../shared/env/index.ts'
+import { asDefinition, describeSpace, envIds, makeEnv, type Space } from '../../shared/env/index.ts'
 import { policySpecFor } from '../../shared/policy/index.ts'
 import { lineWidth, print } from '../display/wrap.ts'
 import { EXIT } from '../exitCodes.ts'
@@ -47,17 +40,12 @@ function listed(id: string): ListedEnv {
     observationSpace,
     actionSpace,
     maxEpisodeSteps,
-    algorithms: observationSpace.kind === 'multiDiscrete' ? [] : algorithmsFor(observationSpace, actionSpace),
+    algorithms: algorithmsFor(observationSpace, actionSpace),
   }
 }
 
-<<<<<<< HEAD
-/** All of them take what there is a policy for. */
-function algorithmsFor(observationSpace: ObservationSpace, actionSpace: Space): readonly string[] {
-=======
 /** Those that take the actions, where there is a policy for them at all. */
 function algorithmsFor(observationSpace: Space, actionSpace: Space): readonly string[] {
->>>>>>> main
   try {
     policySpecFor(observationSpace, actionSpace)
     return algorithmsThatTake(actionSpace)

@@ -192,14 +192,10 @@ function lookAt({ env, envConfig, algorithm }: Experiment): {
   probe.close?.()
   const { observationSpace, actionSpace, oneHot, actionMasks } = probe
   const [n = 1] = observationSpace.shape
-<<<<<<< HEAD
+  checkActions(algorithm, actionSpace)
   const shown = oneHot ? ({ kind: 'discrete', n } as const) : observationSpace
   const spec = algorithm.policy(policySpecFor(shown, actionSpace, actionMasks !== undefined))
   return { spec, isSaveable }
-=======
-  checkActions(algorithm, actionSpace)
-  return { spec: policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace), isSaveable }
->>>>>>> main
 }
 
 /** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */

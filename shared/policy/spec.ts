@@ -105,12 +105,14 @@ export const observationArray = (
  * @param masked the env says which actions may be taken
  * @throws MillraceError E_POLICY_SPEC when no distribution fits the action space
  */
-export function policySpecFor(observationSpace: ObservationSpace, actionSpace: Space, masked = false): PolicySpec {
+export function policySpecFor(observationSpace: Space, actionSpace: Space, masked = false): PolicySpec {
   const refuse = (why: string) => new MillraceError('E_POLICY_SPEC', `no policy fits this environment: ${why}`)
   if (actionSpace.kind !== 'box' && choicesOf(actionSpace).every((n) => n < 2))
     throw refuse(`its action space is ${describeSpace(actionSpace)}, so there is nothing to choose`)
   if (actionSpace.kind === 'box' && actionSpace.dtype === 'uint8')
     throw refuse(`its actions are ${describeSpace(actionSpace)}, and there is no distribution over bytes`)
+  if (observationSpace.kind === 'multiDiscrete')
+    throw refuse(`its observations are ${describeSpace(observationSpace)}, which only actions may be`)
   const rest = masked ? ({ masked } as const) : {}
   const observation = observationOf(observationSpace)
   if (actionSpace.kind === 'discrete')
