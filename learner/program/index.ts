@@ -10,7 +10,7 @@ export {
 } from './describe.ts'
 export { column, noise, rate, scalarState } from './names.ts'
 export { DEFAULT_POLICY, type Program } from './program.ts'
-export { type RolloutColumns, actionColumn, rolloutColumns } from './rolloutColumns.ts'
+export { type RolloutColumns, type StepColumns, rolloutColumns, stepColumns } from './rolloutColumns.ts'
 export { type Rule } from './rules.ts'
 export { type CallInputs, type CallResult, ProgramRunner } from './runner.ts'
 export { type ProgramState, type SetState } from './state.ts'
