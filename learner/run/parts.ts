@@ -1,3 +1,4 @@
+import { rolloutForm } from '../../shared/batch/index.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { Patience, patientStore } from '../../shared/cloud/patience.ts'
 import { CostMeter } from '../../shared/cost/costMeter.ts'
@@ -77,13 +78,16 @@ export async function runParts(
   const { maxEpisodeSteps } = asDefinition(experiment.env)
   const anewEvery =
     pacing.mode === 'exact' && !isSaveable ? leaseFragments(rollouts, pacing, maxEpisodeSteps) : undefined
-  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store }))
+  const { fragmentLength, envsPerShard: numEnvs } = rollouts
+  const form = rolloutForm({ fragmentLength, numEnvs, policy: spec })
+  const points = exact && (await rehome(exact, { run, env, numEnvs, store }))
   const sampler = new Sampler({
     run,
     cloud,
     rollouts,
     env,
     policy: spec,
+    form,
     seed: rolloutSeed,
     pacing,
     newestVersion: () => state.policyVersion,
@@ -103,6 +107,7 @@ export async function runParts(
   const learner = makeLearner(experiment, {
     setting,
     policy: spec,
+    columns: form.columns,
     trainWorker: cloud.trainWorker,
     functionBytes: cloud.memoryMb * 1024 ** 2,
     engine: options.engine,
