@@ -12,23 +12,23 @@ const GradientsParams = z.strictObject({
   graph: Label,
   ...SOURCE_RATES,
 })
-type GradientsParams = z.output<typeof GradientsParams>
 
 /**
  * Turns a fragment into the gradient of a loss over it, by the weights that it was stepped with (A3C: Mnih et al. 2016,
  * arXiv:1602.01783, algorithm S3). Columns: `gradient` F32 [P], `metrics` F32 [M], and whose policy it was and which episodes ended.
  */
-export const gradients = sourceStage<GradientsParams>({
+export const gradients = sourceStage({
   name: 'gradients',
-  params: GradientsParams as unknown as z.ZodType<GradientsParams>,
+  params: GradientsParams,
   columns: (before, { graph }, sizes) => gradientSpecs(before, graph, sizes),
-  open: async (params, ports) => {
+  graphs: ({ graph }) => [graph],
+  open: async (params, ports, specs) => {
     const session = await ports.graph(params.graph)
     const buffers = new ColumnBuffers()
     const take = buffers.take.bind(buffers)
     return {
       async apply(batch) {
-        const { columns } = trainInputs(concatFragments([batch]), take)
+        const { columns } = trainInputs(concatFragments([batch], specs), take)
         const { model, version } = ports.policy()
         const outputs = await session.run({ columns, rates: ratesAt(params, version), model })
         const stays = Object.fromEntries(kept(Object.entries(batch.columns)))

@@ -1,2 +1,2 @@
-export { STAGES, columnsAfter, openStages, roundsOf, type OpenStages } from './stages.ts'
+export { STAGES, formAfter, graphsOf, openStages, roundsOf, type OpenStages, type StagesOfLease } from './stages.ts'
 export { type OpenStage, type SourceStage, type StagePolicy, type StagePorts, type StageSizes } from './stage.ts'

@@ -37,15 +37,16 @@ function perEpoch({ rows }: SharedGradientsParams, { T, B }: Pick<StageSizes, 'T
  * moment: one message a minibatch, which the learner averages over all shards before the next (Wijmans et al. 2019, arXiv:1911.00357).
  * Columns as of `gradients`; steps and episodes are counted with the first message of a fragment.
  */
-export const sharedGradients = sourceStage<SharedGradientsParams>({
+export const sharedGradients = sourceStage({
   name: 'sharedGradients',
-  params: SharedGradientsParams as unknown as z.ZodType<SharedGradientsParams>,
+  params: SharedGradientsParams,
   columns: (before, params, sizes) => {
     perEpoch(params, sizes)
     return gradientSpecs(before, params.graph, sizes)
   },
   rounds: (params, sizes) => params.epochs * perEpoch(params, sizes),
-  open: async (params, ports) => {
+  graphs: ({ graph }) => [graph],
+  open: async (params, ports, specs) => {
     const session = await ports.graph(params.graph)
     const minibatches = perEpoch(params, ports)
     const rounds = params.epochs * minibatches
@@ -70,7 +71,7 @@ export const sharedGradients = sourceStage<SharedGradientsParams>({
     return {
       async apply(batch) {
         keptBatch = batch
-        columns = trainInputs(concatFragments([batch])).columns
+        columns = trainInputs(concatFragments([batch], specs)).columns
         const stays = Object.fromEntries(kept(Object.entries(batch.columns)))
         return { ...batch, columns: { ...stays, ...(await gradientOf(batch, batch.provenance.sequence)) } }
       },

@@ -1,19 +1,25 @@
-import type { ColumnSpec } from '../batch/columnSpec.ts'
+import type { ColumnSpec, FragmentForm } from '../batch/columnSpec.ts'
 import type { SampleBatch } from '../batch/sampleBatch.ts'
 import { MillraceError, nearestName } from '../errors.ts'
 import { issues } from '../protocol/fields.ts'
-import type { LeaseStage } from '../protocol/lease.ts'
+import type { Lease, LeaseStage } from '../protocol/lease.ts'
 import { gae } from './gae.ts'
 import { gradients } from './gradients.ts'
 import { sharedGradients } from './sharedGradients.ts'
 import type { OpenStage, SourceStage, StagePorts, StageSizes } from './stage.ts'
 
+/** What of a lease says what is done with its fragments. */
+export interface StagesOfLease {
+  readonly stages: readonly LeaseStage[]
+  readonly graphs?: Lease['graphs']
+}
+
 /** Every stage, by its name. */
 export const STAGES = { gae, gradients, sharedGradients }
 
 /** @throws MillraceError E_LEASE for a name that is none, or parameters that its schema does not take */
-function named({ name, params }: LeaseStage): { readonly stage: SourceStage<unknown>; readonly params: unknown } {
-  const stage = Object.hasOwn(STAGES, name) ? (STAGES[name as keyof typeof STAGES] as SourceStage<unknown>) : undefined
+function named({ name, params }: LeaseStage): { readonly stage: SourceStage; readonly params: unknown } {
+  const stage = Object.hasOwn(STAGES, name) ? (STAGES[name as keyof typeof STAGES] as SourceStage) : undefined
   if (!stage) {
     const nearest = nearestName(name, Object.keys(STAGES))
     const hint = nearest === undefined ? `there are ${Object.keys(STAGES).join(', ')}` : `did you mean '${nearest}'?`
@@ -24,13 +30,21 @@ function named({ name, params }: LeaseStage): { readonly stage: SourceStage<unkn
   throw new MillraceError('E_LEASE', `parameters of stage '${name}': ${issues(result.error)}`, { stage: name })
 }
 
-/** What fragments have after these stages. @throws MillraceError E_LEASE, E_PLAN_PARAMETER */
-export const columnsAfter = (
-  stages: readonly LeaseStage[],
-  before: readonly ColumnSpec[],
-  sizes: StageSizes,
-): readonly ColumnSpec[] =>
-  stages.map(named).reduce((columns, { stage, params }) => stage.columns(columns, params, sizes), before)
+/** What the messages of a lease are to be, its stages done. @throws MillraceError E_LEASE, E_PLAN_PARAMETER, E_PLAN_SHAPE */
+export function formAfter(
+  { stages, graphs = {} }: StagesOfLease,
+  { T, B, columns: before }: FragmentForm,
+): FragmentForm {
+  const sizes = { T, B, graphs }
+  const after = (columns: readonly ColumnSpec[], { stage, params }: ReturnType<typeof named>) =>
+    stage.columns(columns, params, sizes)
+  return { T, B, rounds: roundsOf(stages, sizes), columns: stages.map(named).reduce(after, before) }
+}
+
+/** Names of the graphs that these stages run. @throws MillraceError E_LEASE */
+export const graphsOf = (stages: readonly LeaseStage[]): readonly string[] => [
+  ...new Set(stages.map(named).flatMap(({ stage, params }) => stage.graphs?.(params) ?? [])),
+]
 
 /** Messages of one fragment. @throws MillraceError E_PLAN_SHAPE where a stage but the last makes more than one */
 export function roundsOf(stages: readonly LeaseStage[], sizes: Pick<StageSizes, 'T' | 'B'>): number {
@@ -53,12 +67,24 @@ export interface OpenStages {
   again(sequence: number): Promise<SampleBatch>
 }
 
-/** @throws MillraceError E_LEASE, and whatever a stage needs and cannot have */
-export async function openStages(stages: readonly LeaseStage[], ports: StagePorts): Promise<OpenStages> {
+/**
+ * @param columns what fragments have before the first of them
+ * @throws MillraceError E_LEASE, and whatever a stage needs and cannot have
+ */
+export async function openStages(
+  { stages, graphs = {} }: StagesOfLease,
+  ports: StagePorts,
+  columns: readonly ColumnSpec[],
+): Promise<OpenStages> {
   const open: OpenStage[] = []
-  for (const { stage, params } of stages.map(named)) open.push(await stage.open(params, ports))
+  const sizes = { T: ports.T, B: ports.B, graphs }
+  let before = columns
+  for (const { stage, params } of stages.map(named)) {
+    open.push(await stage.open(params, ports, before))
+    before = stage.columns(before, params, sizes)
+  }
   return {
-    rounds: roundsOf(stages, ports),
+    rounds: roundsOf(stages, sizes),
     async apply(batch) {
       let made = batch
       for (const stage of open) made = await stage.apply(made)

@@ -9,7 +9,16 @@ export function learnerPermissions(arns: StageArns, kind: LearnerKind): readonly
     {
       sid: 'ReadObjects',
       actions: ['s3:GetObject'],
-      resources: objects('stage/*', 'runs/*', 'code/*', 'graphs/*', 'checkpoints/*', 'batches/*', 'states/*', 'policies/*'),
+      resources: objects(
+        'stage/*',
+        'runs/*',
+        'code/*',
+        'graphs/*',
+        'checkpoints/*',
+        'batches/*',
+        'states/*',
+        'policies/*',
+      ),
       reason:
         'requests and the claim, the state of runs, experiments, checkpoints, batches too large for a message, and what a checkpoint of a deterministic run holds: where its envs were saved, and policies',
     },
