@@ -8,7 +8,8 @@ import { rate as fed, givenGradient, rolloutColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS } from './networkSettings.ts'
 
 /** Defaults: those of our A2C. The paper's: RMSprop whose statistics all threads share, as here. */
 const A3cConfig = z.strictObject({
