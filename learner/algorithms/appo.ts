@@ -1,13 +1,14 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
 import { appoLoss, explainedVariance, klEstimate, vtrace } from '../losses/index.ts'
-import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
+import { column, rate as fed, rolloutColumns, scalarState, stepColumns } from '../program/index.ts'
 import { rate } from '../settings.ts'
 import { flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
 import { ASYNCHRONOUS_SETTINGS, asynchronous, checkLag } from './asynchronous.ts'
 import { impalaPlan } from './impala.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { minibatchRows } from './synchronous.ts'
 
 const count = z.number().int().min(1)
@@ -42,10 +43,15 @@ const AppoConfig = z
  */
 export const appo = algorithm({
   name: 'appo',
+  about: {
+    sentence: "IMPALA's plan with PPO's clipped objective, against a target network",
+    paper: 'Luo et al. 2020, arXiv:1912.00167',
+  },
   config: AppoConfig,
   rollouts: { envsPerShard: 8 },
   plan: impalaPlan,
   ...asynchronous,
+  policy: policyOf,
 
   program(c, sizes) {
     const { T, B, policy: spec } = sizes
@@ -65,25 +71,22 @@ export const appo = algorithm({
       },
       { rhoBar: 1, cBar: 1, pgRhoBar: 1, lambda: c.lambda },
     )
-    const now = network.apply(column('observations', [rows, ...spec.observation.shape]))
-    const logProbs = now.policy.logProb(actionColumn(spec, [rows]))
+    const steps = stepColumns(spec, [rows])
+    const now = network.apply(steps)
+    const logProbs = now.policy.logProb(steps.actions)
     const oldLogProbs = column('target_log_probs', [rows])
     const loss = appoLoss(
       {
         logProbs,
         targetLogProbs: oldLogProbs,
-        behaviourLogProbs: column('behaviour_log_probs', [rows]),
+        behaviourLogProbs: steps.behaviourLogProbs,
         values: now.values,
         targets: column('targets', [rows]),
         advantages: column('advantages', [rows]),
         entropy: now.policy.entropy(),
-        kl: klEstimate(logProbs, oldLogProbs),
+        ...(c.klTarget !== undefined && { kl: klEstimate(logProbs, oldLogProbs) }),
       },
-      {
-        ...c,
-        entropyCoef: fed('entropy_coef'),
-        ...(c.klTarget !== undefined && { klCoef: scalarState('kl_coef') }),
-      },
+      { ...c, entropyCoef: fed('entropy_coef'), klCoef: scalarState('kl_coef') },
     )
     const targets = flatten(traced.targets)
     const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]

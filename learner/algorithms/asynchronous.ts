@@ -1,6 +1,7 @@
 import { z } from 'zod'
-import type { PlanSetting } from '../algorithm.ts'
+import type { AlgorithmDefinition, PlanSetting } from '../algorithm.ts'
 import type { PacingSetting } from '../rollouts/pacing.ts'
+import type { LOSS_SETTINGS } from './actorCritic.ts'
 import { fragmentsOfRounds } from './synchronous.ts'
 
 // Functions step ahead of the learner by a bounded number of train batches: what IMPALA's plan is set by.
@@ -20,6 +21,9 @@ export const ASYNCHRONOUS_SETTINGS = {
   deterministic: z.boolean().default(false),
 }
 export type AsynchronousSettings = z.output<z.ZodObject<typeof ASYNCHRONOUS_SETTINGS>>
+export type AsynchronousPlan = AlgorithmDefinition<
+  z.ZodObject<typeof ASYNCHRONOUS_SETTINGS & typeof LOSS_SETTINGS>
+>['plan']
 
 /** Whether every fragment is stepped with one certain policy version, and is waited for. */
 export const isExact = ({ deterministic, maxPolicyLag }: AsynchronousSettings): boolean =>
@@ -37,7 +41,7 @@ export function checkLag({ value, issues }: z.core.ParsePayload<AsynchronousSett
 }
 
 /** Fragments of one update: as few as reach the batch; of an exact run whole rounds, so that all of a batch is of one policy. */
-export const fragmentsFor = (c: AsynchronousSettings, setting: PlanSetting): number =>
+const fragmentsFor = (c: AsynchronousSettings, setting: PlanSetting): number =>
   isExact(c) ? fragmentsOfRounds(c, setting) : Math.ceil(c.trainBatchSteps / setting.fragmentSteps)
 
 /** Policy lag is bounded by `lead`: on average in a run that takes what comes, exactly in one that is exact. */

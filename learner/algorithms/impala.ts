@@ -1,25 +1,17 @@
 import { z } from 'zod'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import { type PlanSetting, algorithm } from '../algorithm.ts'
-import type { Flow, Plan } from '../flow/index.ts'
+import { algorithm } from '../algorithm.ts'
 import { actorCriticLoss, explainedVariance, vtrace } from '../losses/index.ts'
 import { concatBatches, countSamples, dropStale, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { rate as fed, rolloutColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
-import type { UpdateResult } from '../run/updateResult.ts'
 import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, type LossSettings, NETWORK_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
-import {
-  ASYNCHRONOUS_SETTINGS,
-  type AsynchronousSettings,
-  asynchronous,
-  checkLag,
-  fragmentsFor,
-  isExact,
-} from './asynchronous.ts'
+import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { ASYNCHRONOUS_SETTINGS, type AsynchronousPlan, asynchronous, checkLag, isExact } from './asynchronous.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
 /** Defaults: RLlib's IMPALA (batch 500, Adam, value 0.5, 2 requests in flight), but for rate, entropy and clip: with its own, CartPole is not solved. */
 const ImpalaConfig = z
@@ -46,17 +38,13 @@ const ImpalaConfig = z
   .check(checkLag)
 
 /** The paper's figure 1: actors make trajectories without waiting; a queue; one learner, whose policies go back to the actors. */
-export function impalaPlan(
-  plan: Plan,
-  c: AsynchronousSettings & LossSettings,
-  setting: PlanSetting,
-): Flow<UpdateResult> {
+export const impalaPlan: AsynchronousPlan = (plan, c, setting) => {
   const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
   const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
   const { shards, from, fragmentSteps } = setting
   const sample = (isExact(c) ? fragments.via(inOrder({ shards, ...(from && { from }) })) : fragments)
     .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
-    .via(concatBatches({ minSteps: fragmentsFor(c, setting) * fragmentSteps }))
+    .via(concatBatches({ minSteps: asynchronous.fragmentsPerUpdate(c, setting) * fragmentSteps }))
     .enqueue(batches)
   const learn = plan
     .dequeue(batches)
@@ -72,11 +60,16 @@ export function impalaPlan(
  */
 export const impala = algorithm({
   name: 'impala',
+  about: {
+    sentence: 'functions run ahead of one learner, and V-trace corrects for their policy lag',
+    paper: 'Espeholt et al. 2018, arXiv:1802.01561',
+  },
   config: ImpalaConfig,
-
   rollouts: { envsPerShard: 8 },
+
   plan: impalaPlan,
   ...asynchronous,
+  policy: policyOf,
 
   program(c, sizes) {
     const { T, B } = sizes

@@ -11,7 +11,7 @@ import {
   type Operand,
   type Tensor,
 } from '../tensor/index.ts'
-import { clipFraction, clippedSurrogate } from './ppo.ts'
+import { clipFraction, clippedSurrogate, klEstimate } from './ppo.ts'
 
 /** All of one shape, float32: [N] or [T, B]. */
 export interface AppoInputs {
@@ -47,6 +47,9 @@ export interface AppoLoss {
   /** Half the mean squared error, without its coefficient. */
   readonly value: Tensor
   readonly entropy: Tensor
+  /** The mean of `klEstimate` between target and policy. */
+  readonly approxKl: Tensor
+  /** The share of steps whose ratio is outside 1 ± epsilon. */
   readonly clipFraction: Tensor
   /** The total and its parts, by the names that they are reported under. */
   readonly metrics: Readonly<Record<string, Tensor>>
@@ -67,7 +70,8 @@ export function appoLoss(inputs: AppoInputs, options: AppoOptions): AppoLoss {
   const withoutKl = sub(add(policy, mul(value, options.valueCoef)), mul(entropy, options.entropyCoef))
   const { kl } = inputs
   const total = kl && options.klCoef !== undefined ? add(withoutKl, mul(reduceMean(kl), options.klCoef)) : withoutKl
-  const parts = { total, policy, value, entropy, clipFraction: clipFraction(ratio, options.clip) }
-  const metrics = { loss: total, policyLoss: policy, valueLoss: value, entropy, clipFraction: parts.clipFraction }
-  return { ...parts, metrics: kl ? { ...metrics, kl: reduceMean(kl) } : metrics }
+  const approxKl = reduceMean(klEstimate(inputs.logProbs, stopGradient(inputs.targetLogProbs)))
+  const clipped = clipFraction(ratio, options.clip)
+  const reported = { loss: total, policyLoss: policy, valueLoss: value, entropy, kl: approxKl, clipFraction: clipped }
+  return { total, policy, value, entropy, approxKl, clipFraction: clipped, metrics: reported }
 }
