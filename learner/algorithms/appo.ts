@@ -8,17 +8,17 @@ import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
 import { ASYNCHRONOUS_SETTINGS, asynchronous, checkLag } from './asynchronous.ts'
 import { impalaPlan } from './impala.ts'
+import { checkMinibatches } from './minibatches.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
-import { minibatchRows } from './synchronous.ts'
 
 const count = z.number().int().min(1)
 
-/** Defaults: RLlib's APPO (batch 500, Adam, clip 0.4, value 0.5, lambda 1, no KL penalty). */
+/** Defaults: RLlib's APPO (Adam, clip 0.4, value 0.5, lambda 1, no KL penalty), two passes and no entropy term as in its CartPole example. */
 const AppoConfig = z
   .strictObject({
     ...LOSS_SETTINGS,
     learningRate: rate.default(1e-3),
-    /** Multiplies the trace's weights; with 1 only the values at its end count (remark 2 of IMPALA's paper). */
+    /** Multiplies the weights of V-trace's trace (remark 2 of IMPALA's paper). */
     lambda: z.number().min(0).max(1).default(1),
     /** The ratio of the policy that learns to the target network's counts within 1 ± this. */
     clip: z.number().positive().default(0.4),
@@ -37,9 +37,8 @@ const AppoConfig = z
   .check(checkLag)
 
 /**
- * APPO, asynchronous PPO (RLlib; IMPACT, Luo et al. 2020, arXiv:1912.00167, algorithm 1): IMPALA's plan, with PPO's clipped surrogate
- * against a target network in place of the policy gradient. V-trace corrects from the policy that acted to the target network.
- * Departs from IMPACT: a batch is used `epochs` times in a row, not kept in a circular buffer.
+ * APPO, asynchronous PPO (IMPACT, Luo et al. 2020, arXiv:1912.00167, algorithm 1): IMPALA's plan with PPO's clipped surrogate, against a
+ * target network to which V-trace corrects. Departs: a batch is used `epochs` times in a row, not kept in a circular buffer.
  */
 export const appo = algorithm({
   name: 'appo',
@@ -51,11 +50,12 @@ export const appo = algorithm({
   rollouts: { envsPerShard: 8 },
   plan: impalaPlan,
   ...asynchronous,
+  check: (c, setting) =>
+    checkMinibatches('appo', c.minibatchSteps, asynchronous.fragmentsPerUpdate(c, setting) * setting.fragmentSteps),
   policy: policyOf,
 
   program(c, sizes) {
     const { T, B, policy: spec } = sizes
-    const rows = minibatchRows('appo', { minibatchSteps: c.minibatchSteps ?? T * B }, sizes)
     const [network, target] = [actorCritic(c, spec), actorCritic(c, spec)]
     const batch = rolloutColumns(sizes)
     const { values, nextValues } = network.evaluate(batch)
@@ -71,6 +71,7 @@ export const appo = algorithm({
       },
       { rhoBar: 1, cBar: 1, pgRhoBar: 1, lambda: c.lambda },
     )
+    const rows = c.minibatchSteps ?? T * B
     const steps = stepColumns(spec, [rows])
     const now = network.apply(steps)
     const logProbs = now.policy.logProb(steps.actions)
@@ -88,14 +89,14 @@ export const appo = algorithm({
       },
       { ...c, entropyCoef: fed('entropy_coef'), klCoef: scalarState('kl_coef') },
     )
-    const targets = flatten(traced.targets)
-    const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]
+    const [targets, advantages] = [flatten(traced.targets), flatten(traced.advantages)]
     const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
+    const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]
     return {
       sets: { policy: network.parameters, target: { parameters: target.parameters, copyOf: 'policy' } },
       graphs: {
         vtrace: {
-          columns: { target_log_probs: targetLogProbs, targets, advantages: flatten(traced.advantages) },
+          columns: { target_log_probs: targetLogProbs, targets, advantages },
           metrics: { meanRho: reduceMean(traced.rhos), explainedVariance: explainedVariance(targets, values) },
         },
         surrogate: {

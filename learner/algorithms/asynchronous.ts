@@ -9,7 +9,7 @@ import { fragmentsOfRounds } from './synchronous.ts'
 const count = z.number().int().min(1)
 
 export const ASYNCHRONOUS_SETTINGS = {
-  /** Env steps of an update, rounded up to whole fragments; of an exact run to whole rounds of all shards. */
+  /** Env steps of an update, rounded up to whole fragments; of an exact run to whole rounds of all shards. RLlib's 500 learn CartPole in three of four runs. */
   trainBatchSteps: count.default(320),
   publishEvery: count.default(1),
   /** Train batches a shard's rollouts may be ahead of the newest policy. */

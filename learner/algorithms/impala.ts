@@ -13,7 +13,7 @@ import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.
 import { ASYNCHRONOUS_SETTINGS, type AsynchronousPlan, asynchronous, checkLag, isExact } from './asynchronous.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
-/** Defaults: RLlib's IMPALA (batch 500, Adam, value 0.5, 2 requests in flight), but for rate, entropy and clip: with its own, CartPole is not solved. */
+/** Defaults: RLlib's IMPALA (Adam, value 0.5, 2 requests in flight), but for batch, rate, entropy and clip: with its own, CartPole is not solved. */
 const ImpalaConfig = z
   .strictObject({
     ...LOSS_SETTINGS,

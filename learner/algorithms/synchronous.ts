@@ -1,6 +1,5 @@
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import { MillraceError } from '../../shared/errors.ts'
-import type { PlanSetting, ProgramSizes } from '../algorithm.ts'
+import type { PlanSetting } from '../algorithm.ts'
 import type { Flow, Plan } from '../flow/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { rolloutSource } from '../resources.ts'
@@ -39,17 +38,4 @@ export const synchronous = {
     lead: 0,
     publishEvery: 1,
   }),
-}
-
-/** Rows of a minibatch. @throws MillraceError E_EXPERIMENT where they do not divide the batch */
-export function minibatchRows(
-  algorithm: string,
-  { minibatchSteps }: { readonly minibatchSteps: number },
-  { T, B }: ProgramSizes,
-): number {
-  if ((T * B) % minibatchSteps === 0) return minibatchSteps
-  throw new MillraceError(
-    'E_EXPERIMENT',
-    `${algorithm}.minibatchSteps: ${minibatchSteps} does not divide the ${T * B} env steps of an update, which takes whole rounds of all shards`,
-  )
 }
