@@ -72,7 +72,7 @@ export const a2c = algorithm({
         },
       },
       calls: { update: [{ run: 'a2c' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
   },

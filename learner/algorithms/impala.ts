@@ -106,7 +106,7 @@ export const impala = algorithm({
         },
       },
       calls: { update: [{ run: 'vtrace' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
   },

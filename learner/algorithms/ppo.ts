@@ -95,7 +95,7 @@ export const ppo = algorithm({
         update: [{ run: 'advantages' }, { run: 'surrogate', epochs: c.epochs, rows, ...until }, ...adapted],
       },
       scalars: c.klTarget === undefined ? {} : { kl_coef: 0.2 },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
   },

@@ -23,6 +23,8 @@ export interface CopiedSet {
 export interface GraphDescription {
   /** By set: what makes it better. */
   readonly minimise?: Readonly<Record<string, Minimisation>>
+  /** Parameters with the values that they have from then on, each of its parameter's shape. Nothing is assigned in a set that is made better. */
+  readonly assign?: readonly (readonly [parameter: Tensor, value: Tensor])[]
   /** What later rules of the call, or the plan, see as columns. */
   readonly columns?: Readonly<Record<string, Tensor>>
   /** Float32 [], reported by name. */
@@ -40,7 +42,8 @@ export interface Minimisation {
 }
 
 export interface PolicyDescription {
-  readonly set: string
+  /** Whose parameters it has. */
+  readonly sets: readonly string[]
   /** With dynamic rows: `observations` [N, ...D]. */
   readonly inputs: readonly Tensor[]
   readonly outputs: Readonly<Record<string, Tensor>>

@@ -40,7 +40,11 @@ export function checkMemory(program: ProgramDescription, { policy, T, B, config 
   const sets = setSizes(program)
   const all = [...sets.values()]
   const weights = all.reduce((sum, set) => sum + set.weights, 0)
-  const published = Math.max(...Object.values(program.policies).map(({ set }) => sets.get(set)?.weights ?? 0))
+  const published = Math.max(
+    ...Object.values(program.policies).map((policy) =>
+      policy.sets.reduce((sum, set) => sum + (sets.get(set)?.weights ?? 0), 0),
+    ),
+  )
   const ofWeights = all.reduce((sum, { weights: own, slots }) => sum + own * BYTES * (2 * (1 + slots) + 1), 0)
   const observation = policy.observation.shape.reduce((product, side) => product * side, 1)
   const units = all.reduce((sum, set) => sum + set.units, 0)
