@@ -16,6 +16,10 @@ export interface PlanSetting {
   readonly from?: number
 }
 
+/** Kinds of action spaces. */
+export const ACTION_KINDS = ['discrete', 'multiDiscrete', 'box'] as const
+export type ActionKind = (typeof ACTION_KINDS)[number]
+
 export interface RolloutDefaults {
   readonly envsPerShard?: number
   readonly fragmentLength?: number
@@ -33,6 +37,8 @@ export interface ProgramSizes {
 export interface Algorithm {
   readonly name: string
   readonly config: Readonly<Record<string, unknown>>
+  /** Kinds of actions that it learns to choose. */
+  readonly actions: readonly ActionKind[]
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
   plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
   /** What it learns by. @throws MillraceError E_POLICY_SPEC where it cannot take the env's spaces, E_GRAPH */
@@ -53,6 +59,8 @@ export interface Algorithm {
 export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly name: string
   readonly config: S
+  /** Kinds of actions that it learns to choose; all of them if not given. */
+  readonly actions?: readonly ActionKind[]
   readonly rollouts?: RolloutDefaults
   plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
   program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
@@ -71,6 +79,7 @@ export function algorithm<S extends z.ZodObject>(
     return {
       name: definition.name,
       config,
+      actions: definition.actions ?? ACTION_KINDS,
       plan: (plan, setting) => definition.plan(plan, config, setting),
       program: (sizes) => definition.program(config, sizes),
       rollouts: definition.rollouts ?? {},

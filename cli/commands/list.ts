@@ -1,4 +1,4 @@
-import { ALGORITHMS } from '../../learner/algorithms/index.ts'
+import { algorithmsFor as algorithmsThatTake } from '../../learner/algorithms/fitting.ts'
 import { isMillraceError } from '../../shared/errors.ts'
 import { asDefinition, describeSpace, envIds, makeEnv, type Space } from '../../shared/env/index.ts'
 import { policySpecFor } from '../../shared/policy/index.ts'
@@ -44,11 +44,11 @@ function listed(id: string): ListedEnv {
   }
 }
 
-/** All of them take what there is a policy for. */
+/** Those that take the actions, where there is a policy for them at all. */
 function algorithmsFor(observationSpace: Space, actionSpace: Space): readonly string[] {
   try {
     policySpecFor(observationSpace, actionSpace)
-    return Object.keys(ALGORITHMS)
+    return algorithmsThatTake(actionSpace)
   } catch (error) {
     if (isMillraceError(error) && error.code === 'E_POLICY_SPEC') return []
     throw error

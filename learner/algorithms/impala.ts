@@ -9,7 +9,8 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS } from './networkSettings.ts'
 
 const count = z.number().int().min(1)
 

@@ -6,7 +6,8 @@ import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS } from './networkSettings.ts'
 import { fragmentsOfRounds, minibatchRows, synchronousPacing } from './synchronous.ts'
 
 const count = z.number().int().min(1)

@@ -10,6 +10,7 @@ import { keys } from '../../shared/protocol/keys.ts'
 import type { Lease } from '../../shared/protocol/lease.ts'
 import { deriveSeed } from '../../shared/random.ts'
 import type { PlanSetting } from '../algorithm.ts'
+import { checkActions } from '../algorithms/fitting.ts'
 import { type Checkpoint, experimentHash } from '../checkpoint/checkpoint.ts'
 import { checkTurns } from './checkTurns.ts'
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
@@ -182,12 +183,16 @@ function spentBefore(
 }
 
 /** What an env tells before it is stepped. */
-function lookAt({ env, envConfig }: Experiment): { readonly spec: PolicySpec; readonly isSaveable: boolean } {
+function lookAt({ env, envConfig, algorithm }: Experiment): {
+  readonly spec: PolicySpec
+  readonly isSaveable: boolean
+} {
   const probe = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
   const isSaveable = probe.canSave ?? probe.save !== undefined
   probe.close?.()
   const { observationSpace, actionSpace, oneHot } = probe
   const [n = 1] = observationSpace.shape
+  checkActions(algorithm, actionSpace)
   return { spec: policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace), isSaveable }
 }
 
