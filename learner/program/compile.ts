@@ -16,7 +16,7 @@ import {
 } from '../tensor/index.ts'
 import { checkProgram, programError } from './check.ts'
 import { type GraphDescription, type ProgramDescription, parametersOf, slotsOf } from './describe.ts'
-import { minimised } from './minimise.ts'
+import { gradientOf, minimised } from './minimise.ts'
 import type { ParameterSet, Program, ProgramGraph } from './program.ts'
 
 interface Parameters {
@@ -92,7 +92,7 @@ function setsOf(
 
 function graphOf(
   name: string,
-  { minimise = {}, assign = [], columns = {}, metrics = {} }: GraphDescription,
+  { minimise = {}, assign = [], gradients = {}, columns = {}, metrics = {} }: GraphDescription,
   sets: Readonly<Record<string, Parameters>>,
 ): ProgramGraph {
   const flat = new Map(
@@ -113,6 +113,10 @@ function graphOf(
       throw programError(`graph '${name}' makes the set '${set}' better and assigns in it`)
     outputs[`new.set.${set}`] = weights
   }
+  for (const [column, { of, loss }] of Object.entries(gradients)) {
+    const { parameters } = named(sets, of, `set, of which graph '${name}' gives the gradient`)
+    outputs[`column.${column}`] = gradientOf(loss, parameters)
+  }
   for (const [column, tensor] of Object.entries(columns)) outputs[`column.${column}`] = tensor
   const names = Object.keys(numbers)
   if (names.length > 0) outputs['metrics'] = concat(Object.values(numbers).map((x) => reshape(x, [1])))
@@ -122,12 +126,13 @@ function graphOf(
     inputs: inputsOf(bound),
     outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, bound[i] as Tensor])),
   }
+  const gives = [...Object.keys(gradients), ...Object.keys(columns)]
   return {
     graph: packGraph(graph),
     metrics: names,
     changes: Object.keys(minimise),
     assigns: Object.keys(assigned),
-    gives: Object.keys(columns),
+    gives,
   }
 }
 
