@@ -23,7 +23,10 @@ export const NETWORK_SETTINGS = {
   layerNorm: z.boolean().default(false),
   /** Layers over observations [H, W, C], under the dense ones; `[]`: none, the image is flattened. */
   convolutions: z.array(Convolution).optional(),
-  /** One stack of layers under policy and value, or one each; one for images, and for a network of the user's own. */
+  /**
+   * One stack of layers under policy and value, or one each. If not given one each, and one for a network of the user's own: where returns are
+   * large, the value's gradients drown the policy's in layers that they share.
+   */
   sharedTrunk: z.boolean().optional(),
   /** A network of the user's own, in place of all of the above. */
   network: z
