@@ -33,9 +33,19 @@ export interface ProgramSizes {
   readonly B: number
 }
 
+/** For `millrace list algorithms`. */
+export interface AboutAlgorithm {
+  /** What it is, in one sentence without a full stop. */
+  readonly sentence: string
+  /** Authors, year, and where it is found. */
+  readonly paper: string
+}
+
 /** An algorithm with its settings: its plan of operators, and its program (networks, losses, optimizers). */
 export interface Algorithm {
   readonly name: string
+  /** What it is; empty where its author did not say. */
+  readonly about: AboutAlgorithm
   readonly config: Readonly<Record<string, unknown>>
   /** Kinds of actions that it learns to choose. */
   readonly actions: readonly ActionKind[]
@@ -60,6 +70,7 @@ export interface Algorithm {
 /** One page of an algorithm: defaults as a schema, and functions of the settings that came through it. */
 export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly name: string
+  readonly about?: AboutAlgorithm
   readonly config: S
   /** Kinds of actions that it learns to choose; all of them if not given. */
   readonly actions?: readonly ActionKind[]
@@ -82,6 +93,7 @@ export function algorithm<S extends z.ZodObject>(
     const config = parseSettings(definition.config, input ?? {}, definition.name)
     return {
       name: definition.name,
+      about: definition.about ?? { sentence: '', paper: '' },
       config,
       actions: definition.actions ?? ACTION_KINDS,
       plan: (plan, setting) => definition.plan(plan, config, setting),

@@ -31,6 +31,10 @@ const A2cConfig = z.strictObject({
  */
 export const a2c = algorithm({
   name: 'a2c',
+  about: {
+    sentence: 'the synchronous form of A3C: one gradient step a batch, along the n-step advantage',
+    paper: 'Mnih et al. 2016, arXiv:1602.01783',
+  },
   config: A2cConfig,
   rollouts: { fragmentLength: 5 },
 

@@ -53,6 +53,10 @@ const ImpalaConfig = z
  */
 export const impala = algorithm({
   name: 'impala',
+  about: {
+    sentence: 'functions run ahead of one learner, and V-trace corrects for their policy lag',
+    paper: 'Espeholt et al. 2018, arXiv:1802.01561',
+  },
   config: ImpalaConfig,
 
   plan(plan, c, { shards, from }) {

@@ -41,6 +41,10 @@ const PpoConfig = z.strictObject({
  */
 export const ppo = algorithm({
   name: 'ppo',
+  about: {
+    sentence: 'several epochs of minibatches a batch, on a surrogate objective that is clipped near the old policy',
+    paper: 'Schulman et al. 2017, arXiv:1707.06347',
+  },
   config: PpoConfig,
   rollouts: { envsPerShard: 8, fragmentLength: 128 },
 

@@ -8,6 +8,8 @@ export {
   parametersOf,
   slotsOf,
 } from './describe.ts'
+export { givenGradient, type GivenGradient } from './givenGradient.ts'
+export { type GraphAtSource, graphAtSource } from './sourceGraph.ts'
 export { column, noise, rate, scalarState } from './names.ts'
 export { DEFAULT_POLICY, type Program } from './program.ts'
 export { type RolloutColumns, type StepColumns, rolloutColumns, stepColumns } from './rolloutColumns.ts'

@@ -32,6 +32,8 @@ export interface FragmentForm {
   /** Steps, and envs. */
   readonly T: number
   readonly B: number
+  /** Messages of the same steps, which are counted with the first; 1 unless told. */
+  readonly rounds?: number
   /** A fragment has these columns and no others. */
   readonly columns: readonly ColumnSpec[]
 }

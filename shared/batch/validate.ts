@@ -123,9 +123,9 @@ function checkEpisodes(batch: SampleBatch): void {
   }
 }
 
-function checkVersions(batch: SampleBatch, { T, B }: FragmentForm): void {
+function checkVersions(batch: SampleBatch, { T, B, rounds = 1 }: FragmentForm): void {
   const { data: versions } = columnNamed(batch, 'policy_versions')
-  const { policyVersion, envSteps } = batch.provenance
+  const { policyVersion, envSteps, sequence } = batch.provenance
   let previous = policyVersion
   for (let t = 0; t < versions.length; t++) {
     const version = versions[t]!
@@ -135,9 +135,9 @@ function checkVersions(batch: SampleBatch, { T, B }: FragmentForm): void {
     }
     previous = version
   }
-  const steps = T * B
+  const steps = sequence % rounds === 0 ? T * B : 0
   if (steps !== envSteps) {
-    const { shard, lease, sequence } = batch.provenance
+    const { shard, lease } = batch.provenance
     throw new MillraceError('E_BATCH_SHAPE', `the batch has ${steps} steps, its provenance says ${envSteps}`, {
       shard,
       lease,

@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-node'
 import { MillraceError } from '../errors.ts'
-import { MODEL_INPUT, MODEL_OUTPUTS, observationArray, outputsOf } from './spec.ts'
+import { MODEL_INPUT, MODEL_OUTPUTS, MODEL_VALUE, observationArray, outputsOf } from './spec.ts'
 import type { PolicySpec } from './spec.ts'
 
 /**
@@ -120,6 +120,27 @@ export class PolicySession {
       throw new MillraceError('E_POLICY_MODEL', `the policy failed to run: ${String(cause)}`, {}, { cause })
     } finally {
       this.running = undefined
+    }
+  }
+
+  /**
+   * V(x) of any number of observations, from the model's further output `value`; the buffers of `run` stay as they are.
+   *
+   * @param observations [N, ...D]
+   * @returns [N]
+   * @throws MillraceError E_POLICY_MODEL when the model gives no value, or fails
+   */
+  async values(observations: Float32Array): Promise<Float32Array> {
+    if (!this.session.outputNames.includes(MODEL_VALUE))
+      throw new MillraceError('E_POLICY_MODEL', `the policy gives no '${MODEL_VALUE}'; publish it (publishValue: true)`)
+    const { shape } = this.spec.observation
+    const rows = observations.length / observationSize(this.spec)
+    const feeds = { [MODEL_INPUT]: new this.runtime.Tensor('float32', observations, [rows, ...shape]) }
+    try {
+      const { [MODEL_VALUE]: value } = await this.session.run(feeds, [MODEL_VALUE])
+      return value?.data as Float32Array
+    } catch (cause) {
+      throw new MillraceError('E_POLICY_MODEL', `the policy failed to run: ${String(cause)}`, {}, { cause })
     }
   }
 

@@ -74,6 +74,8 @@ export type PolicySpec = z.infer<typeof PolicySpec>
 
 /** Names of the model's inputs and outputs; one place for learner and function. */
 export const MODEL_INPUT = 'observations'
+/** F32 [N], where a policy is published with it. */
+export const MODEL_VALUE = 'value'
 export const MODEL_OUTPUTS = {
   categorical: 'logits',
   multiDiscrete: 'logits',
