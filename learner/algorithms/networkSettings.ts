@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { describeSpace, spaceSize } from '../../shared/env/space.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import type { PolicySpec } from '../../shared/policy/spec.ts'
+import { LARGEST_FLOAT32, type PolicySpec } from '../../shared/policy/spec.ts'
 import { type Head, makeHead } from '../heads/index.ts'
 import type { NetworkMaker } from '../networks/index.ts'
 
@@ -54,7 +54,8 @@ export type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 export function policyOf({ squashed }: NetworkSettings, fitting: PolicySpec): PolicySpec {
   if (!squashed) return fitting
   const { action } = fitting
-  const isFinite = action.kind === 'box' && [action.low, action.high].flat().every(Number.isFinite)
+  const isFinite =
+    action.kind === 'box' && [action.low, action.high].flat().every((bound) => Math.abs(bound) < LARGEST_FLOAT32)
   if (isFinite) return { ...fitting, distribution: 'squashedGaussian' }
   const why = `squashed is for a finite box of actions, and the env's are ${describeSpace(action)}`
   throw new MillraceError('E_POLICY_SPEC', `${why}; leave it out`)
