@@ -1,17 +1,15 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
 import { actorCriticLoss, explainedVariance } from '../losses/index.ts'
-import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { rate as fed, rolloutColumns } from '../program/index.ts'
-import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { NORMALIZATION_SETTINGS } from './normalization.ts'
-import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
+import { rounds, synchronous } from './synchronous.ts'
 
 /** Defaults: those of Stable-Baselines3 (RMSprop as in the paper's code, 7e-4, decay 0.99, epsilon 1e-5, clip 0.5, value 0.5). */
 const A2cConfig = z.strictObject({
@@ -41,14 +39,10 @@ export const a2c = algorithm({
   rollouts: { fragmentLength: 5 },
 
   plan: (plan, c, setting) =>
-    plan
-      .source('rollouts', rolloutSource)
-      .gatherSync()
-      .via(inOrder({ shards: setting.shards, ...(setting.from && { from: setting.from }) }))
-      .via(concatBatches({ minSteps: fragmentsOfRounds(c.trainBatchSteps, setting) * setting.fragmentSteps }))
-      .via(countSamples())
+    rounds(plan, c, setting)
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
+  ...synchronous,
 
   policy: policyOf,
 
@@ -87,7 +81,4 @@ export const a2c = algorithm({
     }
     return kept(program, { batch, targets: returns, graph: 'a2c' })
   },
-
-  fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c.trainBatchSteps, setting),
-  pacing: (c, setting) => synchronousPacing(c.trainBatchSteps, setting),
 })

@@ -29,7 +29,7 @@ export const ratesOf = ({ learningRate, entropyCoef }: Pick<LossSettings, 'learn
   entropy_coef: entropyCoef,
 })
 
-type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
+export type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
 
 export interface ActorCritic {
   /** In the order in which they lie in the flat vector. */
@@ -60,14 +60,22 @@ export interface Distribution {
   entropy(): Tensor
 }
 
-/** Policy and value for what a spec says of observations and actions. */
-export function actorCritic(settings: NetworkSettings & NormalizationSettings, spec: PolicySpec): ActorCritic {
+/**
+ * Policy and value for what a spec says of observations and actions.
+ *
+ * @param shared the statistics of the network that this one is a copy of
+ */
+export function actorCritic(
+  settings: NetworkSettings & NormalizationSettings,
+  spec: PolicySpec,
+  shared?: Normalization,
+): ActorCritic {
   const { shape, dtype = 'float32', high = 1 } = spec.observation
   const head = headOf(settings, spec)
   const scale = dtype === 'uint8' ? { scale: 1 / Math.max(1, high) } : {}
   const network = policyValueNetwork({ ...settings, ...scale }, { shape, policyOutputs: head.outputs })
   const observations = input('observations', ['N', ...shape], dtype)
-  const running = normalization(settings, spec, network)
+  const running = shared ?? normalization(settings, spec, network)
   const published = network.apply(running.observations(observations))
   const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head.params(published.policy) }
   const apply: ActorCritic['apply'] = (steps) => {
