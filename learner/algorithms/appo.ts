@@ -10,6 +10,7 @@ import { ASYNCHRONOUS_SETTINGS, asynchronous, checkLag } from './asynchronous.ts
 import { impalaPlan } from './impala.ts'
 import { checkMinibatches } from './minibatches.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
 
 const count = z.number().int().min(1)
 
@@ -23,6 +24,7 @@ const AppoConfig = z
     /** The ratio of the policy that learns to the target network's counts within 1 ± this. */
     clip: z.number().positive().default(0.4),
     ...NETWORK_SETTINGS,
+    ...NORMALIZATION_SETTINGS,
     ...ASYNCHRONOUS_SETTINGS,
     /** Passes over every batch. */
     epochs: count.default(2),
@@ -56,7 +58,9 @@ export const appo = algorithm({
 
   program(c, sizes) {
     const { T, B, policy: spec } = sizes
-    const [network, target] = [actorCritic(c, spec), actorCritic(c, spec)]
+    const network = actorCritic(c, spec)
+    const { standard, shrink, kept } = network.normalization
+    const target = actorCritic(c, spec, network.normalization)
     const batch = rolloutColumns(sizes)
     const { values, nextValues } = network.evaluate(batch)
     const targetLogProbs = target.evaluate(batch).policy.logProb(batch.actions)
@@ -81,9 +85,9 @@ export const appo = algorithm({
         logProbs,
         targetLogProbs: oldLogProbs,
         behaviourLogProbs: steps.behaviourLogProbs,
-        values: now.values,
-        targets: column('targets', [rows]),
-        advantages: column('advantages', [rows]),
+        values: standard(now.values),
+        targets: standard(column('targets', [rows])),
+        advantages: shrink(column('advantages', [rows])),
         entropy: now.policy.entropy(),
         ...(c.klTarget !== undefined && { kl: klEstimate(logProbs, oldLogProbs) }),
       },
@@ -92,7 +96,7 @@ export const appo = algorithm({
     const [targets, advantages] = [flatten(traced.targets), flatten(traced.advantages)]
     const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
     const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]
-    return {
+    const program = {
       sets: { policy: network.parameters, target: { parameters: target.parameters, copyOf: 'policy' } },
       graphs: {
         vtrace: {
@@ -113,8 +117,9 @@ export const appo = algorithm({
         ],
       },
       scalars: c.klTarget === undefined ? {} : { kl_coef: 1 },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets, graph: 'vtrace' })
   },
 })

@@ -12,6 +12,7 @@ import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
 import { ASYNCHRONOUS_SETTINGS, type AsynchronousPlan, asynchronous, checkLag, isExact } from './asynchronous.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
 
 /** Defaults: RLlib's IMPALA (Adam, value 0.5, 2 requests in flight), but for batch, rate, entropy and clip: with its own, CartPole is not solved. */
 const ImpalaConfig = z
@@ -32,6 +33,7 @@ const ImpalaConfig = z
     /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */
     reduction: z.enum(['sum', 'mean']).default('mean'),
     ...NETWORK_SETTINGS,
+    ...NORMALIZATION_SETTINGS,
     ...ASYNCHRONOUS_SETTINGS,
     ...ENGINE_SETTINGS,
   })
@@ -76,6 +78,7 @@ export const impala = algorithm({
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const { policy, values, nextValues } = network.evaluate(batch)
+    const { standard, shrink, kept } = network.normalization
     const logProbs = policy.logProb(batch.actions)
     const scaled = mul(batch.rewards, c.rewardScale)
     const { targets, advantages, rhos } = vtrace(
@@ -90,11 +93,17 @@ export const impala = algorithm({
       c,
     )
     const loss = actorCriticLoss(
-      { logProbs, values, entropy: policy.entropy(), advantages: flatten(advantages), targets: flatten(targets) },
+      {
+        logProbs,
+        values: standard(values),
+        entropy: policy.entropy(),
+        advantages: shrink(flatten(advantages)),
+        targets: standard(flatten(targets)),
+      },
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: c.reduction },
     )
     const optimizer = { kind: c.optimizer, epsilon: c.epsilon }
-    return {
+    const program = {
       sets: { policy: network.parameters },
       graphs: {
         vtrace: {
@@ -108,8 +117,9 @@ export const impala = algorithm({
         },
       },
       calls: { update: [{ run: 'vtrace' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets, graph: 'vtrace' })
   },
 })

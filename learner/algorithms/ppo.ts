@@ -7,6 +7,7 @@ import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
 import { checkMinibatches } from './minibatches.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
 import { rounds, synchronous } from './synchronous.ts'
 
 const count = z.number().int().min(1)
@@ -24,6 +25,7 @@ const PpoConfig = z
     /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
     standardizeAdvantages: z.boolean().default(true),
     ...NETWORK_SETTINGS,
+    ...NORMALIZATION_SETTINGS,
     /** Env steps of an update, rounded up to whole rounds of all shards. */
     trainBatchSteps: count.default(2048),
     epochs: count.default(10),
@@ -71,6 +73,7 @@ export const ppo = algorithm({
     const { advantages, returns } = estimated(batch, before, c)
     const steps = stepColumns(sizes.policy, [rows])
     const { policy, values } = network.apply(steps)
+    const { standard, shrink, kept } = network.normalization
     const given = column('advantages', [rows])
     const logProbs = policy.logProb(steps.actions)
     const oldLogProbs = steps.behaviourLogProbs
@@ -78,10 +81,10 @@ export const ppo = algorithm({
       {
         logProbs,
         oldLogProbs,
-        advantages: c.standardizeAdvantages ? standardized(given) : given,
-        values,
-        oldValues: column('old_values', [rows]),
-        returns: column('returns', [rows]),
+        advantages: c.standardizeAdvantages ? standardized(given) : shrink(given),
+        values: standard(values),
+        oldValues: standard(column('old_values', [rows])),
+        returns: standard(column('returns', [rows])),
         entropy: policy.entropy(),
         ...(c.klTarget !== undefined && { kl: klEstimate(logProbs, oldLogProbs) }),
       },
@@ -90,7 +93,7 @@ export const ppo = algorithm({
     const until = c.maxKl === undefined ? {} : { until: { metric: 'kl', above: c.maxKl } }
     const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]
     const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
-    return {
+    const program = {
       sets: { policy: network.parameters },
       graphs: {
         advantages: {
@@ -106,8 +109,9 @@ export const ppo = algorithm({
         update: [{ run: 'advantages' }, { run: 'surrogate', epochs: c.epochs, rows, ...until }, ...adapted],
       },
       scalars: c.klTarget === undefined ? {} : { kl_coef: 0.2 },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets: returns, graph: 'advantages' })
   },
 })
