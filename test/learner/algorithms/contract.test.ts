@@ -30,7 +30,10 @@ const linesOf = (text: string): number => text.trimEnd().split('\n').length
 function planTextOf(file: string): string {
   const own = /^ {2}plan(\(.*?^ {2}\},$|: \(.*?\),\n)/ms.exec(sourceOf(file))?.[0] ?? ''
   const from = (other: string, what: RegExp): string => what.exec(sourceOf(other))?.[0] ?? ''
-  if (/^ {2}plan: impalaPlan/m.test(sourceOf(file))) return from('impala', /^export const impalaPlan.*?^\}$/ms)
+  if (/^ {2}plan: impalaPlan/m.test(sourceOf(file)))
+    return (
+      from('impala', /^export const impalaPlan.*?^\}$/ms) + from('asynchronous', /^export function asTheyCome.*?^\}$/ms)
+    )
   return own.includes('rounds(') ? own + from('synchronous', /^export const rounds .*?\n\n/ms) : own
 }
 
