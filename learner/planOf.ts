@@ -1,6 +1,8 @@
+import { MillraceError } from '../shared/errors.ts'
 import type { PlanSetting } from './algorithm.ts'
 import type { Experiment } from './experiment.ts'
 import { type Flow, Plan } from './flow/index.ts'
+import { learner, publisher } from './resources.ts'
 import type { UpdateResult } from './run/updateResult.ts'
 
 /** An experiment's plan, what comes out of it, and what it was built for. */
@@ -10,7 +12,7 @@ export interface ExperimentPlan {
   readonly setting: PlanSetting
 }
 
-/** The plan of an experiment, built and not run. @param from see `PlanSetting` @throws MillraceError E_PLAN_PARAMETER */
+/** The plan of an experiment, built and not run. @param from see `PlanSetting` @throws MillraceError E_PLAN_PARAMETER, E_PLAN_SHAPE */
 export function planOf({ algorithm, rollouts }: Experiment, from = 0): ExperimentPlan {
   const setting = {
     shards: rollouts.shards,
@@ -18,5 +20,16 @@ export function planOf({ algorithm, rollouts }: Experiment, from = 0): Experimen
     ...(from > 0 && { from }),
   }
   const plan = new Plan(algorithm.name)
-  return { plan, output: algorithm.plan(plan, setting), setting }
+  const output = algorithm.plan(plan, setting)
+  checkPlan(plan)
+  return { plan, output, setting }
+}
+
+/** Refuses a plan that could run for ever without learning. */
+function checkPlan(plan: Plan): void {
+  const used = plan.uses()
+  const refuse = (what: string) => new MillraceError('E_PLAN_SHAPE', `the plan of ${plan.name} ${what}`)
+  if (!used.has(learner.name)) throw refuse('trains nothing: it has no trainOneStep()')
+  if (!used.has(publisher.name))
+    throw refuse('publishes no policy, and functions would act by the first one for ever: end it with publishPolicy()')
 }

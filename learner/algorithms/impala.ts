@@ -62,7 +62,7 @@ export const impala = algorithm({
   plan(plan, c, { shards, from }) {
     const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
     const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
-    const sample = (c.deterministic ? fragments.via(inOrder({ shards, ...(from && { from }) })) : fragments)
+    const sample = (c.deterministic ? fragments.via(inOrder({ shards, from })) : fragments)
       .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
       .via(concatBatches({ minSteps: c.trainBatchSteps }))
       .enqueue(batches)

@@ -52,7 +52,7 @@ export const ppo = algorithm({
     plan
       .source('rollouts', rolloutSource)
       .gatherSync()
-      .via(inOrder({ shards: setting.shards, ...(setting.from && { from: setting.from }) }))
+      .via(inOrder({ shards: setting.shards, from: setting.from }))
       .via(concatBatches({ minSteps: fragmentsOfRounds(c.trainBatchSteps, setting) * setting.fragmentSteps }))
       .via(countSamples())
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))

@@ -94,6 +94,12 @@ export class Plan {
     return this.start(flow.node, options) as Run<T>
   }
 
+  /** Names of the resources that its nodes use. */
+  uses(): ReadonlySet<string> {
+    const used = [...this.nodes.values()].flatMap(({ spec }) => spec.definition?.uses ?? [])
+    return new Set(used.map(({ name }) => name))
+  }
+
   graph(): PlanGraph {
     return graphOf(this.name, [...this.nodes.values()])
   }

@@ -25,7 +25,8 @@ export const countSamples = operator({
  */
 export const inOrder = operator({
   name: 'inOrder',
-  check: ({ shards }: { readonly shards: number; readonly from?: number }) => atLeastOne('inOrder', 'shards', shards),
+  check: ({ shards }: { readonly shards: number; readonly from?: number | undefined }) =>
+    atLeastOne('inOrder', 'shards', shards),
   state: () => ({ next: 0, early: new Map<number, SampleBatch>() }),
   async *run(source: AsyncIterable<SampleBatch>, { params, state }) {
     state.next = Math.max(state.next, params.from ?? 0)

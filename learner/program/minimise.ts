@@ -9,6 +9,7 @@ import {
   layoutOf,
   optimizer,
 } from '../tensor/index.ts'
+import { programError } from './check.ts'
 import type { Minimisation } from './describe.ts'
 import { rate } from './names.ts'
 
@@ -29,6 +30,10 @@ export function minimised(
   { weights, parameters }: { readonly weights: Tensor; readonly parameters: readonly Tensor[] },
   { loss, optimizer: config, maxGradNorm, rate: rateName = 'learning_rate' }: Minimisation,
 ): MinimisingStep {
+  if (loss.shape.length > 0)
+    throw programError(
+      `the loss of the set '${set}' is [${loss.shape.join(', ')}], expected one number: take its reduceMean()`,
+    )
   const { size } = layoutOf(parameters)
   const method = optimizer(config)
   const slots = method.slots.map((slot) => input(`slot.${set}.${slot}`, [size]))
