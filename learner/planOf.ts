@@ -2,7 +2,8 @@ import { MillraceError } from '../shared/errors.ts'
 import type { PlanSetting } from './algorithm.ts'
 import type { Experiment } from './experiment.ts'
 import { type Flow, Plan } from './flow/index.ts'
-import { learner, publisher } from './resources.ts'
+import type { LeaseStage } from '../shared/protocol/lease.ts'
+import { learner, publisher, rolloutSource } from './resources.ts'
 import type { UpdateResult } from './run/updateResult.ts'
 
 /** An experiment's plan, what comes out of it, and what it was built for. */
@@ -10,6 +11,8 @@ export interface ExperimentPlan {
   readonly plan: Plan
   readonly output: Flow<UpdateResult>
   readonly setting: PlanSetting
+  /** What functions do with their fragments. */
+  readonly stages: readonly LeaseStage[]
 }
 
 /** The plan of an experiment, built and not run. @param from see `PlanSetting` @throws MillraceError E_PLAN_PARAMETER, E_PLAN_SHAPE */
@@ -22,7 +25,10 @@ export function planOf({ algorithm, rollouts }: Experiment, from = 0): Experimen
   const plan = new Plan(algorithm.name)
   const output = algorithm.plan(plan, setting)
   checkPlan(plan)
-  return { plan, output, setting }
+  const stages = plan
+    .stagesOf(rolloutSource)
+    .map(({ name, params }) => ({ name, params: params as LeaseStage['params'] }))
+  return { plan, output, setting, stages }
 }
 
 /** Refuses a plan that could run for ever without learning. */
@@ -30,6 +36,8 @@ function checkPlan(plan: Plan): void {
   const used = plan.uses()
   const refuse = (what: string) => new MillraceError('E_PLAN_SHAPE', `the plan of ${plan.name} ${what}`)
   if (!used.has(learner.name)) throw refuse('trains nothing: it has no trainOneStep()')
+  if (!plan.graph().nodes.some(({ operator }) => operator === 'countSamples'))
+    throw refuse('counts no steps, and no limit would ever be reached: put countSamples() before the training')
   if (!used.has(publisher.name))
     throw refuse('publishes no policy, and functions would act by the first one for ever: end it with publishPolicy()')
 }

@@ -19,7 +19,7 @@ export {
 export { z } from 'zod'
 export { rate as rateSetting } from '../learner/settings.ts'
 export { LOSS_SETTINGS, ratesOf } from '../learner/algorithms/actorCritic.ts'
-export { NETWORK_SETTINGS, type NetworkSettings, headOf } from '../learner/algorithms/networkSettings.ts'
+export { NETWORK_SETTINGS, type NetworkSettings, headOf, policyOf } from '../learner/algorithms/networkSettings.ts'
 export { ENGINE_SETTINGS, type EngineSetting } from '../learner/training/engine.ts'
 
 // Its plan: sources, operators, and what operators may use.
@@ -37,19 +37,22 @@ export { fragmentsOfRounds, minibatchRows, synchronousPacing } from '../learner/
 // Its program: networks, heads, losses, and what graphs are fed.
 export {
   type CopiedSet,
+  type GivenGradient,
   type GraphDescription,
   type Minimisation,
   type PolicyDescription,
   type ProgramDescription,
   type RolloutColumns,
   type Rule,
+  type StepColumns,
   DEFAULT_POLICY,
-  actionColumn,
   column,
+  givenGradient,
   noise,
   rate,
   rolloutColumns,
   scalarState,
+  stepColumns,
 } from '../learner/program/index.ts'
 export {
   type ActorCritic,

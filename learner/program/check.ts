@@ -1,15 +1,11 @@
 import { MillraceError } from '../../shared/errors.ts'
 import { bindingOf } from './names.ts'
-import { DEFAULT_POLICY, type Program, type ProgramGraph } from './program.ts'
+import type { Program, ProgramGraph } from './program.ts'
 import type { Rule } from './rules.ts'
 
 /** Checks that every name in a program is of something. @throws MillraceError E_GRAPH naming what is not */
 export function checkProgram(program: Program): void {
   for (const [name, graph] of Object.entries(program.graphs)) checkGraph(program, name, graph)
-  if (!Object.hasOwn(program.policies, DEFAULT_POLICY))
-    throw programError(
-      `functions act by the policy '${DEFAULT_POLICY}', which there is not; there are ${Object.keys(program.policies).join(', ')}`,
-    )
   for (const [call, rules] of Object.entries(program.calls)) for (const rule of rules) checkRule(program, call, rule)
 }
 

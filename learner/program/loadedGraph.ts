@@ -10,9 +10,9 @@ import type { ProgramGraph } from './program.ts'
 /** A batch of another size than the graph was made for is a slip in an algorithm, whose author knows nothing of engines. */
 function explained(error: unknown): never {
   const input = isMillraceError(error, 'E_ENGINE') ? String(error.where['input'] ?? '') : ''
-  if (!isMillraceError(error) || !input.startsWith('column.')) throw error
+  if (!isMillraceError(error) || !input.startsWith('column.') || !error.message.includes('expected')) throw error
   const why = 'the plan makes batches of another number of fragments than fragmentsPerUpdate says'
-  throw new MillraceError('E_BATCH_SHAPE', `${error.message}: ${why}`, error.where, { cause: error })
+  throw new MillraceError(error.code, `${error.message}: ${why}`, error.where, { cause: error })
 }
 
 /** Where a graph's inputs come from. */

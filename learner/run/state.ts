@@ -1,5 +1,4 @@
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
-import { MillraceError } from '../../shared/errors.ts'
 import type { Clocks } from './clocks.ts'
 import { EpisodeWindow } from './episodeWindow.ts'
 import type { UpdateResult } from './updateResult.ts'
@@ -80,13 +79,8 @@ export class RunState {
     this.acknowledge(fragment)
   }
 
-  /** Fragments went into an update. @throws MillraceError E_PLAN_SHAPE where nothing was sampled yet */
+  /** Fragments went into an update. */
   trained(fragments: readonly SampleBatch[]): void {
-    if (this.clocks.envSteps === 0)
-      throw new MillraceError(
-        'E_PLAN_SHAPE',
-        'the plan trains on steps that it did not count, so that no limit would ever be reached: put countSamples() before the training',
-      )
     this.clocks.updates++
     this.fates.trained += fragments.length
     for (const fragment of fragments) {

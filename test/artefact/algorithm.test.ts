@@ -125,11 +125,11 @@ export default experiment({ env: Echo, algorithm: reinforce({ gamma: 0.5 }), sto
 
 test.each([
   ['.via(publishPolicy())', '', /E_PLAN_SHAPE: the plan of reinforce publishes no policy/],
-  ['.via(countSamples())', '', /E_PLAN_SHAPE: the plan trains on steps that it did not count/],
+  ['.via(countSamples())', '', /E_PLAN_SHAPE: the plan of reinforce counts no steps/],
   [
     'reduceMean(square(sub(returns, values)))',
     'square(sub(returns, values))',
-    /E_GRAPH: .* is \[512\], expected one number/,
+    /E_GRAPH: program: a loss is \[512\], expected one number/,
   ],
   [
     'batch.actions), advantages',
@@ -145,7 +145,7 @@ test.each([
   [
     'fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c.trainBatchSteps, setting)',
     'fragmentsPerUpdate: () => 7',
-    /E_BATCH_SHAPE: .*another number of fragments than fragmentsPerUpdate says/,
+    /E_ENGINE: .*another number of fragments than fragmentsPerUpdate says/,
   ],
   [
     'const network =',
