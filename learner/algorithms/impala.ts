@@ -10,7 +10,7 @@ import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
-import { NETWORK_SETTINGS } from './networkSettings.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
 const count = z.number().int().min(1)
 
@@ -53,6 +53,10 @@ const ImpalaConfig = z
  */
 export const impala = algorithm({
   name: 'impala',
+  about: {
+    sentence: 'functions run ahead of one learner, and V-trace corrects for their policy lag',
+    paper: 'Espeholt et al. 2018, arXiv:1802.01561',
+  },
   config: ImpalaConfig,
 
   plan(plan, c, { shards, from }) {
@@ -69,6 +73,8 @@ export const impala = algorithm({
       .via(publishPolicy())
     return plan.concurrently([sample, learn], { mode: 'async', output: 1 })
   },
+
+  policy: policyOf,
 
   program(c, sizes) {
     const { T, B } = sizes

@@ -204,10 +204,12 @@ function lookAt({ env, envConfig, algorithm }: Experiment): {
   const probe = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
   const isSaveable = probe.canSave ?? probe.save !== undefined
   probe.close?.()
-  const { observationSpace, actionSpace, oneHot } = probe
+  const { observationSpace, actionSpace, oneHot, actionMasks } = probe
   const [n = 1] = observationSpace.shape
   checkActions(algorithm, actionSpace)
-  return { spec: policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace), isSaveable }
+  const shown = oneHot ? ({ kind: 'discrete', n } as const) : observationSpace
+  const spec = algorithm.policy(policySpecFor(shown, actionSpace, actionMasks !== undefined))
+  return { spec, isSaveable }
 }
 
 /** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */

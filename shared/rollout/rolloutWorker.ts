@@ -238,6 +238,7 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
     seed: retry === 0 ? deriveSeed(seed, shard, firstSequence) : deriveSeed(seed, shard, firstSequence, 'retry', retry),
     maxFragments: maxSendsInFlight + 2,
     greedy: lease.exploration['greedy'] === true,
+    policy: lease.policy,
   })
 }
 
