@@ -33,6 +33,10 @@ const A3cConfig = z.strictObject({
  */
 export const a3c = algorithm({
   name: 'a3c',
+  about: {
+    sentence: 'functions compute the gradients of their own steps, and each is applied as it comes',
+    paper: 'Mnih et al. 2016, arXiv:1602.01783',
+  },
   config: A3cConfig,
   rollouts: { fragmentLength: 5 },
 

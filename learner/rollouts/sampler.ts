@@ -154,6 +154,7 @@ export class Sampler implements Sampling {
       this.starts = new ExactStarts({
         run,
         states: this.states,
+        rounds: options.form.rounds,
         firstMissing: (shard) => this.inbox.firstMissing(shard),
         onBroken: (reason) => this.onBroken(reason),
       })

@@ -139,6 +139,8 @@ export async function runParts(
     oldestNeeded: () => sampler.oldestVersion,
     originals,
     consumed: () => sampler.consumedUpTo,
+    // Where a function waits for what came of its own last fragment, it must not hear that it was taken before it can have that.
+    consumedWithPolicy: pacing.mode === 'newest' && pacing.lead === 0 && algorithm.fragmentsPerUpdate(setting) === 1,
     window: pacing.mode === 'newest' ? () => sampler.window : undefined,
     handOver: () => sampler.wantsPlaces,
     onRequest: (s3Put) => meter.request({ s3Put }),
