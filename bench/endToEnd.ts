@@ -3,7 +3,7 @@ import { emulatedRunCloud } from '../infra/clouds/emulated.ts'
 import { type Experiment, experiment } from '../learner/experiment.ts'
 import type { Progress } from '../learner/run/observer.ts'
 import { train } from '../learner/run/service.ts'
-import { concatFragments, trainInputs } from '../shared/batch/index.ts'
+import { concatFragments, rolloutColumnSpecs, trainInputs } from '../shared/batch/index.ts'
 import { makeVectorEnv } from '../shared/env/index.ts'
 import { PolicySession } from '../shared/policy/index.ts'
 import { Collector } from '../shared/rollout/index.ts'
@@ -48,13 +48,14 @@ async function plain(T: number, B: number): Promise<number> {
   const runner = cartPoleRunner(T, B)
   const collector = new Collector({ env: makeVectorEnv('CartPole-v1', { numEnvs: B }), fragmentLength: T, seed: 1 })
   let session = await PolicySession.load(runner.policy('default'), policy, B)
+  const specs = rolloutColumnSpecs(policy)
   let steps = 0
   const from = performance.now()
   for (let version = 0; performance.now() - from < PLAIN_SECONDS * 1000; version++) {
     collector.usePolicy(session, version)
     const fragment = await collector.collect()
     const batch = fragment.toBatch({ run: 'bench', shard: 0, lease: '0', sequence: version })
-    const columns = hostTensors(trainInputs(concatFragments([batch])).columns)
+    const columns = hostTensors(trainInputs(concatFragments([batch], specs)).columns)
     await runner.call('update', { columns, rates: RATES })
     fragment.release()
     await session.release()

@@ -8,7 +8,8 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS } from './networkSettings.ts'
 import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
 
 /** Defaults: those of Stable-Baselines3 (RMSprop as in the paper's code, 7e-4, decay 0.99, epsilon 1e-5, clip 0.5, value 0.5). */
@@ -30,6 +31,10 @@ const A2cConfig = z.strictObject({
  */
 export const a2c = algorithm({
   name: 'a2c',
+  about: {
+    sentence: 'the synchronous form of A3C: one gradient step a batch, along the n-step advantage',
+    paper: 'Mnih et al. 2016, arXiv:1602.01783',
+  },
   config: A2cConfig,
   rollouts: { fragmentLength: 5 },
 

@@ -1,23 +1,12 @@
 import { z } from 'zod'
-import { spaceSize } from '../../shared/env/space.ts'
-import { MODEL_OUTPUTS, type PolicySpec, outputsOf } from '../../shared/policy/spec.ts'
-import { type Head, gaussianHead } from '../heads/index.ts'
-import { categorical, gae, policyValueNetwork } from '../losses/index.ts'
+import { MODEL_OUTPUTS, type PolicySpec } from '../../shared/policy/spec.ts'
+import type { Head } from '../heads/index.ts'
+import { gae } from '../losses/index.ts'
+import { policyValueNetwork } from '../networks/index.ts'
 import type { RolloutColumns } from '../program/index.ts'
 import { rate } from '../settings.ts'
+import { type NetworkSettings, headOf } from './networkSettings.ts'
 import { type Tensor, cast, concat, flatten, gather, input, mul, reshape, sub } from '../tensor/index.ts'
-
-const count = z.number().int().min(1)
-
-/** The network of an algorithm that has a policy and a value. */
-export const NETWORK_SETTINGS = {
-  hidden: z.array(count).min(1).default([64, 64]),
-  activation: z.enum(['tanh', 'relu']).default('tanh'),
-  /** One stack of hidden layers under policy and value, or one each. */
-  sharedTrunk: z.boolean().default(false),
-  /** Whether the published policy also gives `value`, which costs a rollout a tenth of its speed. */
-  publishValue: z.boolean().default(false),
-}
 
 /** Of losses that have a policy's, a value's and an entropy term. */
 export const LOSS_SETTINGS = {
@@ -40,7 +29,6 @@ export const ratesOf = ({ learningRate, entropyCoef }: Pick<LossSettings, 'learn
 })
 
 type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
-type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 
 export interface ActorCritic {
   /** In the order in which they lie in the flat vector. */
@@ -69,41 +57,37 @@ export interface Distribution {
   entropy(): Tensor
 }
 
-/** Policy and value for what a spec says of observations and actions: categorical, or normal with one deviation a dimension for all states. */
-export function actorCritic({ publishValue, ...settings }: NetworkSettings, spec: PolicySpec): ActorCritic {
-  const { observation, action } = spec
-  const head = action.kind === 'box' ? gaussianHead({ dimensions: spaceSize(action), logStd: 'shared' }) : undefined
-  const actions = head?.outputs ?? outputsOf(spec)
-  const network = policyValueNetwork({ ...settings, observationShape: observation.shape, actions })
-  const observations = input('observations', ['N', ...observation.shape])
-  const { logits, value } = network.apply(observations)
-  const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head ? head.params(logits) : logits }
+/** Policy and value for what a spec says of observations and actions. */
+export function actorCritic(settings: NetworkSettings, spec: PolicySpec): ActorCritic {
+  const { shape } = spec.observation
+  const head = headOf(settings, spec)
+  const network = policyValueNetwork(settings, { shape, policyOutputs: head.outputs })
+  const observations = input('observations', ['N', ...shape])
+  const published = network.apply(observations)
+  const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head.params(published.policy) }
   const apply = (rows: Tensor): Evaluated => {
-    // With discrete actions first, sums over them run over long rows.
-    const { logits: given, value: values } = network.apply(rows, head ? 'entriesFirst' : 'actionsFirst')
-    return { policy: head ? normal(head, given) : discrete(given), values }
+    const { policy, value } = network.apply(rows, head.axis)
+    return { policy: distribution(head, policy), values: flatten(value) }
   }
   return {
-    parameters: [...network.parameters, ...(head?.parameters ?? [])],
+    parameters: [...network.parameters, ...head.parameters],
     apply,
     evaluate: (batch) => {
       const [T = 0, B = 0] = batch.rewards.shape
-      const here = apply(reshape(batch.observations, [Number(T) * Number(B), ...observation.shape]))
-      const all = concat([here.values, network.apply(batch.extraObservations).value])
+      const here = apply(reshape(batch.observations, [Number(T) * Number(B), ...shape]))
+      const all = concat([here.values, flatten(network.apply(batch.extraObservations).value)])
       return { ...here, nextValues: gather(all, batch.nextIndex) }
     },
-    published: { inputs: [observations], outputs: publishValue ? { ...outputs, value } : outputs },
+    published: {
+      inputs: [observations],
+      outputs: settings.publishValue ? { ...outputs, value: flatten(published.value) } : outputs,
+    },
   }
 }
 
-function discrete(logits: Tensor): Distribution {
-  const policy = categorical(logits, 0)
-  return { logProb: (actions) => policy.logProb(flatten(actions)), entropy: () => policy.entropy() }
-}
-
-function normal(head: Head, outputs: Tensor): Distribution {
+function distribution(head: Head, outputs: Tensor): Distribution {
   const params = head.params(outputs)
-  const [rows = 1] = params.shape
+  const rows = params.shape[1 - head.axis] ?? 1
   return {
     logProb: (actions) => head.logProb(params, reshape(actions, [rows, ...head.drawn.shape])),
     entropy: () => head.entropy(params),

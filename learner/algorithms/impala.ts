@@ -9,7 +9,8 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS } from './networkSettings.ts'
 
 const count = z.number().int().min(1)
 
@@ -52,6 +53,10 @@ const ImpalaConfig = z
  */
 export const impala = algorithm({
   name: 'impala',
+  about: {
+    sentence: 'functions run ahead of one learner, and V-trace corrects for their policy lag',
+    paper: 'Espeholt et al. 2018, arXiv:1802.01561',
+  },
   config: ImpalaConfig,
 
   plan(plan, c, { shards, from }) {

@@ -4,3 +4,8 @@ import { ppo } from './ppo.ts'
 
 /** Every algorithm, by its name. */
 export const ALGORITHMS = { a2c, impala, ppo }
+
+export type AlgorithmName = keyof typeof ALGORITHMS
+
+/** In alphabetical order. */
+export const ALGORITHM_NAMES = Object.keys(ALGORITHMS).toSorted() as readonly AlgorithmName[]

@@ -6,7 +6,8 @@ import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS } from './networkSettings.ts'
 import { fragmentsOfRounds, minibatchRows, synchronousPacing } from './synchronous.ts'
 
 const count = z.number().int().min(1)
@@ -40,6 +41,10 @@ const PpoConfig = z.strictObject({
  */
 export const ppo = algorithm({
   name: 'ppo',
+  about: {
+    sentence: 'several epochs of minibatches a batch, on a surrogate objective that is clipped near the old policy',
+    paper: 'Schulman et al. 2017, arXiv:1707.06347',
+  },
   config: PpoConfig,
   rollouts: { envsPerShard: 8, fragmentLength: 128 },
 

@@ -1,3 +1,4 @@
+import type { FragmentForm } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
@@ -13,6 +14,8 @@ export interface SamplerOptions {
   readonly rollouts: RolloutSettings
   readonly env: Lease['env']
   readonly policy: PolicySpec
+  /** What fragments are when they come. */
+  readonly form: FragmentForm
   readonly seed: number
   readonly pacing: Pacing
   /** The newest policy version that functions can know of. */

@@ -46,6 +46,8 @@ export interface ConfigSource {
   readonly env: string
   /** The experiment file; a program that trains its own has none. */
   readonly file?: string | undefined
+  /** What stands in the place of a file: a built-in env and an algorithm. */
+  readonly pair?: { readonly env: string; readonly algorithm: string } | undefined
   /** Overrides of the file's settings, by dotted path, as `--set` gives them. */
   readonly set?: Readonly<Record<string, string>>
   /** The attempt's number, from 1. */
@@ -56,7 +58,7 @@ export interface ConfigSource {
 }
 
 /** `config.json`: the experiment with every default and override filled in, and all that is needed to say where it ran. */
-export function configRecord({ run, experiment, env, file, set, attempt, startedAt, versions }: ConfigSource) {
+export function configRecord({ run, experiment, env, file, pair, set, attempt, startedAt, versions }: ConfigSource) {
   return {
     format: 1,
     run,
@@ -65,6 +67,7 @@ export function configRecord({ run, experiment, env, file, set, attempt, started
     ...(attempt !== undefined && { attempt }),
     experiment: settingsRecord(experiment, env),
     file,
+    ...(pair !== undefined && { pair }),
     ...(set !== undefined && { set }),
     versions,
     platform: {

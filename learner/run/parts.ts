@@ -1,3 +1,4 @@
+import { rolloutForm } from '../../shared/batch/index.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { Patience, patientStore } from '../../shared/cloud/patience.ts'
 import { CostMeter } from '../../shared/cost/costMeter.ts'
@@ -9,6 +10,7 @@ import { keys } from '../../shared/protocol/keys.ts'
 import type { Lease } from '../../shared/protocol/lease.ts'
 import { deriveSeed } from '../../shared/random.ts'
 import type { PlanSetting } from '../algorithm.ts'
+import { checkActions } from '../algorithms/fitting.ts'
 import { type Checkpoint, experimentHash } from '../checkpoint/checkpoint.ts'
 import { checkTurns } from './checkTurns.ts'
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
@@ -77,13 +79,16 @@ export async function runParts(
   const { maxEpisodeSteps } = asDefinition(experiment.env)
   const anewEvery =
     pacing.mode === 'exact' && !isSaveable ? leaseFragments(rollouts, pacing, maxEpisodeSteps) : undefined
-  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store }))
+  const { fragmentLength, envsPerShard: numEnvs } = rollouts
+  const form = rolloutForm({ fragmentLength, numEnvs, policy: spec })
+  const points = exact && (await rehome(exact, { run, env, numEnvs, store }))
   const sampler = new Sampler({
     run,
     cloud,
     rollouts,
     env,
     policy: spec,
+    form,
     seed: rolloutSeed,
     pacing,
     newestVersion: () => state.policyVersion,
@@ -103,6 +108,7 @@ export async function runParts(
   const learner = makeLearner(experiment, {
     setting,
     policy: spec,
+    columns: form.columns,
     trainWorker: cloud.trainWorker,
     functionBytes: cloud.memoryMb * 1024 ** 2,
     engine: options.engine,
@@ -177,12 +183,16 @@ function spentBefore(
 }
 
 /** What an env tells before it is stepped. */
-function lookAt({ env, envConfig }: Experiment): { readonly spec: PolicySpec; readonly isSaveable: boolean } {
+function lookAt({ env, envConfig, algorithm }: Experiment): {
+  readonly spec: PolicySpec
+  readonly isSaveable: boolean
+} {
   const probe = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
   const isSaveable = probe.canSave ?? probe.save !== undefined
   probe.close?.()
   const { observationSpace, actionSpace, oneHot } = probe
   const [n = 1] = observationSpace.shape
+  checkActions(algorithm, actionSpace)
   return { spec: policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace), isSaveable }
 }
 

@@ -21,4 +21,16 @@ export interface ColumnSpec {
   readonly dtypes: readonly DType[]
   readonly dims: readonly Dim[]
   readonly join: Join
+  /** Limits of its values, both inclusive. Nothing may be NaN or infinite anyway. */
+  readonly min?: number
+  readonly max?: number
+}
+
+/** What the fragments of a lease are to be. */
+export interface FragmentForm {
+  /** Steps, and envs. */
+  readonly T: number
+  readonly B: number
+  /** A fragment has these columns and no others. */
+  readonly columns: readonly ColumnSpec[]
 }

@@ -1,4 +1,5 @@
 // Typed-array reads use `!`: every index is below the number of envs.
+import { rolloutColumnSpecs } from '../batch/rolloutColumnSpecs.ts'
 import type { VectorEnv, VectorEnvState } from '../env/env.ts'
 import { describeSpace } from '../env/space.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
@@ -51,9 +52,9 @@ export class Collector {
     this.greedy = greedy
     this.random = new Random(deriveSeed(seed, 'actions'))
     this.actor = makeActor(env.actionSpace, env.numEnvs, this.random)
-    const { actionSpace: action, observationSpace, numEnvs } = env
-    const shape = { steps: fragmentLength, numEnvs, observation: observationSpace.shape, action }
-    this.pool = new FragmentPool(shape, maxFragments)
+    const { actionSpace: action, observationSpace: observation, numEnvs } = env
+    const form = { T: fragmentLength, B: numEnvs, columns: rolloutColumnSpecs({ observation, action }) }
+    this.pool = new FragmentPool(form, maxFragments)
     env.reset(seed)
   }
 
