@@ -17,7 +17,10 @@ export function checkLeaseSize({ run, numEnvs, fragmentLength, policy }: LeaseTe
   const bytes = 4 * leases * numEnvs * (fragmentLength * (observation + 6) + observation + actions)
   if (bytes <= MAX_FRAGMENT_BYTES) return
   const what = leases === 1 ? 'a fragment of this lease has' : `fragments of these ${leases} leases have`
-  const smaller = leases === 1 ? 'fragmentLength or envsPerShard smaller' : 'fragmentLength or envsPerShard smaller, or rollouts.functions larger'
+  const smaller =
+    leases === 1
+      ? 'fragmentLength or envsPerShard smaller'
+      : 'fragmentLength or envsPerShard smaller, or rollouts.functions larger'
   const shape = `${fragmentLength} steps of ${numEnvs} envs with ${observation} numbers each`
   throw new MillraceError(
     'E_LEASE',

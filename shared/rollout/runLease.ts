@@ -131,10 +131,7 @@ type FirstParts = Omit<StartParts, 'loadMs'>
 /** True once the first fragment is made, the last of the parts. */
 const isWhole = (start: Partial<FirstParts>): start is FirstParts => start.fragmentMs !== undefined
 
-async function work(
-  job: LeaseJob,
-  { store, sender, sends, tally, stepped, start }: Progress,
-): Promise<LeaseEnd> {
+async function work(job: LeaseJob, { store, sender, sends, tally, stepped, start }: Progress): Promise<LeaseEnd> {
   const { lease, ports, worker, group, signal, limitMs = Infinity } = job
   const { watch } = group
   const { clock } = ports

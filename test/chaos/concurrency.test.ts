@@ -34,7 +34,7 @@ test(
         },
         observer: {
           onEvent: ({ text }) => events.push(text),
-          onProgress: ({ leasesInFlight }) => (most = Math.max(most, leasesInFlight)),
+          onProgress: ({ functionsInFlight }) => (most = Math.max(most, functionsInFlight)),
         },
       })
       expect(summary.reason).toBe('meanReturn')

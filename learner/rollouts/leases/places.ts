@@ -218,6 +218,8 @@ export class Places {
     const { functions, onEvent } = this.options
     if (this.told) return
     this.told = true
-    onEvent(`the run wants ${functions} functions, and ${room}: they take turns; rollouts.functions ${enough} would be as fast`)
+    onEvent(
+      `the run wants ${functions} functions, and ${room}: they take turns; rollouts.functions ${enough} would be as fast`,
+    )
   }
 }

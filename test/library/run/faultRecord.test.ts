@@ -34,7 +34,13 @@ const record = (cloud: Partial<FaultSources['cloud']>, fragments: Partial<typeof
     failedCalls: {},
     warnings: 0,
     cloud: { ...COUNTED, ...cloud },
-    fates: { updates: 1, trainedSteps: 0, fragments: { ...NONE, ...fragments }, leases: new LeaseFates().counts },
+    fates: {
+      updates: 1,
+      trainedSteps: 0,
+      fragments: { ...NONE, ...fragments },
+      leases: new LeaseFates().counts,
+      functions: new LeaseFates().functions,
+    },
     ...more,
   })
 
@@ -96,7 +102,7 @@ test('of a killed attempt, what its checkpoint lacks is undone, and what was not
 
 test('every lease has one end, the first that was told, and those issued are all ends and the open ones together', () => {
   const leases = new LeaseFates()
-  for (const lease of ['a', 'b', 'c', 'd', 'e', 'f']) leases.issued(lease)
+  for (const lease of ['a', 'b', 'c', 'd', 'e', 'f']) leases.issued([lease])
   leases.over('a', 'ended')
   leases.over('b', 'lost')
   leases.over('b', 'ended')

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { network } from '../../../learner/networks/index.ts'
-import { PolicyTemplate, flatten, initialWeights, input, layoutOf, seededUniform } from '../../../learner/tensor/index.ts'
+import {
+  PolicyTemplate,
+  flatten,
+  initialWeights,
+  input,
+  layoutOf,
+  seededUniform,
+} from '../../../learner/tensor/index.ts'
 import type { BatchQueue, Clock, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
