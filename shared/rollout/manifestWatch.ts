@@ -37,8 +37,9 @@ export class ManifestWatch {
   private current: Manifest | undefined
   /** Is the learner alive? */
   readonly word: LearnerWord
-  /** Those that pause between two looks. */
+  /** Those that pause between two looks, and the signals that end their waiting. */
   private readonly pausing = new Set<AbortController>()
+  private readonly signals = new Set<AbortSignal>()
   /** Conditional reads made and not yet on a bill. */
   private requests = 0
 
@@ -94,7 +95,7 @@ export class ManifestWatch {
         if (this.trouble !== undefined) throw this.trouble
         return false
       }
-      await this.clock.sleep(pauseMs, signal)
+      await this.pause(pauseMs, signal)
       pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
     }
   }
@@ -125,6 +126,7 @@ export class ManifestWatch {
   /** Ends a poll that is still in flight, however long its answer would take, so that nothing outlives a lease. */
   async close(): Promise<void> {
     this.closing.abort()
+    for (const signal of this.signals) signal.removeEventListener('abort', this.wake)
     await this.inFlight
   }
 
@@ -135,15 +137,19 @@ export class ManifestWatch {
     await Promise.race([poll, this.clock.sleep(Math.max(0, untilMs - this.clock.monotonic()), answered.signal)])
   }
 
-  /** Ends early where the manifest changed. */
+  /** Ends early where the manifest changed. However many leases pause, a signal has one listener. */
   private async pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    signal.addEventListener('abort', this.wake)
+    this.signals.add(signal)
     const woken = new AbortController()
-    const wake = () => woken.abort()
-    signal.addEventListener('abort', wake)
     this.pausing.add(woken)
     await this.clock.sleep(ms, woken.signal)
     this.pausing.delete(woken)
-    signal.removeEventListener('abort', wake)
+  }
+
+  private readonly wake = (): void => {
+    for (const pausing of this.pausing) pausing.abort()
   }
 
   private poll(): Promise<void> {
@@ -163,7 +169,7 @@ export class ManifestWatch {
         this.current = parseManifest(found.body)
         this.word.heard(this.current)
         this.etag = found.etag
-        for (const pausing of this.pausing) pausing.abort()
+        this.wake()
       }
       this.trouble = undefined
       this.failure =

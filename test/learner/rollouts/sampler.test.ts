@@ -250,7 +250,12 @@ test.each(['exact', 'newest'] as const)(
 /** The first rounds of a run with batches in order, as hashes; functions take turns where there are fewer places than shards. */
 async function rounds({ concurrency, functions }: { concurrency?: number; functions?: number } = {}) {
   const pacing = { mode: 'exact', perVersion: 1, lead: 0 } as const
-  const s = sampling({ shards: 3, pacing, ...(concurrency !== undefined && { concurrency }), ...(functions && { functions }) })
+  const s = sampling({
+    shards: 3,
+    pacing,
+    ...(concurrency !== undefined && { concurrency }),
+    ...(functions && { functions }),
+  })
   let [stop, writing] = [false, Promise.resolve()]
   // One write at a time, the newest state last, as the publisher does.
   const tell = async () => {
