@@ -220,7 +220,7 @@ test('a deterministic run that ended before its first checkpoint begins as it di
   expect(second.result.summary.deterministic).toBeUndefined()
 })
 
-test.each([1, 3])('a run goes on at another number of functions: 2, then %i', async (shards) => {
+test.each([1, 3])('a run goes on at another number of shards: 2, then %i', async (shards) => {
   const two = withOverrides(endless, { 'rollouts.shards': '2' })
   const first = await attempt(two, { updates: 3 })
   const { bytes, updates } = first.checkpoints.at(-1)!

@@ -85,6 +85,21 @@ test('a function that still runs counts for the time it has run', () => {
   expect(functions).toBeCloseTo(120 * US_EAST_1.functionGbSecond.usd + 2 * US_EAST_1.functionRequest.usd, 12)
 })
 
+test('a function that works on several leases is paid once, for as long as the longest of them took', () => {
+  const { clock, meter } = metering(1024)
+  meter.invoked(['a', 'b', 'c'])
+  clock.now += 60_000
+  const { functions: running } = meter.byPart()
+  expect(running).toBeCloseTo(60 * US_EAST_1.functionGbSecond.usd + US_EAST_1.functionRequest.usd, 12)
+  meter.leaseEnded('b', reportOf(58_000, { s3Put: 1, s3Get: 2, sqs: 3 }))
+  meter.leaseEnded('a', reportOf(59_000, { s3Put: 1, s3Get: 2, sqs: 3 }))
+  expect(meter.byPart().functions).toBe(running)
+  meter.leaseEnded('c', reportOf(57_000, { s3Put: 1, s3Get: 2, sqs: 3 }))
+  const { functions, s3 } = meter.byPart()
+  expect(functions).toBeCloseTo(59 * US_EAST_1.functionGbSecond.usd + US_EAST_1.functionRequest.usd, 12)
+  expect(s3).toBeCloseTo(3 * US_EAST_1.s3Write.usd + 6 * US_EAST_1.s3Read.usd, 12)
+})
+
 test('a goodbye heard twice, or of a lease never started, is billed no second time', () => {
   const { meter } = metering()
   meter.invoked(['a'])
