@@ -51,6 +51,8 @@ export interface Algorithm {
   readonly actions: readonly ActionKind[]
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
   plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
+  /** What it publishes, out of what fits the env. @throws MillraceError E_POLICY_SPEC where it cannot take the env's spaces */
+  policy(fitting: PolicySpec): PolicySpec
   /** What it learns by. @throws MillraceError E_POLICY_SPEC where it cannot take the env's spaces, E_GRAPH */
   program(sizes: ProgramSizes): ProgramDescription
   /** What its program is run by. */
@@ -74,6 +76,8 @@ export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly actions?: readonly ActionKind[]
   readonly rollouts?: RolloutDefaults
   plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
+  /** What fits the env, if not given. */
+  policy?(config: z.output<S>, fitting: PolicySpec): PolicySpec
   program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
   pacing(config: z.output<S>, setting: PlanSetting): PacingSetting
   fragmentsPerUpdate(config: z.output<S>, setting: PlanSetting): number
@@ -93,6 +97,7 @@ export function algorithm<S extends z.ZodObject>(
       config,
       actions: definition.actions ?? ACTION_KINDS,
       plan: (plan, setting) => definition.plan(plan, config, setting),
+      policy: (fitting) => definition.policy?.(config, fitting) ?? fitting,
       program: (sizes) => definition.program(config, sizes),
       rollouts: definition.rollouts ?? {},
       engine: EngineSettings.parse(config),

@@ -9,7 +9,7 @@ import { rate } from '../settings.ts'
 import { reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
-import { NETWORK_SETTINGS } from './networkSettings.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
 
 /** Defaults: those of Stable-Baselines3 (RMSprop as in the paper's code, 7e-4, decay 0.99, epsilon 1e-5, clip 0.5, value 0.5). */
@@ -47,6 +47,8 @@ export const a2c = algorithm({
       .via(countSamples())
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
+
+  policy: policyOf,
 
   program(c, sizes) {
     const network = actorCritic(c, sizes.policy)

@@ -3,7 +3,7 @@ import { MODEL_OUTPUTS, type PolicySpec } from '../../shared/policy/spec.ts'
 import type { Head } from '../heads/index.ts'
 import { gae } from '../losses/index.ts'
 import { policyValueNetwork } from '../networks/index.ts'
-import type { RolloutColumns } from '../program/index.ts'
+import type { RolloutColumns, StepColumns } from '../program/index.ts'
 import { rate } from '../settings.ts'
 import { type NetworkSettings, headOf } from './networkSettings.ts'
 import { type Tensor, cast, concat, flatten, gather, input, mul, reshape, sub } from '../tensor/index.ts'
@@ -37,8 +37,8 @@ export interface ActorCritic {
   evaluate(batch: RolloutColumns): Evaluated & {
     /** [T, B], of the true next state: where an episode was truncated that of its final observation. */ readonly nextValues: Tensor
   }
-  /** What it says of observations [N, ...D]. */
-  apply(observations: Tensor): Evaluated
+  /** What it says of N steps, whose observations are [N, ...D]; actions that their mask rules out have no probability and no gradient. */
+  apply(steps: Pick<StepColumns, 'observations' | 'actionMask'>): Evaluated
   /** With dynamic rows: `observations` [N, ...D] to what a policy of its kind gives, and `value` [N] where it is asked for. */
   readonly published: { readonly inputs: readonly Tensor[]; readonly outputs: Readonly<Record<string, Tensor>> }
 }
@@ -59,22 +59,28 @@ export interface Distribution {
 
 /** Policy and value for what a spec says of observations and actions. */
 export function actorCritic(settings: NetworkSettings, spec: PolicySpec): ActorCritic {
-  const { shape } = spec.observation
+  const { shape, dtype = 'float32', high = 1 } = spec.observation
   const head = headOf(settings, spec)
-  const network = policyValueNetwork(settings, { shape, policyOutputs: head.outputs })
-  const observations = input('observations', ['N', ...shape])
+  const scale = dtype === 'uint8' ? { scale: 1 / Math.max(1, high) } : {}
+  const network = policyValueNetwork({ ...settings, ...scale }, { shape, policyOutputs: head.outputs })
+  const observations = input('observations', ['N', ...shape], dtype)
   const published = network.apply(observations)
   const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head.params(published.policy) }
-  const apply = (rows: Tensor): Evaluated => {
-    const { policy, value } = network.apply(rows, head.axis)
-    return { policy: distribution(head, policy), values: flatten(value) }
+  const apply: ActorCritic['apply'] = (steps) => {
+    const { policy, value } = network.apply(steps.observations, head.axis)
+    const params = head.params(policy)
+    const masked = steps.actionMask && head.mask ? head.mask(params, steps.actionMask) : params
+    return { policy: distribution(head, masked), values: flatten(value) }
   }
   return {
     parameters: [...network.parameters, ...head.parameters],
     apply,
     evaluate: (batch) => {
       const [T = 0, B = 0] = batch.rewards.shape
-      const here = apply(reshape(batch.observations, [Number(T) * Number(B), ...shape]))
+      const N = Number(T) * Number(B)
+      const { observations: seen, actionMask } = batch
+      const mask = actionMask && { actionMask: reshape(actionMask, [N, ...actionMask.shape.slice(2)]) }
+      const here = apply({ observations: reshape(seen, [N, ...shape]), ...mask })
       const all = concat([here.values, flatten(network.apply(batch.extraObservations).value)])
       return { ...here, nextValues: gather(all, batch.nextIndex) }
     },
@@ -85,8 +91,7 @@ export function actorCritic(settings: NetworkSettings, spec: PolicySpec): ActorC
   }
 }
 
-function distribution(head: Head, outputs: Tensor): Distribution {
-  const params = head.params(outputs)
+function distribution(head: Head, params: Tensor): Distribution {
   const rows = params.shape[1 - head.axis] ?? 1
   return {
     logProb: (actions) => head.logProb(params, reshape(actions, [rows, ...head.drawn.shape])),

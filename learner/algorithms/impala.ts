@@ -10,7 +10,7 @@ import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
-import { NETWORK_SETTINGS } from './networkSettings.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
 const count = z.number().int().min(1)
 
@@ -73,6 +73,8 @@ export const impala = algorithm({
       .via(publishPolicy())
     return plan.concurrently([sample, learn], { mode: 'async', output: 1 })
   },
+
+  policy: policyOf,
 
   program(c, sizes) {
     const { T, B } = sizes

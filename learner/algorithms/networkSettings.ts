@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { spaceSize } from '../../shared/env/space.ts'
+import { describeSpace, spaceSize } from '../../shared/env/space.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import { type Head, makeHead } from '../heads/index.ts'
 import type { NetworkMaker } from '../networks/index.ts'
@@ -42,10 +43,29 @@ export const NETWORK_SETTINGS = {
 
 export type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 
-/** The head for a policy's actions. */
-export function headOf({ logStd, initialLogStd, squashed }: NetworkSettings, { action }: PolicySpec): Head {
+/**
+ * What a policy with chance and a value publishes: over a box a normal distribution, squashed where that is asked for.
+ *
+ * @throws MillraceError E_POLICY_SPEC where draws are to be squashed and there is no finite box
+ */
+export function policyOf({ squashed }: NetworkSettings, fitting: PolicySpec): PolicySpec {
+  if (!squashed) return fitting
+  const { action } = fitting
+  const isFinite = action.kind === 'box' && [action.low, action.high].flat().every(Number.isFinite)
+  if (isFinite) return { ...fitting, distribution: 'squashedGaussian' }
+  const why = `squashed is for a finite box of actions, and the env's are ${describeSpace(action)}`
+  throw new MillraceError('E_POLICY_SPEC', `${why}; leave it out`)
+}
+
+/** The head for a policy's actions. @throws MillraceError E_POLICY_SPEC for a policy without chance */
+export function headOf({ logStd, initialLogStd }: NetworkSettings, { action, distribution }: PolicySpec): Head {
   // With the actions first, sums over them run over long rows.
   if (action.kind === 'discrete') return makeHead('categorical', { actions: action.n, axis: 0 })
-  const kind = squashed ? 'squashedGaussian' : 'gaussian'
-  return makeHead(kind, { dimensions: spaceSize(action), logStd, initialLogStd })
+  if (action.kind === 'multiDiscrete') return makeHead('multiDiscrete', { choices: action.nvec })
+  const sizes = { dimensions: spaceSize(action), logStd, initialLogStd }
+  if (distribution === 'gaussian' || distribution === 'squashedGaussian') return makeHead(distribution, sizes)
+  throw new MillraceError(
+    'E_POLICY_SPEC',
+    `a policy without chance (${distribution}) has no log-probabilities to learn by`,
+  )
 }

@@ -3,11 +3,11 @@ import { algorithm } from '../algorithm.ts'
 import { explainedVariance, klEstimate, ppoLoss, standardized } from '../losses/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
-import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
+import { column, rate as fed, rolloutColumns, scalarState, stepColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
-import { NETWORK_SETTINGS } from './networkSettings.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { fragmentsOfRounds, minibatchRows, synchronousPacing } from './synchronous.ts'
 
 const count = z.number().int().min(1)
@@ -58,16 +58,19 @@ export const ppo = algorithm({
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
 
+  policy: policyOf,
+
   program(c, sizes) {
     const rows = minibatchRows('ppo', c, sizes)
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const before = network.evaluate(batch)
     const { advantages, returns } = estimated(batch, before, c)
-    const { policy, values } = network.apply(column('observations', [rows, ...sizes.policy.observation.shape]))
+    const steps = stepColumns(sizes.policy, [rows])
+    const { policy, values } = network.apply(steps)
     const given = column('advantages', [rows])
-    const logProbs = policy.logProb(actionColumn(sizes.policy, [rows]))
-    const oldLogProbs = column('behaviour_log_probs', [rows])
+    const logProbs = policy.logProb(steps.actions)
+    const oldLogProbs = steps.behaviourLogProbs
     const loss = ppoLoss(
       {
         logProbs,

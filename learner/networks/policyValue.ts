@@ -1,4 +1,4 @@
-import { type Dim, type Tensor, flatten, graphError, input, transpose } from '../tensor/index.ts'
+import { type Dim, type Tensor, cast, flatten, graphError, input, mul, transpose } from '../tensor/index.ts'
 import { type Network, type TorsoMaker, network } from './network.ts'
 import { type Torso, type TorsoSettings, defaultTorso } from './torso.ts'
 
@@ -12,7 +12,7 @@ export interface NetworkRequest {
   readonly policyOutputs: number
 }
 
-/** All of a policy and a value: observations [N, ...shape] to [N, P] and [N, 1] or [N]. */
+/** All of a policy and a value: observations float32 [N, ...shape] (bytes are divided by the largest that there is) to [N, P] and [N, 1] or [N]. */
 export interface OwnPolicyValue {
   readonly parameters: readonly Tensor[]
   apply(observations: Tensor): { readonly policy: Tensor; readonly value: Tensor }
@@ -43,7 +43,8 @@ export function policyValueNetwork(
   const { network: own, sharedTrunk = own !== undefined || shape.length === 3 } = settings
   const outputs = { policy: { size: policyOutputs, gain: POLICY_GAIN }, value: { size: 1, gain: VALUE_GAIN } }
   if (!own) return network({ shape, torso: defaultTorso(shape, settings), outputs, shared: sharedTrunk })
-  const make = (name: string) => checked(own({ name, shape, policyOutputs }), shape)
+  const prepare = (x: Tensor) => mul(cast(x, 'float32'), settings.scale ?? 1)
+  const make = (name: string) => fed(checked(own({ name, shape, policyOutputs }), shape), prepare)
   const first = make(sharedTrunk ? 'trunk' : 'policy')
   if (isWhole(first)) return whole(first, { shape, policyOutputs })
   const torso: TorsoMaker = (name) => {
@@ -52,6 +53,11 @@ export function policyValueNetwork(
     return made
   }
   return network({ shape, torso, outputs, shared: sharedTrunk })
+}
+
+/** The same network, over observations that are made ready for it first. */
+function fed<N extends Torso | OwnPolicyValue>(own: N, prepare: (x: Tensor) => Tensor): N {
+  return { ...own, apply: (observations: Tensor) => own.apply(prepare(observations)) }
 }
 
 const isWhole = (made: Torso | OwnPolicyValue): made is OwnPolicyValue => !('width' in made)

@@ -15,7 +15,7 @@ import {
 } from '../tensor/index.ts'
 import { checkProgram, programError } from './check.ts'
 import { type GraphDescription, type ProgramDescription, parametersOf, slotsOf } from './describe.ts'
-import { minimised } from './minimise.ts'
+import { gradientOf, minimised } from './minimise.ts'
 import type { ParameterSet, Program, ProgramGraph } from './program.ts'
 
 interface Parameters {
@@ -91,7 +91,7 @@ function setsOf(
 
 function graphOf(
   name: string,
-  { minimise = {}, columns = {}, metrics = {} }: GraphDescription,
+  { minimise = {}, gradients = {}, columns = {}, metrics = {} }: GraphDescription,
   sets: Readonly<Record<string, Parameters>>,
 ): ProgramGraph {
   const flat = new Map(
@@ -106,6 +106,10 @@ function graphOf(
     Object.assign(outputs, step.outputs)
     numbers[single ? 'gradNorm' : `gradNorm_${set}`] = step.gradNorm
   }
+  for (const [column, { of, loss }] of Object.entries(gradients)) {
+    const { parameters } = named(sets, of, `set, of which graph '${name}' gives the gradient`)
+    outputs[`column.${column}`] = gradientOf(loss, parameters)
+  }
   for (const [column, tensor] of Object.entries(columns)) outputs[`column.${column}`] = tensor
   const names = Object.keys(numbers)
   if (names.length > 0) outputs['metrics'] = concat(Object.values(numbers).map((x) => reshape(x, [1])))
@@ -115,7 +119,8 @@ function graphOf(
     inputs: inputsOf(bound),
     outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, bound[i] as Tensor])),
   }
-  return { graph: packGraph(graph), metrics: names, changes: Object.keys(minimise), gives: Object.keys(columns) }
+  const gives = [...Object.keys(gradients), ...Object.keys(columns)]
+  return { graph: packGraph(graph), metrics: names, changes: Object.keys(minimise), gives }
 }
 
 /** Every parameter as a slice of its set's flat vector. */

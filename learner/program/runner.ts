@@ -132,10 +132,14 @@ export class ProgramRunner {
   }
 }
 
-async function loadAll(engine: Engine, { graphs }: Program): Promise<Readonly<Record<string, LoadedGraph>>> {
-  const loaded = Object.entries(graphs).map(
-    async ([name, graph]) => [name, await LoadedGraph.load(engine, name, graph)] as const,
+/** Those that a call runs; others are run by functions. */
+async function loadAll(engine: Engine, { graphs, calls }: Program): Promise<Readonly<Record<string, LoadedGraph>>> {
+  const run = new Set(
+    Object.values(calls).flatMap((rules) => rules.flatMap((rule) => ('run' in rule ? [rule.run] : []))),
   )
+  const loaded = Object.entries(graphs)
+    .filter(([name]) => run.has(name))
+    .map(async ([name, graph]) => [name, await LoadedGraph.load(engine, name, graph)] as const)
   return Object.fromEntries(await Promise.all(loaded))
 }
 

@@ -67,6 +67,7 @@ export class Sampler implements Sampling {
       pacing,
       clock: cloud.clock,
       fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
+      rounds: options.form.rounds ?? 1,
       newestVersion: options.newestVersion,
       consumedUpTo: () => this.inbox.consumedUpTo,
       largestWindow: () => this.sharedWindow.largest,

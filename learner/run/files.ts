@@ -6,6 +6,7 @@ import { Sha256 } from '../../shared/protocol/fields.ts'
 import { JsonObject } from '../../shared/protocol/json.ts'
 import { Label } from '../../shared/protocol/names.ts'
 import type { Experiment } from '../experiment.ts'
+import { plainSettings } from '../settings.ts'
 import type { RunSummary } from './observer.ts'
 
 /** Names of the files that a run leaves, in a folder or in the bucket; docs/cli.md says what is in each. */
@@ -82,7 +83,7 @@ export function configRecord({ run, experiment, env, file, pair, set, attempt, s
 
 /** An experiment as plain data. */
 export function settingsRecord({ algorithm, ...settings }: Experiment, env: string) {
-  return { ...settings, env, algorithm: { name: algorithm.name, config: algorithm.config } }
+  return { ...settings, env, algorithm: { name: algorithm.name, config: plainSettings(algorithm.config) } }
 }
 
 /** `policy.json`: what `policy.onnx` takes and gives, and the env it was trained in. */

@@ -22,6 +22,8 @@ export interface MakeLearnerOptions {
   readonly engine?: EngineName | undefined
   /** The memory of a function. */
   readonly functionBytes?: number | undefined
+  /** The experiment's, where it was made before. */
+  readonly program?: Program | undefined
   /** To go on from. */
   readonly state?: ProgramState | undefined
 }
@@ -33,10 +35,10 @@ export interface MakeLearnerOptions {
  */
 export function makeLearner(
   experiment: Experiment,
-  { trainWorker, engine, state, columns, ...options }: MakeLearnerOptions,
+  { trainWorker, engine, state, columns, program, ...options }: MakeLearnerOptions,
 ): Learner {
   const setting = {
-    program: programOf(experiment, options),
+    program: program ?? programOf(experiment, options),
     engine: onMachine(experiment.algorithm.engine, engine),
     ...(state && { state }),
   }

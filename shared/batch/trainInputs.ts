@@ -16,7 +16,7 @@ export interface TrainInputs {
    * | `actions` | I32 or F32 | [T, B] or [T, B, A] | U8 indices widened |
    * | `terminated` | U8 | [T, B] | as in the batch: 1 where the value of the next state does not count |
    * | `episode_end` | U8 | [T, B] | 1 where terminated or truncated: the trace is cut |
-   * | `extra_observations` | F32 | [E, ...D], E = B + K | the bootstrap observations, then the final observations of truncated steps |
+   * | `extra_observations` | F32 or U8 | [E, ...D], E = B + K | the bootstrap observations, then the final observations of truncated steps |
    * | `next_index` | I32 | [T, B] | row of a step's true next state in concat(values of observations, values of extra) |
    */
   readonly columns: Readonly<Record<string, Column>>

@@ -56,11 +56,27 @@ function checkForms(batch: SampleBatch, { T, B, columns }: FragmentForm): void {
 function checkLimits(batch: SampleBatch, { name, min = -Infinity, max = Infinity }: ColumnSpec): void {
   if (min === -Infinity && max === Infinity) return
   const { data } = columnNamed(batch, name)
+  if (typeof max !== 'number') {
+    checkPlaces(batch, { name, min, max })
+    return
+  }
   const most = data instanceof Float32Array ? max + ROUNDING : max
   for (let i = 0; i < data.length; i++) {
     if (data[i]! >= min && data[i]! <= most) continue
     const limits = max === Infinity ? `at least ${min}` : min === -Infinity ? `at most ${max}` : `${min} to ${max}`
     throw wrong(batch, name, { index: i, what: `is ${data[i]}, expected ${limits}` })
+  }
+}
+
+function checkPlaces(
+  batch: SampleBatch,
+  { name, min, max }: { readonly name: string; readonly min: number; readonly max: readonly number[] },
+): void {
+  const { data } = columnNamed(batch, name)
+  for (let i = 0; i < data.length; i++) {
+    const most = max[i % max.length]!
+    if (data[i]! >= min && data[i]! <= most) continue
+    throw wrong(batch, name, { index: i, what: `is ${data[i]}, expected ${min} to ${most}` })
   }
 }
 
@@ -107,9 +123,9 @@ function checkEpisodes(batch: SampleBatch): void {
   }
 }
 
-function checkVersions(batch: SampleBatch, { T, B }: FragmentForm): void {
+function checkVersions(batch: SampleBatch, { T, B, rounds = 1 }: FragmentForm): void {
   const { data: versions } = columnNamed(batch, 'policy_versions')
-  const { policyVersion, envSteps } = batch.provenance
+  const { policyVersion, envSteps, sequence } = batch.provenance
   let previous = policyVersion
   for (let t = 0; t < versions.length; t++) {
     const version = versions[t]!
@@ -119,9 +135,9 @@ function checkVersions(batch: SampleBatch, { T, B }: FragmentForm): void {
     }
     previous = version
   }
-  const steps = T * B
+  const steps = sequence % rounds === 0 ? T * B : 0
   if (steps !== envSteps) {
-    const { shard, lease, sequence } = batch.provenance
+    const { shard, lease } = batch.provenance
     throw new MillraceError('E_BATCH_SHAPE', `the batch has ${steps} steps, its provenance says ${envSteps}`, {
       shard,
       lease,

@@ -1,4 +1,5 @@
 import { MillraceError } from '../errors.ts'
+import { outputsOf } from '../policy/spec.ts'
 import type { LeaseTerms } from './lease.ts'
 
 /** Past every function's memory that could hold it: a length from outside must not be what memory is taken by. */
@@ -12,8 +13,7 @@ const MAX_FRAGMENT_BYTES = 2 * 1024 ** 3
  */
 export function checkLeaseSize({ run, numEnvs, fragmentLength, policy }: LeaseTerms, leases: number): void {
   const observation = policy.observation.shape.reduce((size, side) => size * side, 1)
-  const actions =
-    policy.action.kind === 'discrete' ? policy.action.n : policy.action.shape.reduce((n, side) => n * side, 1)
+  const actions = outputsOf(policy)
   const bytes = 4 * leases * numEnvs * (fragmentLength * (observation + 6) + observation + actions)
   if (bytes <= MAX_FRAGMENT_BYTES) return
   const what = leases === 1 ? 'a fragment of this lease has' : `fragments of these ${leases} leases have`

@@ -56,7 +56,7 @@ async function playIn(env: VectorEnv, play: Play): Promise<readonly Episode[]> {
   const { spec, seed, longestEpisode = LONGEST_EPISODE } = play
   const { numEnvs } = env
   env.reset(deriveSeed(seed, 'evaluate'))
-  const actor = makeActor(env.actionSpace, numEnvs, new Random(deriveSeed(seed, 'evaluate', 'actions')))
+  const actor = makeActor(spec, numEnvs, new Random(deriveSeed(seed, 'evaluate', 'actions')))
   const logProbs = new Float32Array(numEnvs)
   const wanted = Int32Array.from({ length: numEnvs }, (_, i) => Math.floor((play.episodes + numEnvs - 1 - i) / numEnvs))
   const episodes: Episode[] = []
@@ -64,7 +64,7 @@ async function playIn(env: VectorEnv, play: Play): Promise<readonly Episode[]> {
   try {
     while (episodes.length < play.episodes && !play.over()) {
       await policy.run()
-      actor.act(policy.outputs, logProbs, !play.stochastic)
+      actor.act(policy.outputs, logProbs, !play.stochastic, env.actionMasks)
       env.step(actor.actions)
       for (let i = 0; i < numEnvs; i++) {
         const length = env.episodeLengths[i] ?? 0

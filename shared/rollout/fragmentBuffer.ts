@@ -17,19 +17,21 @@ export class FragmentBuffer {
   /** T * B. */
   readonly envSteps: number
   /** Row t of each: what step t writes. */
-  readonly observationRows: readonly Float32Array[]
+  readonly observationRows: readonly (Float32Array | Uint8Array)[]
   readonly actionRows: readonly (Uint8Array | Int32Array | Float32Array)[]
+  /** Empty where the env masks no actions. */
+  readonly maskRows: readonly Uint8Array[]
   readonly logProbRows: readonly Float32Array[]
   readonly rewardRows: readonly Float32Array[]
   readonly terminatedRows: readonly Uint8Array[]
   readonly truncatedRows: readonly Uint8Array[]
   readonly policyVersions: Int32Array
-  readonly bootstrapObservations: Float32Array
+  readonly bootstrapObservations: Float32Array | Uint8Array
   private readonly form: FragmentForm
   /** Of the columns whose size is fixed. */
   private readonly columns: Readonly<Record<string, Column>>
   private readonly finalIndex: Int32Array
-  private finalObservations: Float32Array
+  private finalObservations: Float32Array | Uint8Array
   /** Numbers of one observation, and its shape. */
   private readonly observationSize: number
   private readonly observationShape: readonly number[]
@@ -54,17 +56,18 @@ export class FragmentBuffer {
       rowsOf(columnNamed(fixed, name).data as A, form.T)
     this.observationRows = rows('observations')
     this.actionRows = rows('actions')
+    this.maskRows = Object.hasOwn(this.columns, 'action_mask') ? rows('action_mask') : []
     this.logProbRows = rows('behaviour_log_probs')
     this.rewardRows = rows('rewards')
     this.terminatedRows = rows('terminated')
     this.truncatedRows = rows('truncated')
     this.policyVersions = columnNamed(fixed, 'policy_versions').data as Int32Array
     const bootstrap = columnNamed(fixed, 'bootstrap_observations')
-    this.bootstrapObservations = bootstrap.data as Float32Array
+    this.bootstrapObservations = bootstrap.data as Float32Array | Uint8Array
     this.observationShape = bootstrap.shape.slice(1)
     this.observationSize = elementsOf(this.observationShape)
     this.finalIndex = new Int32Array(this.envSteps)
-    this.finalObservations = new Float32Array(0)
+    this.finalObservations = this.observationsOf(0)
     this.episodeReturns = new Float32Array(this.envSteps)
     this.episodeLengths = new Int32Array(this.envSteps)
   }
@@ -108,9 +111,13 @@ export class FragmentBuffer {
     }
   }
 
+  private observationsOf(length: number): Float32Array | Uint8Array {
+    return this.bootstrapObservations instanceof Uint8Array ? new Uint8Array(length) : new Float32Array(length)
+  }
+
   private growFinals(size: number): void {
     const capacity = Math.min(Math.max(4, this.truncations * 2), this.envSteps)
-    const grown = new Float32Array(capacity * size)
+    const grown = this.observationsOf(capacity * size)
     grown.set(this.finalObservations)
     this.finalObservations = grown
   }

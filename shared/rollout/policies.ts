@@ -1,14 +1,19 @@
 import type { PolicySession } from '../policy/session.ts'
 
-/** A policy in use. It is to be released once. */
-export interface PolicyUse {
-  /** With buffers of its user's own. */
+/** A policy that was opened. */
+export interface OpenPolicy {
   readonly session: PolicySession
+  /** ONNX. */
+  readonly model: Uint8Array
+}
+
+/** A policy in use, with buffers of its user's own. It is to be released once. */
+export interface PolicyUse extends OpenPolicy {
   readonly release: () => Promise<void>
 }
 
 interface Open {
-  readonly model: Promise<PolicySession>
+  readonly policy: Promise<OpenPolicy>
   users: number
 }
 
@@ -21,20 +26,20 @@ export class Policies {
    * @param load opens it, where nobody has
    * @throws what `load` failed with; whoever asks next tries again
    */
-  async use(name: string, load: () => Promise<PolicySession>): Promise<PolicyUse> {
-    const open = this.open.get(name) ?? { model: load(), users: 0 }
+  async use(name: string, load: () => Promise<OpenPolicy>): Promise<PolicyUse> {
+    const open = this.open.get(name) ?? { policy: load(), users: 0 }
     this.open.set(name, open)
     open.users++
     try {
-      const model = await open.model
-      const session = model.twin()
+      const { session: whole, model } = await open.policy
+      const session = whole.twin()
       const release = async () => {
         await session.release()
         if (--open.users > 0) return
         this.forget(name, open)
-        await model.release()
+        await whole.release()
       }
-      return { session, release }
+      return { session, model, release }
     } catch (error) {
       this.forget(name, open)
       throw error

@@ -18,7 +18,7 @@ export function makeInvocations(
   options: SamplerOptions,
   onIssued: (lease: IssuedLease & NewLease) => void,
 ): IssuerOptions['makeInvocation'] {
-  const { run, cloud, rollouts, env, policy, seed, pacing } = options
+  const { run, cloud, rollouts, env, policy, seed, pacing, stages } = options
   return (given, { deadline, lastsMs }) => ({
     format: 2,
     run,
@@ -30,7 +30,8 @@ export function makeInvocations(
     maxMs: lastsMs,
     pacing,
     ...(pacing.mode === 'exact' && exactFields(options, given)),
-    stages: [],
+    stages: [...(stages?.stages ?? [])],
+    ...(stages?.graphs && { graphs: stages.graphs }),
     exploration: {},
     seed,
     bucket: cloud.bucket,

@@ -3,7 +3,10 @@ import { PolicySession } from '../../../shared/policy/session.ts'
 import { Policies } from '../../../shared/rollout/policies.ts'
 import { cartPoleModel, leaseOf } from './leases.ts'
 
-const load = () => PolicySession.load(cartPoleModel, leaseOf().policy, 1)
+const load = async () => ({
+  model: cartPoleModel,
+  session: await PolicySession.load(cartPoleModel, leaseOf().policy, 1),
+})
 
 test('a model is opened once for all who use it, and closed when the last of them has released it', async () => {
   const policies = new Policies()
