@@ -1,12 +1,10 @@
 import * as z from 'zod'
 import { PolicySpec } from '../policy/spec.ts'
-import { HalfSha256, LeaseToken, Sha256, issues } from './fields.ts'
+import { HalfSha256, LeaseToken, Sha256 } from './fields.ts'
 import { JsonObject } from './json.ts'
 import { listOf, recordOf } from './lists.ts'
 import { Label, Name, ObjectKey, Text } from './names.ts'
 import { SourceGraph } from './sourceGraph.ts'
-
-export { issues }
 
 /** An object of the run's bucket. */
 export const StoredObject = z.strictObject({ key: ObjectKey, sha256: Sha256 })

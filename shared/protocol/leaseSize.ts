@@ -12,19 +12,30 @@ const MAX_FRAGMENT_BYTES = 2 * 1024 ** 3
  * @throws MillraceError E_LEASE
  */
 export function checkLeaseSize({ run, numEnvs, fragmentLength, policy }: LeaseTerms, leases: number): void {
-  const observation = policy.observation.shape.reduce((size, side) => size * side, 1)
-  const actions = outputsOf(policy)
-  const bytes = 4 * leases * numEnvs * (fragmentLength * (observation + 6) + observation + actions)
+  const bytes = leases * fragmentBytes({ numEnvs, fragmentLength, policy })
   if (bytes <= MAX_FRAGMENT_BYTES) return
   const what = leases === 1 ? 'a fragment of this lease has' : `fragments of these ${leases} leases have`
   const smaller =
     leases === 1
       ? 'fragmentLength or envsPerShard smaller'
       : 'fragmentLength or envsPerShard smaller, or rollouts.functions larger'
-  const shape = `${fragmentLength} steps of ${numEnvs} envs with ${observation} numbers each`
+  const shape = `${fragmentLength} steps of ${numEnvs} envs with ${observationSize(policy)} numbers each`
   throw new MillraceError(
     'E_LEASE',
     `${what} ${(bytes / 1024 ** 3).toFixed(1)} GiB (${shape}), and 2 are allowed; make ${smaller}`,
     { run },
   )
 }
+
+/** What a fragment takes, about; bytes. */
+export function fragmentBytes({
+  numEnvs,
+  fragmentLength,
+  policy,
+}: Pick<LeaseTerms, 'numEnvs' | 'fragmentLength' | 'policy'>): number {
+  const observation = observationSize(policy) * (policy.observation.dtype === 'uint8' ? 1 : 4)
+  return numEnvs * (fragmentLength * (observation + 4 * 6) + observation + 4 * outputsOf(policy))
+}
+
+const observationSize = ({ observation }: LeaseTerms['policy']): number =>
+  observation.shape.reduce((size, side) => size * side, 1)
