@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
+import { directQueue } from '../../../infra/local/direct/directQueue.ts'
+import { directStore } from '../../../infra/local/direct/directStore.ts'
 import { awsClients, type AwsClients, s3ObjectStore, sqsQueue } from '../../../shared/cloud/index.ts'
 import type { BatchQueue, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
@@ -30,6 +32,14 @@ describe.each<[string, () => ObjectStore]>([
       const bucket = `bucket-${randomUUID()}`
       cloud.s3.createBucket(bucket)
       return s3ObjectStore(clients.s3, bucket)
+    },
+  ],
+  [
+    'directStore',
+    () => {
+      const bucket = `bucket-${randomUUID()}`
+      cloud.s3.createBucket(bucket)
+      return directStore(cloud.s3, bucket)
     },
   ],
 ])('%s', (_name, make) => {
@@ -116,6 +126,18 @@ describe.each<[string, () => { queue: BatchQueue; visible: () => number; deadLet
       const url = (name: string) => `${cloud.endpoint}/000000000000/${name}`
       return {
         queue: sqsQueue(clients.sqs, { queueUrl: url(main), deadLetterQueueUrl: url(dead) }),
+        visible: () => Number(mainQueue.describe()['ApproximateNumberOfMessages']),
+        deadLetters: () => deadQueue.receiveNow({ max: 10 }).map(({ body }) => body),
+      }
+    },
+  ],
+  [
+    'directQueue',
+    () => {
+      const [main, dead] = [`q-${randomUUID()}`, `q-${randomUUID()}`]
+      const [mainQueue, deadQueue] = [cloud.sqs.createQueue(main), cloud.sqs.createQueue(dead)]
+      return {
+        queue: directQueue(cloud.sqs, { queue: main, deadLetterQueue: dead }),
         visible: () => Number(mainQueue.describe()['ApproximateNumberOfMessages']),
         deadLetters: () => deadQueue.receiveNow({ max: 10 }).map(({ body }) => body),
       }
