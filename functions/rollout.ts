@@ -1,12 +1,13 @@
 // It runs the policy. It is loaded with the handler, so that an error in it shows when the function starts, before there is a lease.
 import 'onnxruntime-node'
-import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
+import { systemClock } from '../shared/cloud/index.ts'
 import { allowedEndpoints } from '../shared/protocol/endpointsFromLease.ts'
 import { parseLease } from '../shared/protocol/lease.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
 import { RolloutWorker, runLease } from '../shared/rollout/index.ts'
 import { envSource } from './envSource.ts'
 import { ownProcess } from './ownProcess.ts'
+import { type Services, services } from './services.ts'
 
 /** What Lambda tells a handler about itself. */
 interface LambdaContext {
@@ -14,8 +15,8 @@ interface LambdaContext {
 }
 
 // Made once an execution environment and kept while it is warm.
-const clients = { s3: s3Client(), sqs: sqsClient() }
-const elsewhere = new Map<string, typeof clients>()
+const here = services()
+const elsewhere = new Map<string, Services>()
 const worker = new RolloutWorker()
 let warm = false
 /** Since the process began. */
@@ -32,9 +33,9 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
   ownProcess()
   const coldStart = !warm
   warm = true
-  const { s3, sqs } = clientsFor(lease)
-  const store = s3ObjectStore(s3, lease.bucket)
-  const queue = sqsQueue(sqs, { queueUrl: lease.queueUrl })
+  const used = servicesFor(lease)
+  const store = used.store(lease.bucket)
+  const queue = used.queue(lease.queueUrl)
   return await runLease({
     lease,
     ports: { store, queue, clock: systemClock },
@@ -48,18 +49,15 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
 }
 
 /** Where it is allowed, a lease names the endpoints of S3 and SQS. Endpoints of a finished run are not kept. */
-function clientsFor(lease: Lease): typeof clients {
+function servicesFor(lease: Lease): Services {
   const endpoints = allowedEndpoints(lease, process.env)
-  if (!endpoints) return clients
+  if (!endpoints) return here
   const place = `${endpoints.s3} ${endpoints.sqs}`
   const known = elsewhere.get(place)
   if (known) return known
-  for (const { s3, sqs } of elsewhere.values()) {
-    s3.destroy()
-    sqs.destroy()
-  }
+  for (const old of elsewhere.values()) old.destroy()
   elsewhere.clear()
-  const made = { s3: s3Client({ endpoint: endpoints.s3 }), sqs: sqsClient({ endpoint: endpoints.sqs }) }
+  const made = services(endpoints)
   elsewhere.set(place, made)
   return made
 }

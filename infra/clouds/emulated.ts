@@ -61,8 +61,11 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
   })
   refuseUnreachable()
   const weather = faults && stormyWeather(faults)
+  // Faults are met by the SDK, as they would be on AWS. Where there are none, calls that stay on this machine go without it.
+  const isDirect = weather?.isCalm ?? true
   const local = await provisionedCloud({
     etags: 'opaque',
+    sdkOnly: !isDirect,
     ...weather?.hooks,
     lambda: {
       ...(accountConcurrency !== undefined && { accountConcurrency }),
@@ -76,8 +79,6 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
     const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
     const refused = weather && failedCalls(clients)
     await foreignBucket(clients)
-    // The learner's calls can fail only where they are requests.
-    const isDirect = weather?.isCalm ?? true
     const sharing = { sqs: clients.sqs, local, failed, outputs, isDirect }
     const { queue, queueUrl, close: closeQueue } = await runQueue(sharing)
     const shared: RunCloud = {
