@@ -9,6 +9,8 @@ import { childrenOf } from './processUse.ts'
 
 const WARMUP_MS = 5_000
 const CLOSING_MS = 1_500
+/** Between two readings, which cost a millisecond or two themselves. */
+const READ_EVERY_MS = 1_000
 /** Threads below it are not told. */
 const LEAST_MS = 0.02
 
@@ -21,7 +23,8 @@ export async function cpuBudget(seconds: number): Promise<void> {
   const marks: { readonly progress: Progress; readonly cpu: ReadonlyMap<string, number> }[] = []
   const onProgress = (progress: Progress): void => {
     const isWithin = progress.atMs > WARMUP_MS && progress.atMs < seconds * 1000 - CLOSING_MS
-    if (isWithin) marks.push({ progress, cpu: cpuMs() })
+    const isDue = progress.atMs > (marks.at(-1)?.progress.atMs ?? 0) + READ_EVERY_MS
+    if (isWithin && isDue) marks.push({ progress, cpu: cpuMs() })
   }
   try {
     const observer = { onProgress }
