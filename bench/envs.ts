@@ -48,6 +48,7 @@ function stepsPerSecond(vector: VectorEnv): number {
 
 function actions({ actionSpace }: VectorEnv, random: Random): Int32Array | Float32Array {
   if (actionSpace.kind === 'discrete') return Int32Array.from({ length: ENVS }, () => random.integer(actionSpace.n))
+  if (actionSpace.kind === 'multiDiscrete') throw new Error('no built-in env has several choices')
   const [low, high] = [Number(actionSpace.low), Number(actionSpace.high)]
   return Float32Array.from({ length: ENVS }, () => random.uniformBetween(low, high))
 }

@@ -57,7 +57,7 @@ function plainStepsPerSecond(): number {
   const from = performance.now()
   let steps = 0
   while (performance.now() < until) {
-    plain.sample(env.observations, actions)
+    plain.sample(env.observations as Float32Array, actions)
     env.step(actions)
     steps += ENVS
   }

@@ -20,6 +20,7 @@ export const commands: Commands = {
       ])
     return await trainCommand(options, host, {
       load: loadExperiment,
+      loadPair: async (pair) => await (await import('../library/load/loadPair.ts')).loadPair(pair),
       bundleEnvCode,
       openCloud,
       train: async () => (await service).train,

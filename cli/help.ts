@@ -19,6 +19,7 @@ export const SECTIONS: readonly Section[] = [
     commands: {
       train: [
         ['millrace train cartpole', 'an example, until its goal'],
+        ['millrace train --env Pendulum-v1 --algorithm ppo', 'without a file: an env and an algorithm'],
         ['millrace train my.ts --seed 3 --set rollouts.shards=4', 'your own experiment, with two settings changed'],
       ],
       evaluate: [
@@ -29,7 +30,10 @@ export const SECTIONS: readonly Section[] = [
         ['millrace graph cartpole', 'the dataflow plan as text'],
         ['millrace graph my.ts --format mermaid', 'as a drawing'],
       ],
-      list: [['millrace list envs', 'what there is to train on, and what takes it']],
+      list: [
+        ['millrace list envs', 'what there is to train on, and what takes it'],
+        ['millrace list algorithms --json', 'what learns, with every setting and its default'],
+      ],
       cloud: [
         ['millrace cloud', 'the emulated cloud alone, for any AWS client'],
         ['millrace cloud --stage demo', 'with a stage in it, as if it were deployed'],

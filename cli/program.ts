@@ -9,11 +9,12 @@ import {
   positiveNumber,
   settings,
   stageName,
+  usage,
   wholeNumber,
 } from './arguments.ts'
 import type { EvaluateOptions } from './commands/evaluate.ts'
 import { GRAPH_FORMATS, type GraphOptions } from './commands/graph.ts'
-import { LISTED, type ListOptions } from './commands/list.ts'
+import type { ListOptions } from './commands/list.ts'
 import { CLOUD_LEARNERS, type CloudOptions } from './commands/cloud.ts'
 import type { TrainOptions } from './commands/train.ts'
 import { fit } from './display/wrap.ts'
@@ -21,6 +22,7 @@ import { EXIT } from './exitCodes.ts'
 import { FAULT_SETS } from '../shared/faults/names.ts'
 import { HELP_STYLE, arrangeHelp, helpWidth } from './help.ts'
 import type { Host } from './host.ts'
+import { LISTED } from './listed/names.ts'
 import { report, wantsDebug } from './report.ts'
 import { addShellCommands } from './shellCommands.ts'
 import { type StageCommands, addStageCommands } from './stageCommands.ts'
@@ -61,7 +63,9 @@ export async function runProgram(
   }
 }
 
-interface TrainFlags extends Omit<TrainOptions, 'file' | 'set'> {
+interface TrainFlags extends Omit<TrainOptions, 'file' | 'pair' | 'set'> {
+  readonly env?: string
+  readonly algorithm?: string
   readonly set: string[]
 }
 
@@ -93,6 +97,8 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
   command('train', 'train an experiment, on the emulated cloud unless AWS is named')
     .argument('[experiment]', 'experiment file (.ts or .js), or the name of an example: cartpole')
     .argument('[settings...]', 'more key=value settings for --set')
+    .option('--env <id>', 'in the place of a file: this built-in env, with --algorithm')
+    .option('--algorithm <name>', 'the algorithm for --env: as tuned in an example, else with its defaults')
     .option('--seed <n>', 'seed of everything random', wholeNumber)
     .option('--out <folder>', 'run folder; by default runs/<experiment>-<date>-<seed>', folderName)
     .option('--set <key=value>', 'change a setting, e.g. rollouts.shards=4; may be repeated', keep, [])
@@ -107,13 +113,16 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
     .option('--quiet', 'print only warnings and errors', false)
     .action(async (given: string | undefined, more: string[], o: TrainFlags) => {
       const { seed, out, serial, quiet, resume, checkpointSeconds, faults } = o
-      // With --resume no experiment need be named: the first word may be a setting.
-      const isSetting = resume !== undefined && given !== undefined && /^[\w.]+=/.test(given)
+      const pair = pairOf(o)
+      // With --resume or --env no experiment need be named: the first word may be a setting.
+      const mayLackFile = resume !== undefined || pair !== undefined
+      const isSetting = mayLackFile && given !== undefined && /^[\w.]+=/.test(given)
       const file = isSetting ? undefined : given
-      const needsFile = resume === undefined || resume === 'auto'
+      if (file !== undefined && pair !== undefined) throw usage(`--env and --algorithm stand in the place of ${file}`)
+      const needsFile = pair === undefined && (resume === undefined || resume === 'auto')
       if (file === undefined && needsFile) throw missing('experiment')
       const set = settings(o.set, isSetting ? [given, ...more] : more)
-      const options = { set, serial, quiet, ...defined({ file, seed, out, resume, checkpointSeconds, faults }) }
+      const options = { set, serial, quiet, ...defined({ file, pair, seed, out, resume, checkpointSeconds, faults }) }
       done(await commands.train(options, host))
     })
 
@@ -135,7 +144,10 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
       done(await commands.graph({ file, format: o.format }, host))
     })
 
-  command('list', 'print what is built in: envs, with their spaces, time limits, and the algorithms that take them')
+  command(
+    'list',
+    'print what is built in: envs, with their spaces and what takes them; algorithms, with their defaults',
+  )
     .addArgument(choiceArgument('<what>', LISTED, 'what to print'))
     .option('--json', 'as JSON', false)
     .action(async (what: ListOptions['what'], { json }: Pick<ListOptions, 'json'>) => {
@@ -162,6 +174,14 @@ function buildProgram({ host, commands, version, done }: Parts): Command {
   addShellCommands({ host, program, command })
   arrangeHelp(program, host.out)
   return program
+}
+
+/** One of the two would leave half of an experiment open. */
+function pairOf({ env, algorithm }: Pick<TrainFlags, 'env' | 'algorithm'>): TrainOptions['pair'] {
+  if (env === undefined && algorithm === undefined) return undefined
+  if (algorithm === undefined) throw usage(`--env ${env} goes with --algorithm; millrace list envs says which take it`)
+  if (env === undefined) throw usage(`--algorithm ${algorithm} goes with --env; millrace list envs says what it takes`)
+  return { env, algorithm }
 }
 
 /** Commander's own complaint: an argument that only some options let be left out. */

@@ -1,6 +1,5 @@
 import { Argument, type Command } from 'commander'
 import { SHELLS, completionScript } from './completion/scripts.ts'
-import { answerLines, candidates } from './completion/candidates.ts'
 import type { Host } from './host.ts'
 import { unknownCommand } from './usage.ts'
 
@@ -15,9 +14,13 @@ export function addShellCommands({ host, program, command }: ShellProgram): void
   command('completion', 'print the script with which a shell completes commands, options and files')
     .addArgument(new Argument('<shell>', SHELLS.join(', ')).choices(SHELLS))
     .addArgument(new Argument('[words...]', 'after --: print the completions of the last word'))
-    .action((shell: (typeof SHELLS)[number], words: readonly string[]) => {
-      if (words.length === 0) host.out.write(completionScript(shell))
-      else host.out.write(answerLines(candidates(program, words, { shell, cwd: host.cwd })))
+    .action(async (shell: (typeof SHELLS)[number], words: readonly string[]) => {
+      if (words.length === 0) {
+        host.out.write(completionScript(shell))
+        return
+      }
+      const { answerLines, candidates } = await import('./completion/candidates.ts') // it knows envs and algorithms
+      host.out.write(answerLines(candidates(program, words, { shell, cwd: host.cwd })))
     })
 
   command('help', 'show what a command takes')

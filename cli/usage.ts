@@ -80,6 +80,7 @@ const WORDS: Readonly<Record<string, string>> = {
   rm: 'remove',
   check: 'doctor',
   envs: 'list',
+  algorithms: 'list',
 }
 
 function unknownOption(sentence: string, name: string, { program, command }: Line & { readonly command: Command }) {

@@ -16,6 +16,10 @@ export interface PlanSetting {
   readonly from?: number
 }
 
+/** Kinds of action spaces. */
+export const ACTION_KINDS = ['discrete', 'multiDiscrete', 'box'] as const
+export type ActionKind = (typeof ACTION_KINDS)[number]
+
 export interface RolloutDefaults {
   readonly envsPerShard?: number
   readonly fragmentLength?: number
@@ -29,12 +33,26 @@ export interface ProgramSizes {
   readonly B: number
 }
 
+/** For `millrace list algorithms`. */
+export interface AboutAlgorithm {
+  /** What it is, in one sentence without a full stop. */
+  readonly sentence: string
+  /** Authors, year, and where it is found. */
+  readonly paper: string
+}
+
 /** An algorithm with its settings: its plan of operators, and its program (networks, losses, optimizers). */
 export interface Algorithm {
   readonly name: string
+  /** What it is; empty where its author did not say. */
+  readonly about: AboutAlgorithm
   readonly config: Readonly<Record<string, unknown>>
+  /** Kinds of actions that it learns to choose. */
+  readonly actions: readonly ActionKind[]
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
   plan(plan: Plan, setting: PlanSetting): Flow<UpdateResult>
+  /** What it publishes, out of what fits the env. @throws MillraceError E_POLICY_SPEC where it cannot take the env's spaces */
+  policy(fitting: PolicySpec): PolicySpec
   /** What it learns by. @throws MillraceError E_POLICY_SPEC where it cannot take the env's spaces, E_GRAPH */
   program(sizes: ProgramSizes): ProgramDescription
   /** What its program is run by. */
@@ -52,9 +70,14 @@ export interface Algorithm {
 /** One page of an algorithm: defaults as a schema, and functions of the settings that came through it. */
 export interface AlgorithmDefinition<S extends z.ZodObject> {
   readonly name: string
+  readonly about?: AboutAlgorithm
   readonly config: S
+  /** Kinds of actions that it learns to choose; all of them if not given. */
+  readonly actions?: readonly ActionKind[]
   readonly rollouts?: RolloutDefaults
   plan(plan: Plan, config: z.output<S>, setting: PlanSetting): Flow<UpdateResult>
+  /** What fits the env, if not given. */
+  policy?(config: z.output<S>, fitting: PolicySpec): PolicySpec
   program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
   pacing(config: z.output<S>, setting: PlanSetting): PacingSetting
   fragmentsPerUpdate(config: z.output<S>, setting: PlanSetting): number
@@ -70,8 +93,11 @@ export function algorithm<S extends z.ZodObject>(
     const config = parseSettings(definition.config, input ?? {}, definition.name)
     return {
       name: definition.name,
+      about: definition.about ?? { sentence: '', paper: '' },
       config,
+      actions: definition.actions ?? ACTION_KINDS,
       plan: (plan, setting) => definition.plan(plan, config, setting),
+      policy: (fitting) => definition.policy?.(config, fitting) ?? fitting,
       program: (sizes) => definition.program(config, sizes),
       rollouts: definition.rollouts ?? {},
       engine: EngineSettings.parse(config),

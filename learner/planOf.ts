@@ -1,6 +1,8 @@
 import type { PlanSetting } from './algorithm.ts'
 import type { Experiment } from './experiment.ts'
 import { type Flow, Plan } from './flow/index.ts'
+import type { LeaseStage } from '../shared/protocol/lease.ts'
+import { rolloutSource } from './resources.ts'
 import type { UpdateResult } from './run/updateResult.ts'
 
 /** An experiment's plan, what comes out of it, and what it was built for. */
@@ -8,6 +10,8 @@ export interface ExperimentPlan {
   readonly plan: Plan
   readonly output: Flow<UpdateResult>
   readonly setting: PlanSetting
+  /** What functions do with their fragments. */
+  readonly stages: readonly LeaseStage[]
 }
 
 /** The plan of an experiment, built and not run. @param from see `PlanSetting` @throws MillraceError E_PLAN_PARAMETER */
@@ -18,5 +22,9 @@ export function planOf({ algorithm, rollouts }: Experiment, from = 0): Experimen
     ...(from > 0 && { from }),
   }
   const plan = new Plan(algorithm.name)
-  return { plan, output: algorithm.plan(plan, setting), setting }
+  const output = algorithm.plan(plan, setting)
+  const stages = plan
+    .stagesOf(rolloutSource)
+    .map(({ name, params }) => ({ name, params: params as LeaseStage['params'] }))
+  return { plan, output, setting, stages }
 }

@@ -72,3 +72,9 @@ export const rate = z.union([
     over: z.number().positive(),
   }),
 ])
+
+/** Settings as data that a file or a hash can hold: a function, such as a network of the user's own, is there by its name. */
+export function plainSettings(settings: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const plain = (value: unknown) => (typeof value === 'function' ? `function ${value.name || 'without a name'}` : value)
+  return Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, plain(value)]))
+}

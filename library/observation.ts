@@ -1,5 +1,6 @@
 // Typed-array reads use `!`: every index is below the size of the row.
 import { MillraceError } from '../shared/errors.ts'
+import type { Observations } from '../shared/policy/session.ts'
 import type { PolicySpec } from '../shared/policy/spec.ts'
 import { described } from './described.ts'
 
@@ -7,7 +8,7 @@ import { described } from './described.ts'
 export type Observation = number | ArrayLike<number>
 
 /**
- * Checks an observation and writes it in the form of the model's input: an index as one-hot, numbers as float32.
+ * Checks an observation and writes it in the form of the model's input: an index as one-hot, numbers as float32 or as bytes.
  *
  * @param row [D], filled with zeros; the observation is written into it
  * @param what names the observation in a message
@@ -16,7 +17,7 @@ export type Observation = number | ArrayLike<number>
 export function readObservation(
   spec: PolicySpec,
   observation: Observation,
-  row: Float32Array,
+  row: Observations,
   what = 'the observation',
 ): void {
   if (typeof observation === 'number' && (spec.observation.oneHot === true || row.length === 1)) {
@@ -33,7 +34,13 @@ export function readObservation(
     throw new MillraceError('E_USAGE', `${what} is ${described(observation)}; the policy takes ${wanted}`)
   if (observation.length !== row.length)
     throw new MillraceError('E_USAGE', `${what} has ${observation.length} elements; the policy takes ${wanted}`)
-  for (let i = 0; i < row.length; i++) row[i] = checkedNumber(observation[i], `element ${i} of ${what}`)
+  const isBytes = row instanceof Uint8Array
+  for (let i = 0; i < row.length; i++) {
+    const value = checkedNumber(observation[i], `element ${i} of ${what}`)
+    if (isBytes && !(Number.isInteger(value) && value >= 0 && value <= 255))
+      throw new MillraceError('E_USAGE', `element ${i} of ${what} is ${value}, expected a whole number from 0 to 255`)
+    row[i] = value
+  }
 }
 
 function checkedIndex(index: number, n: number, what: string): number {

@@ -1,72 +1,24 @@
-import { ALGORITHMS } from '../../learner/algorithms/index.ts'
-import { isMillraceError } from '../../shared/errors.ts'
-import { asDefinition, describeSpace, envIds, makeEnv, type Space } from '../../shared/env/index.ts'
-import { policySpecFor } from '../../shared/policy/index.ts'
 import { lineWidth, print } from '../display/wrap.ts'
 import { EXIT } from '../exitCodes.ts'
 import type { Host } from '../host.ts'
-import { table } from '../stage/table.ts'
-
-export const LISTED = ['envs'] as const
+import { algorithmLines, listedAlgorithms } from '../listed/algorithms.ts'
+import { envLines, listedEnvs } from '../listed/envs.ts'
+import type { LISTED } from '../listed/names.ts'
 
 export interface ListOptions {
   readonly what: (typeof LISTED)[number]
   readonly json: boolean
 }
 
-interface ListedEnv {
-  readonly id: string
-  readonly observationSpace: Space
-  readonly actionSpace: Space
-  /** Env steps an episode; null where it has no limit. */
-  readonly maxEpisodeSteps: number | null
-  /** Names of the algorithms that take it. */
-  readonly algorithms: readonly string[]
-}
-
-/** `millrace list envs`: prints what is built in. */
-export async function listCommand({ json }: ListOptions, host: Host): Promise<number> {
-  const envs = envIds().map(listed)
-  if (json) host.out.write(`${JSON.stringify(envs, null, 2)}\n`)
-  else print(host.out, envLines(envs, lineWidth(host.out)))
+/** `millrace list envs`, `millrace list algorithms`: prints what is built in. */
+export async function listCommand({ what, json }: ListOptions, host: Host): Promise<number> {
+  const width = lineWidth(host.out)
+  if (what === 'envs') show(listedEnvs(), envLines)
+  else show(listedAlgorithms(), algorithmLines)
   return EXIT.ok
-}
 
-function listed(id: string): ListedEnv {
-  const { observationSpace, actionSpace } = makeEnv(id)
-  const { maxEpisodeSteps = null } = asDefinition(id)
-  return {
-    id,
-    observationSpace,
-    actionSpace,
-    maxEpisodeSteps,
-    algorithms: algorithmsFor(observationSpace, actionSpace),
+  function show<T>(listed: readonly T[], lines: (listed: readonly T[], width: number) => readonly string[]): void {
+    if (json) host.out.write(`${JSON.stringify(listed, null, 2)}\n`)
+    else print(host.out, lines(listed, width))
   }
 }
-
-/** All of them take what there is a policy for. */
-function algorithmsFor(observationSpace: Space, actionSpace: Space): readonly string[] {
-  try {
-    policySpecFor(observationSpace, actionSpace)
-    return Object.keys(ALGORITHMS)
-  } catch (error) {
-    if (isMillraceError(error) && error.code === 'E_POLICY_SPEC') return []
-    throw error
-  }
-}
-
-function envLines(envs: readonly ListedEnv[], width: number): readonly string[] {
-  const rows = envs.map(({ id, observationSpace, actionSpace, maxEpisodeSteps, algorithms }) => [
-    id,
-    short(observationSpace),
-    short(actionSpace),
-    maxEpisodeSteps === null ? '-' : String(maxEpisodeSteps),
-    algorithms.join(', ') || 'none yet',
-  ])
-  const { head, body } = table(['id', 'observation', 'action', 'time limit', 'algorithms'], rows, { right: [3], width })
-  return [...head, ...body]
-}
-
-/** A space in words, its bounds to three digits. */
-const short = (space: Space): string =>
-  describeSpace(space).replace(/\d+\.\d{3,}/g, (x) => String(Number((+x).toPrecision(3))))

@@ -1,20 +1,20 @@
 import { basename, resolve } from 'node:path'
-import { type Experiment, withOverrides } from '../../learner/experiment.ts'
 import type { RunObserver, StopReason } from '../../learner/run/observer.ts'
 import type { RunCloud } from '../../learner/run/cloud.ts'
 import type { TrainResult } from '../../learner/run/service.ts'
 import { nodeFiles, type FileSystem } from '../../library/run/disk.ts'
 import type { OpenOptions } from '../../library/openCloud.ts'
-import { type LoadedExperiment } from '../../library/load/loadExperiment.ts'
+import type { LoadedExperiment } from '../../library/load/loadExperiment.ts'
+import type { LoadedPair } from '../../library/load/loadPair.ts'
+import type { Pair } from '../../library/load/pair.ts'
 import { newestUnfinished } from '../../library/run/autoResume.ts'
 import type { FaultRecord } from '../../library/run/faultRecord.ts'
 import { faultLines } from '../../library/run/faultTable.ts'
 import { readResult, type Versions } from '../../library/run/records.ts'
-import { configOf, type RunConfig, type TakenUp, takeUp } from '../../library/run/resume.ts'
+import { type TakenUp, takeUp } from '../../library/run/resume.ts'
 import { createFreshRunFolder, createRunFolder, runName } from '../../library/run/runFolder.ts'
 import { observers } from '../../library/run/observers.ts'
 import { type Train, trainInto } from '../../library/run/trainInto.ts'
-import { usage } from '../arguments.ts'
 import { chooseDisplay } from '../display/chooseDisplay.ts'
 import { type Display, thinned } from '../display/display.ts'
 import { fromHere, printSummary } from '../display/summary.ts'
@@ -27,10 +27,13 @@ import { fit, print } from '../display/wrap.ts'
 import { RUN_FILES } from '../../library/run/runFolder.ts'
 import { printCommand } from '../display/shell.ts'
 import { goOnCommand } from './goOn.ts'
+import { type Setting, settingOf, sourceOf } from './trainSetting.ts'
 
 export interface TrainOptions {
   /** As the user typed it; with `resume` it may be left out. */
   readonly file?: string
+  /** In the place of a file. */
+  readonly pair?: Pair
   readonly seed?: number
   readonly out?: string
   /** Overrides by dotted path. */
@@ -49,6 +52,7 @@ export type { Train } from '../../library/run/trainInto.ts'
 /** What the command needs beside the host. */
 export interface TrainParts {
   load(file: string, options: { readonly cwd: string }): Promise<LoadedExperiment>
+  loadPair(pair: Pair): Promise<LoadedPair>
   bundleEnvCode(file: string): Promise<Uint8Array>
   openCloud(options: OpenOptions): Promise<RunCloud>
   /** Imports the learner; called at once, so that it loads while the experiment is bundled. */
@@ -86,37 +90,6 @@ interface Context {
   readonly parts: TrainParts
 }
 
-interface Setting {
-  readonly loaded: LoadedExperiment
-  /** With every override. */
-  readonly experiment: Experiment
-  readonly set: Readonly<Record<string, string>>
-}
-
-/** Loads the experiment of the file, or of the run to resume, with the run's overrides and those of the command line. */
-async function settingOf({ options, host, parts }: Context): Promise<Setting> {
-  const { file, resume, seed, out, faults } = options
-  const resumes = resume !== undefined && resume !== 'auto'
-  if (resumes && out !== undefined) throw usage('--resume goes on in the folder it names; leave out --out')
-  const config = resumes ? await configOf(resolve(host.cwd, resume)) : undefined
-  const loaded = await parts.load(file ?? fileOf(config, resume), { cwd: host.cwd })
-  const set = {
-    ...config?.set,
-    ...(faults === undefined ? {} : { faults }),
-    ...options.set,
-    ...(seed === undefined ? {} : { seed: String(seed) }),
-  }
-  const experiment = Object.keys(set).length > 0 ? withOverrides(loaded.experiment, set) : loaded.experiment
-  return { loaded, experiment, set }
-}
-
-function fileOf(config: RunConfig | undefined, folder = ''): string {
-  if (config?.file !== undefined) return config.file
-  throw usage(
-    `the run in ${folder} was begun by a program: go on with it there, by train(experiment, { runFolder, resume: true })`,
-  )
-}
-
 interface Taken extends TakenUp {
   /** The run's name. */
   readonly run: string
@@ -132,7 +105,7 @@ async function folderOf({ loaded, experiment }: Setting, { options, host, parts 
   const tell = (text: string) => print(host.err, `warning: ${text}`)
   let path = resume === undefined || resume === 'auto' ? undefined : resolve(host.cwd, resume)
   if (resume === 'auto') {
-    const wanted = { experiment, file: loaded.file, version: versions.millrace }
+    const wanted = { experiment, ...sourceOf(loaded), version: versions.millrace }
     path = out === undefined ? await newestUnfinished(runs, wanted) : resolve(host.cwd, out)
   }
   if (path !== undefined) {
@@ -244,7 +217,7 @@ async function trainBeside(display: Display, { ready, context, trained }: Beside
       run,
       folder,
       resumed,
-      file: loaded.file,
+      ...sourceOf(loaded),
       set,
       envCode: async () => (loaded.ownEnv ? await parts.bundleEnvCode(loaded.file) : undefined),
       openCloud: async () => await parts.openCloud({ serial: options.serial, faults: experiment.faults }),

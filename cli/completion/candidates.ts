@@ -2,6 +2,8 @@ import type { Argument, Command, Option } from 'commander'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { exampleNames, experimentFiles, runFolders, usedStages } from '../localFiles.ts'
+import { ALGORITHM_NAMES } from '../../learner/algorithms/index.ts'
+import { envIds } from '../../shared/env/index.ts'
 import { FAULT_SETS } from '../../shared/faults/names.ts'
 import type { Shell } from './scripts.ts'
 
@@ -103,6 +105,8 @@ function operands(command: Command, words: readonly string[]): number {
 
 function optionValues(option: Option, place: Place): Answer {
   if (option.argChoices) return { kind: 'words', candidates: option.argChoices.map((value) => ({ value })) }
+  if (option.long === '--env') return { kind: 'words', candidates: envIds().map((value) => ({ value })) }
+  if (option.long === '--algorithm') return { kind: 'words', candidates: ALGORITHM_NAMES.map((value) => ({ value })) }
   if (option.long === '--faults') return { kind: 'words', candidates: FAULT_SETS.map((value) => ({ value })) }
   if (option.flags.includes('<folder>')) return { kind: 'paths', candidates: entries(place, (_, isFolder) => isFolder) }
   if (option.long === '--stage') return { kind: 'words', candidates: usedStages(place.cwd).map((value) => ({ value })) }

@@ -7,7 +7,7 @@ import type { Stage } from '../stage/stage.ts'
 import { armForStart } from '../stage/wakeLearner.ts'
 import { type DoctorContext, othersRuns } from './context.ts'
 
-const PREFIXES = ['runs/', 'policies/', 'batches/', 'states/', 'code/', 'checkpoints/', keys.requests]
+const PREFIXES = ['runs/', 'policies/', 'batches/', 'states/', 'code/', 'graphs/', 'checkpoints/', keys.requests]
 
 /** The state of the stage before the doctor. */
 export interface Before {

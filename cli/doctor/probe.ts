@@ -1,4 +1,4 @@
-import { policyValueNetwork } from '../../learner/losses/index.ts'
+import { network } from '../../learner/networks/index.ts'
 import { input, layoutOf, PolicyTemplate } from '../../learner/tensor/index.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { policySpecFor } from '../../shared/policy/index.ts'
@@ -21,17 +21,15 @@ interface ProbePolicy {
 export function probePolicy(): ProbePolicy {
   const { observationSpace, actionSpace } = new CartPole()
   const spec = policySpecFor(observationSpace, actionSpace)
-  const network = policyValueNetwork({
-    observationShape: spec.observation.shape,
-    actions: actionSpace.n,
-    hidden: [8],
-    activation: 'tanh',
-    sharedTrunk: true,
+  const { parameters, apply } = network({
+    shape: spec.observation.shape,
+    torso: { kind: 'mlp', hidden: [8], activation: 'tanh' },
+    outputs: { logits: { size: actionSpace.n, gain: 0.01 } },
+    shared: true,
   })
   const observations = input('observations', ['N', ...spec.observation.shape])
-  const { logits } = network.apply(observations)
-  const layout = layoutOf(network.parameters)
-  const graph = { name: 'policy', inputs: [observations], outputs: { logits } }
+  const layout = layoutOf(parameters)
+  const graph = { name: 'policy', inputs: [observations], outputs: apply(observations) }
   return { model: PolicyTemplate.of(graph, layout).withWeights(new Float32Array(layout.size)), spec }
 }
 

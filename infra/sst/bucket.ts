@@ -11,6 +11,7 @@ export function lifecycle({ settings }: Stage) {
     { prefix: 'states/', days: 1 },
     // Written once, when a run is asked for, and read for as long as it may still be begun, be on, or go on from its last checkpoint.
     { prefix: 'code/', days: Math.max(results, checkpoints, learnerDays + checkpoints) },
+    { prefix: 'graphs/', days: Math.max(1, learnerDays) },
     { prefix: 'checkpoints/', days: checkpoints },
     { prefix: 'runs/', days: results },
     { prefix: 'stage/runs/', days: results },

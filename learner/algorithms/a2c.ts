@@ -8,7 +8,9 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
 import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
 
 /** Defaults: those of Stable-Baselines3 (RMSprop as in the paper's code, 7e-4, decay 0.99, epsilon 1e-5, clip 0.5, value 0.5). */
@@ -19,6 +21,7 @@ const A2cConfig = z.strictObject({
   /** Of generalised advantage estimation; 1 is the n-step return of the paper. */
   lambda: z.number().min(0).max(1).default(1),
   ...NETWORK_SETTINGS,
+  ...NORMALIZATION_SETTINGS,
   /** Env steps of an update, rounded up to whole rounds of all shards. */
   trainBatchSteps: z.number().int().min(1).default(320),
   ...ENGINE_SETTINGS,
@@ -30,6 +33,10 @@ const A2cConfig = z.strictObject({
  */
 export const a2c = algorithm({
   name: 'a2c',
+  about: {
+    sentence: 'the synchronous form of A3C: one gradient step a batch, along the n-step advantage',
+    paper: 'Mnih et al. 2016, arXiv:1602.01783',
+  },
   config: A2cConfig,
   rollouts: { fragmentLength: 5 },
 
@@ -43,23 +50,26 @@ export const a2c = algorithm({
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
 
+  policy: policyOf,
+
   program(c, sizes) {
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const { policy, values, nextValues } = network.evaluate(batch)
     const { advantages, returns } = estimated(batch, { values, nextValues }, c)
+    const { standard, shrink, kept } = network.normalization
     const loss = actorCriticLoss(
       {
         logProbs: policy.logProb(batch.actions),
-        values,
+        values: standard(values),
         entropy: policy.entropy(),
-        advantages,
-        targets: returns,
+        advantages: shrink(advantages),
+        targets: standard(returns),
       },
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: 'mean' },
     )
     const optimizer = { kind: c.optimizer, epsilon: c.epsilon }
-    return {
+    const program = {
       sets: { policy: network.parameters },
       graphs: {
         a2c: {
@@ -72,9 +82,10 @@ export const a2c = algorithm({
         },
       },
       calls: { update: [{ run: 'a2c' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets: returns, graph: 'a2c' })
   },
 
   fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c.trainBatchSteps, setting),

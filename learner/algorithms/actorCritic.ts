@@ -1,23 +1,13 @@
 import { z } from 'zod'
-import { spaceSize } from '../../shared/env/space.ts'
-import { MODEL_OUTPUTS, type PolicySpec, outputsOf } from '../../shared/policy/spec.ts'
-import { type Head, gaussianHead } from '../heads/index.ts'
-import { categorical, gae, policyValueNetwork } from '../losses/index.ts'
-import type { RolloutColumns } from '../program/index.ts'
+import { MODEL_OUTPUTS, type PolicySpec } from '../../shared/policy/spec.ts'
+import type { Head } from '../heads/index.ts'
+import { gae } from '../losses/index.ts'
+import { policyValueNetwork } from '../networks/index.ts'
+import type { RolloutColumns, StepColumns } from '../program/index.ts'
 import { rate } from '../settings.ts'
+import { type Normalization, type NormalizationSettings, normalization } from './normalization.ts'
+import { type NetworkSettings, headOf } from './networkSettings.ts'
 import { type Tensor, cast, concat, flatten, gather, input, mul, reshape, sub } from '../tensor/index.ts'
-
-const count = z.number().int().min(1)
-
-/** The network of an algorithm that has a policy and a value. */
-export const NETWORK_SETTINGS = {
-  hidden: z.array(count).min(1).default([64, 64]),
-  activation: z.enum(['tanh', 'relu']).default('tanh'),
-  /** One stack of hidden layers under policy and value, or one each. */
-  sharedTrunk: z.boolean().default(false),
-  /** Whether the published policy also gives `value`, which costs a rollout a tenth of its speed. */
-  publishValue: z.boolean().default(false),
-}
 
 /** Of losses that have a policy's, a value's and an entropy term. */
 export const LOSS_SETTINGS = {
@@ -40,7 +30,6 @@ export const ratesOf = ({ learningRate, entropyCoef }: Pick<LossSettings, 'learn
 })
 
 type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
-type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 
 export interface ActorCritic {
   /** In the order in which they lie in the flat vector. */
@@ -49,10 +38,12 @@ export interface ActorCritic {
   evaluate(batch: RolloutColumns): Evaluated & {
     /** [T, B], of the true next state: where an episode was truncated that of its final observation. */ readonly nextValues: Tensor
   }
-  /** What it says of observations [N, ...D]. */
-  apply(observations: Tensor): Evaluated
+  /** What it says of N steps, whose observations are [N, ...D]; actions that their mask rules out have no probability and no gradient. */
+  apply(steps: Pick<StepColumns, 'observations' | 'actionMask'>): Evaluated
   /** With dynamic rows: `observations` [N, ...D] to what a policy of its kind gives, and `value` [N] where it is asked for. */
   readonly published: { readonly inputs: readonly Tensor[]; readonly outputs: Readonly<Record<string, Tensor>> }
+  /** Running statistics of observations and returns, where the settings ask for them. */
+  readonly normalization: Normalization
 }
 
 export interface Evaluated {
@@ -69,41 +60,45 @@ export interface Distribution {
   entropy(): Tensor
 }
 
-/** Policy and value for what a spec says of observations and actions: categorical, or normal with one deviation a dimension for all states. */
-export function actorCritic({ publishValue, ...settings }: NetworkSettings, spec: PolicySpec): ActorCritic {
-  const { observation, action } = spec
-  const head = action.kind === 'box' ? gaussianHead({ dimensions: spaceSize(action), logStd: 'shared' }) : undefined
-  const actions = head?.outputs ?? outputsOf(spec)
-  const network = policyValueNetwork({ ...settings, observationShape: observation.shape, actions })
-  const observations = input('observations', ['N', ...observation.shape])
-  const { logits, value } = network.apply(observations)
-  const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head ? head.params(logits) : logits }
-  const apply = (rows: Tensor): Evaluated => {
-    // With discrete actions first, sums over them run over long rows.
-    const { logits: given, value: values } = network.apply(rows, head ? 'entriesFirst' : 'actionsFirst')
-    return { policy: head ? normal(head, given) : discrete(given), values }
+/** Policy and value for what a spec says of observations and actions. */
+export function actorCritic(settings: NetworkSettings & NormalizationSettings, spec: PolicySpec): ActorCritic {
+  const { shape, dtype = 'float32', high = 1 } = spec.observation
+  const head = headOf(settings, spec)
+  const scale = dtype === 'uint8' ? { scale: 1 / Math.max(1, high) } : {}
+  const network = policyValueNetwork({ ...settings, ...scale }, { shape, policyOutputs: head.outputs })
+  const observations = input('observations', ['N', ...shape], dtype)
+  const running = normalization(settings, spec, network)
+  const published = network.apply(running.observations(observations))
+  const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head.params(published.policy) }
+  const apply: ActorCritic['apply'] = (steps) => {
+    const { policy, value } = network.apply(running.observations(steps.observations), head.axis)
+    const params = head.params(policy)
+    const masked = steps.actionMask && head.mask ? head.mask(params, steps.actionMask) : params
+    return { policy: distribution(head, masked), values: running.values(flatten(value)) }
   }
   return {
-    parameters: [...network.parameters, ...(head?.parameters ?? [])],
+    parameters: [...network.parameters, ...head.parameters],
     apply,
     evaluate: (batch) => {
       const [T = 0, B = 0] = batch.rewards.shape
-      const here = apply(reshape(batch.observations, [Number(T) * Number(B), ...observation.shape]))
-      const all = concat([here.values, network.apply(batch.extraObservations).value])
+      const N = Number(T) * Number(B)
+      const { observations: seen, actionMask } = batch
+      const mask = actionMask && { actionMask: reshape(actionMask, [N, ...actionMask.shape.slice(2)]) }
+      const here = apply({ observations: reshape(seen, [N, ...shape]), ...mask })
+      const extra = network.apply(running.observations(batch.extraObservations))
+      const all = concat([here.values, running.values(flatten(extra.value))])
       return { ...here, nextValues: gather(all, batch.nextIndex) }
     },
-    published: { inputs: [observations], outputs: publishValue ? { ...outputs, value } : outputs },
+    published: {
+      inputs: [observations],
+      outputs: settings.publishValue ? { ...outputs, value: running.values(flatten(published.value)) } : outputs,
+    },
+    normalization: running,
   }
 }
 
-function discrete(logits: Tensor): Distribution {
-  const policy = categorical(logits, 0)
-  return { logProb: (actions) => policy.logProb(flatten(actions)), entropy: () => policy.entropy() }
-}
-
-function normal(head: Head, outputs: Tensor): Distribution {
-  const params = head.params(outputs)
-  const [rows = 1] = params.shape
+function distribution(head: Head, params: Tensor): Distribution {
+  const rows = params.shape[1 - head.axis] ?? 1
   return {
     logProb: (actions) => head.logProb(params, reshape(actions, [rows, ...head.drawn.shape])),
     entropy: () => head.entropy(params),

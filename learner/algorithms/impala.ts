@@ -9,7 +9,9 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
 const count = z.number().int().min(1)
 
@@ -30,6 +32,7 @@ const ImpalaConfig = z
     /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */
     reduction: z.enum(['sum', 'mean']).default('mean'),
     ...NETWORK_SETTINGS,
+    ...NORMALIZATION_SETTINGS,
     trainBatchSteps: count.default(500),
     publishEvery: count.default(1),
     /** Train batches a shard's rollouts may be ahead of the newest policy. */
@@ -52,6 +55,10 @@ const ImpalaConfig = z
  */
 export const impala = algorithm({
   name: 'impala',
+  about: {
+    sentence: 'functions run ahead of one learner, and V-trace corrects for their policy lag',
+    paper: 'Espeholt et al. 2018, arXiv:1802.01561',
+  },
   config: ImpalaConfig,
 
   plan(plan, c, { shards, from }) {
@@ -69,11 +76,14 @@ export const impala = algorithm({
     return plan.concurrently([sample, learn], { mode: 'async', output: 1 })
   },
 
+  policy: policyOf,
+
   program(c, sizes) {
     const { T, B } = sizes
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const { policy, values, nextValues } = network.evaluate(batch)
+    const { standard, shrink, kept } = network.normalization
     const logProbs = policy.logProb(batch.actions)
     const scaled = mul(batch.rewards, c.rewardScale)
     const { targets, advantages, rhos } = vtrace(
@@ -88,11 +98,17 @@ export const impala = algorithm({
       c,
     )
     const loss = actorCriticLoss(
-      { logProbs, values, entropy: policy.entropy(), advantages: flatten(advantages), targets: flatten(targets) },
+      {
+        logProbs,
+        values: standard(values),
+        entropy: policy.entropy(),
+        advantages: shrink(flatten(advantages)),
+        targets: standard(flatten(targets)),
+      },
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: c.reduction },
     )
     const optimizer = { kind: c.optimizer, epsilon: c.epsilon }
-    return {
+    const program = {
       sets: { policy: network.parameters },
       graphs: {
         vtrace: {
@@ -106,9 +122,10 @@ export const impala = algorithm({
         },
       },
       calls: { update: [{ run: 'vtrace' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets, graph: 'vtrace' })
   },
 
   fragmentsPerUpdate: (c, { fragmentSteps }) => Math.ceil(c.trainBatchSteps / fragmentSteps),

@@ -1,6 +1,12 @@
 import { a2c } from './a2c.ts'
+import { a3c } from './a3c.ts'
 import { impala } from './impala.ts'
 import { ppo } from './ppo.ts'
 
 /** Every algorithm, by its name. */
-export const ALGORITHMS = { a2c, impala, ppo }
+export const ALGORITHMS = { a2c, a3c, impala, ppo }
+
+export type AlgorithmName = keyof typeof ALGORITHMS
+
+/** In alphabetical order. */
+export const ALGORITHM_NAMES = Object.keys(ALGORITHMS).toSorted() as readonly AlgorithmName[]

@@ -3,10 +3,12 @@ import { algorithm } from '../algorithm.ts'
 import { explainedVariance, klEstimate, ppoLoss, standardized } from '../losses/index.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
-import { actionColumn, column, rate as fed, rolloutColumns, scalarState } from '../program/index.ts'
+import { column, rate as fed, rolloutColumns, scalarState, stepColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, NETWORK_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
 import { fragmentsOfRounds, minibatchRows, synchronousPacing } from './synchronous.ts'
 
 const count = z.number().int().min(1)
@@ -23,6 +25,7 @@ const PpoConfig = z.strictObject({
   /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
   standardizeAdvantages: z.boolean().default(true),
   ...NETWORK_SETTINGS,
+  ...NORMALIZATION_SETTINGS,
   /** Env steps of an update, rounded up to whole rounds of all shards. */
   trainBatchSteps: count.default(2048),
   epochs: count.default(10),
@@ -40,6 +43,10 @@ const PpoConfig = z.strictObject({
  */
 export const ppo = algorithm({
   name: 'ppo',
+  about: {
+    sentence: 'several epochs of minibatches a batch, on a surrogate objective that is clipped near the old policy',
+    paper: 'Schulman et al. 2017, arXiv:1707.06347',
+  },
   config: PpoConfig,
   rollouts: { envsPerShard: 8, fragmentLength: 128 },
 
@@ -53,24 +60,28 @@ export const ppo = algorithm({
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
 
+  policy: policyOf,
+
   program(c, sizes) {
     const rows = minibatchRows('ppo', c, sizes)
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const before = network.evaluate(batch)
     const { advantages, returns } = estimated(batch, before, c)
-    const { policy, values } = network.apply(column('observations', [rows, ...sizes.policy.observation.shape]))
+    const steps = stepColumns(sizes.policy, [rows])
+    const { policy, values } = network.apply(steps)
+    const { standard, shrink, kept } = network.normalization
     const given = column('advantages', [rows])
-    const logProbs = policy.logProb(actionColumn(sizes.policy, [rows]))
-    const oldLogProbs = column('behaviour_log_probs', [rows])
+    const logProbs = policy.logProb(steps.actions)
+    const oldLogProbs = steps.behaviourLogProbs
     const loss = ppoLoss(
       {
         logProbs,
         oldLogProbs,
-        advantages: c.standardizeAdvantages ? standardized(given) : given,
-        values,
-        oldValues: column('old_values', [rows]),
-        returns: column('returns', [rows]),
+        advantages: c.standardizeAdvantages ? standardized(given) : shrink(given),
+        values: standard(values),
+        oldValues: standard(column('old_values', [rows])),
+        returns: standard(column('returns', [rows])),
         entropy: policy.entropy(),
         ...(c.klTarget !== undefined && { kl: klEstimate(logProbs, oldLogProbs) }),
       },
@@ -79,7 +90,7 @@ export const ppo = algorithm({
     const until = c.maxKl === undefined ? {} : { until: { metric: 'kl', above: c.maxKl } }
     const adapted = c.klTarget === undefined ? [] : [{ adapt: 'kl_coef', by: 'kl', target: c.klTarget }]
     const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
-    return {
+    const program = {
       sets: { policy: network.parameters },
       graphs: {
         advantages: {
@@ -95,9 +106,10 @@ export const ppo = algorithm({
         update: [{ run: 'advantages' }, { run: 'surrogate', epochs: c.epochs, rows, ...until }, ...adapted],
       },
       scalars: c.klTarget === undefined ? {} : { kl_coef: 0.2 },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets: returns, graph: 'advantages' })
   },
 
   fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c.trainBatchSteps, setting),

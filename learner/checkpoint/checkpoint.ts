@@ -10,6 +10,7 @@ import { parseJson } from '../../shared/protocol/parseJson.ts'
 import type { Experiment } from '../experiment.ts'
 import { ExactMetadata, type ExactState, exactColumns, exactFrom } from './exactState.ts'
 import { planOf } from '../planOf.ts'
+import { plainSettings } from '../settings.ts'
 import type { ProgramState } from '../program/index.ts'
 import { ProgramMetadata, metadataOfProgram, programColumns, programFrom } from './programRecord.ts'
 import type { ReporterSnapshot } from '../run/reporter.ts'
@@ -141,7 +142,7 @@ export function experimentHash(experiment: Experiment): string {
   const { algorithm, env, envConfig, rollouts } = experiment
   const { fragmentLength: T, envsPerShard } = rollouts
   const B = algorithm.fragmentsPerUpdate(planOf(experiment).setting) * envsPerShard
-  const parts = [algorithm.name, algorithm.config, asDefinition(env).id, envConfig, T, B]
+  const parts = [algorithm.name, plainSettings(algorithm.config), asDefinition(env).id, envConfig, T, B]
   return sha256Hex(new TextEncoder().encode(JSON.stringify(parts)))
 }
 

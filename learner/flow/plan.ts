@@ -9,7 +9,7 @@ import { freshTurns, takeTurns } from './roundRobin.ts'
 import { type Run, startRun } from './run.ts'
 import { DONE, type Running } from './running.ts'
 import type { Checkpoint, ConcurrentlyOptions, Context, NodeMeasure, Operator } from './types.ts'
-import type { PlanGraph, QueueOptions, ResourceKey, RunOptions, Sharded } from './types.ts'
+import type { PlanGraph, QueueOptions, ResourceKey, RunOptions, Sharded, Stage } from './types.ts'
 
 type Opens<T> = Iterable<T> | AsyncIterable<T> | ((ctx: Context) => Iterable<T> | AsyncIterable<T>)
 type ItemOf<F> = F extends Flow<infer T> ? T : never
@@ -92,6 +92,12 @@ export class Plan {
    */
   run<T>(flow: Flow<T>, options: RunOptions = {}): Run<T> {
     return this.start(flow.node, options) as Run<T>
+  }
+
+  /** What runs at a source, in order. */
+  stagesOf(source: Sharded<never>): readonly Stage[] {
+    const at = [...this.nodes.values()].filter(({ spec }) => spec.from === source)
+    return at.at(-1)?.spec.stages ?? []
   }
 
   graph(): PlanGraph {

@@ -49,10 +49,11 @@ export function categoricalHead(actions: number, axis: 0 | 1 = 1): Head {
   )
   const sum = (x: Tensor): Tensor => reduceSum(x, { axes: [axis] })
   const rows = (x: Tensor): Tensor => (axis === 0 ? transpose(x) : x)
+  const logProbsOf = onceEach((logits) => logSoftmax(logits, axis))
   const logProb = (logits: Tensor, drawn: Tensor): Tensor => {
     const entries = logits.shape[1 - axis] as Dim
     const at = equal(reshape(drawn, axis === 0 ? [1, entries] : [entries, 1]), constant(numbers))
-    return sum(where(at, logSoftmax(logits, axis), 0))
+    return sum(where(at, logProbsOf(logits), 0))
   }
   return {
     kind: 'categorical',
@@ -67,13 +68,13 @@ export function categoricalHead(actions: number, axis: 0 | 1 = 1): Head {
     logProb,
     // -sum p log p
     entropy: (logits) => {
-      const logProbs = logSoftmax(logits, axis)
+      const logProbs = logProbsOf(logits)
       return neg(sum(mul(exp(logProbs), logProbs)))
     },
     // sum p (log p - log q)
     kl: (before, after) => {
-      const logProbs = logSoftmax(before, axis)
-      return sum(mul(exp(logProbs), sub(logProbs, logSoftmax(after, axis))))
+      const logProbs = logProbsOf(before)
+      return sum(mul(exp(logProbs), sub(logProbs, logProbsOf(after))))
     },
     mode: (logits) => argMax(rows(logits)),
     sample: (logits, noise) => {
@@ -81,6 +82,16 @@ export function categoricalHead(actions: number, axis: 0 | 1 = 1): Head {
       return { drawn, logProb: logProb(logits, drawn) }
     },
     action: (drawn) => drawn,
+  }
+}
+
+/** Of one tensor one result, so that gradients that meet there are added up first and pass through it once. */
+function onceEach(make: (x: Tensor) => Tensor): (x: Tensor) => Tensor {
+  const made = new WeakMap<Tensor, Tensor>()
+  return (x) => {
+    const result = made.get(x) ?? make(x)
+    made.set(x, result)
+    return result
   }
 }
 

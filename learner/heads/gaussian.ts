@@ -27,7 +27,7 @@ export interface GaussianOptions {
    * `network`: the network gives it for every state.
    */
   readonly logStd: 'shared' | 'network'
-  /** Of a shared one, at the start; 0 if not given. */
+  /** At the start, or added to what the network gives; 0 if not given. */
   readonly initialLogStd?: number
   /** Between which it is limited; not limited if not given. */
   readonly logStdRange?: readonly [number, number]
@@ -58,9 +58,9 @@ export function gaussianHead(options: GaussianOptions): Head {
     params: (outputs) => {
       const [shared] = own
       if (shared) return concat([outputs, expandAs(reshape(limited(shared), [1, dimensions]), outputs)], 1)
-      if (!logStdRange) return outputs
+      if (!logStdRange && initialLogStd === 0) return outputs
       const { mean, logStd: raw } = gaussianOf(outputs)
-      return concat([mean, limited(raw)], 1)
+      return concat([mean, limited(add(raw, initialLogStd))], 1)
     },
     mask: null,
     logProb: gaussianLogProb,

@@ -4,11 +4,9 @@ export {
   type ActorCriticLoss,
   type ActorCriticOptions,
 } from './actorCritic.ts'
-export { categorical, type Categorical } from './categorical.ts'
 export { gae, type GaeInputs } from './gae.ts'
 export { explainedVariance } from './explainedVariance.ts'
 export { reverseLinearScan } from './linearScan.ts'
-export { policyValueNetwork, type NetworkOptions, type PolicyValue, type PolicyValueNetwork } from './network.ts'
 export { vtrace, type Vtrace, type VtraceInputs, type VtraceOptions } from './vtrace.ts'
 export { a2cLoss, type A2cInputs } from './a2c.ts'
 export { appoLoss, type AppoInputs, type AppoLoss, type AppoOptions } from './appo.ts'

@@ -21,23 +21,28 @@ export interface OutputConfig {
   readonly gain: number
 }
 
+/** Makes a torso whose parameters are called `<name>.…`; it is asked once for every torso that a network has. */
+export type TorsoMaker = (name: string, shape: readonly number[]) => Torso
+
 export interface NetworkConfig<K extends string> {
-  /** Before the names of all parameters. */
-  readonly name: string
+  /** Before the names of all parameters, with a dot; nothing if not given. */
+  readonly name?: string
   /** Of one observation; of observation and action together for a critic that takes both. */
   readonly shape: readonly number[]
-  readonly torso: TorsoConfig
+  readonly torso: TorsoConfig | TorsoMaker
   readonly outputs: Readonly<Record<K, OutputConfig>>
-  /** One torso under all outputs, or one each. */
+  /** One torso under all outputs, called `trunk`, or one each, called as the output is. */
   readonly shared: boolean
 }
 
 /** Torsos with named linear outputs. */
 export interface Network<K extends string> {
-  /** In the order in which they lie in the flat vector. */
+  /** In the order in which they lie in the flat vector: all torsos, then all outputs. */
   readonly parameters: readonly Tensor[]
   /** Observations [N, ...shape] to [N, size] for every output, or to [size, N] with `axis` 0, as a head of that axis takes them. */
   apply(observations: Tensor, axis?: 0 | 1): Record<K, Tensor>
+  /** The last layers, where they are known: not of a whole network of the user's own. */
+  readonly layers?: Readonly<Record<K, OutputLayer>>
 }
 
 /**
@@ -49,58 +54,49 @@ export interface Network<K extends string> {
 export function network<K extends string>({
   name,
   shape,
-  torso: config,
+  torso: under,
   outputs,
   shared,
 }: NetworkConfig<K>): Network<K> {
   const names = Object.keys(outputs) as K[]
   if (names.length === 0) throw graphError('network', 'wants at least one output')
-  return shared ? overOne({ name, names, outputs, torso: torso(`${name}.torso`, shape, config) }) : overEach()
-
-  function overEach(): Network<K> {
-    const own = names.map((output) =>
-      overOne({ name, names: [output], outputs, torso: torso(`${name}.${output}.torso`, shape, config) }),
-    )
-    return {
-      parameters: own.flatMap(({ parameters }) => parameters),
-      apply: (x, axis) => Object.assign({}, ...own.map((part) => part.apply(x, axis))) as Record<K, Tensor>,
-    }
-  }
-}
-
-interface Branch<K extends string> {
-  readonly name: string
-  readonly names: readonly K[]
-  readonly outputs: Readonly<Record<K, OutputConfig>>
-  readonly torso: Torso
-}
-
-/** All outputs over one torso are one matrix product. */
-function overOne<K extends string>({ name, names, outputs, torso: under }: Branch<K>): Network<K> {
-  const layers = names.map((output) => ({
-    weight: parameter(
-      `${name}.${output}.weight`,
-      [under.width, outputs[output].size],
-      orthogonal(outputs[output].gain),
-    ),
-    bias: parameter(`${name}.${output}.bias`, [outputs[output].size], zerosInit),
-  }))
-  const weight = concat(
-    layers.map((layer) => layer.weight),
-    1,
-  )
-  const bias = concat(layers.map((layer) => layer.bias))
+  const prefix = name === undefined ? '' : `${name}.`
+  const make: TorsoMaker = typeof under === 'function' ? under : (of, its) => torso(of, its, under)
+  const torsos = (shared ? ['trunk'] : names).map((own) => make(`${prefix}${own}`, shape))
+  const layers = names.map((output, i) => {
+    const { width } = (torsos[i] ?? torsos[0]) as Torso
+    return outputLayer(`${prefix}${output}.head`, width, outputs[output])
+  })
+  // Over one torso all outputs are one matrix: one product forward and two backward instead of one and two for each.
+  const branches = shared ? [joined(layers)] : layers
   const sizes = names.map((output) => outputs[output].size)
   return {
-    parameters: [...under.parameters, ...layers.flatMap((layer) => [layer.weight, layer.bias])],
+    parameters: [...torsos.flatMap((one) => one.parameters), ...layers.flatMap(({ weight, bias }) => [weight, bias])],
+    layers: Object.fromEntries(names.map((output, i) => [output, layers[i]])) as Record<K, OutputLayer>,
     apply: (x, axis = 1) => {
-      const features = under.apply(x)
-      const all =
-        axis === 1
-          ? linear(features, weight, { bias })
-          : add(gemm(weight, features, { transA: true, transB: true }), expandLast(bias))
-      const parts = split(all, sizes, axis)
+      const given = torsos.map((one, i) => project(one.apply(x), branches[i] as OutputLayer, axis))
+      const parts = shared ? split(given[0] as Tensor, sizes, axis) : given
       return Object.fromEntries(names.map((output, i) => [output, parts[i]])) as Record<K, Tensor>
     },
   }
 }
+
+/** weight [size, width], bias [size] */
+export interface OutputLayer {
+  readonly weight: Tensor
+  readonly bias: Tensor
+}
+
+const outputLayer = (name: string, width: number, { size, gain }: OutputConfig): OutputLayer => ({
+  weight: parameter(`${name}.weight`, [size, width], orthogonal(gain)),
+  bias: parameter(`${name}.bias`, [size], zerosInit),
+})
+
+const joined = (layers: readonly OutputLayer[]): OutputLayer => ({
+  weight: concat(layers.map(({ weight }) => weight)),
+  bias: concat(layers.map(({ bias }) => bias)),
+})
+
+/** h [N, width] to [N, size], or to [size, N] if outputs are axis 0. */
+const project = (h: Tensor, { weight, bias }: OutputLayer, axis: 0 | 1): Tensor =>
+  axis === 0 ? add(gemm(weight, h, { transB: true }), expandLast(bias)) : linear(h, weight, { bias, transposed: true })

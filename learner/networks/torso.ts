@@ -1,4 +1,4 @@
-import { graphError, type Tensor } from '../tensor/index.ts'
+import { graphError, type Activation, type Tensor } from '../tensor/index.ts'
 import { convTorso, type ConvTorsoConfig } from './conv.ts'
 import { mlpTorso, type MlpTorsoConfig } from './mlp.ts'
 
@@ -23,26 +23,48 @@ export type TorsoConfig = MlpTorsoConfig | ConvTorsoConfig
 export const torso = (name: string, shape: readonly number[], config: TorsoConfig): Torso =>
   config.kind === 'conv' ? convTorso(name, shape, config) : mlpTorso(name, shape, config)
 
+/** What may be set of a torso; the rest is what fits the shape. */
+export interface TorsoSettings {
+  /** Widths of the dense layers. */
+  readonly hidden?: readonly number[] | undefined
+  readonly activation?: Activation | undefined
+  readonly layerNorm?: boolean | undefined
+  /** Under the dense layers; none at all flattens an image. */
+  readonly convolutions?: ConvTorsoConfig['layers'] | undefined
+  /** Multiplies the observation first. */
+  readonly scale?: number | undefined
+}
+
 /**
  * What fits a shape: convolutions for [H, W, C], else two layers of 64 tanh units, as PPO's reference has them.
  *
- * Large images get the network of Mnih et al. 2015 (Nature 518, methods): 32 8x8/4, 64 4x4/2, 64 3x3/1, then 512; bytes are divided by 255.
- * Small ones get that of MinAtar (Young and Tian 2019, arXiv:1903.03176, section 4): 16 3x3/1, then 128; its channels are 0 and 1 and stay so.
+ * Large images get the network of Mnih et al. 2015 (Nature 518, methods): 32 8x8/4, 64 4x4/2, 64 3x3/1, then 512.
+ * Small ones get that of MinAtar (Young and Tian 2019, arXiv:1903.03176, section 4): 16 3x3/1, then 128.
  *
  * @throws MillraceError E_GRAPH for an image smaller than 3x3
  */
-export function defaultTorso(shape: readonly number[]): TorsoConfig {
-  if (shape.length !== 3) return { kind: 'mlp', hidden: [64, 64], activation: 'tanh' }
-  const smaller = Math.min(shape[0] ?? 0, shape[1] ?? 0)
-  if (smaller < 3) throw graphError('defaultTorso', 'wants an image of at least 3x3', [shape])
-  if (smaller < 36) {
-    const layers = [{ filters: 16, kernel: 3, stride: 1 }]
-    return { kind: 'conv', layers, hidden: [128], activation: 'relu', scale: 1 }
+export function defaultTorso(shape: readonly number[], settings: TorsoSettings = {}): TorsoConfig {
+  const { convolutions, layerNorm, scale } = settings
+  const given = { ...(layerNorm !== undefined && { layerNorm }), ...(scale !== undefined && { scale }) }
+  if ((shape.length !== 3 && convolutions === undefined) || convolutions?.length === 0) {
+    const { hidden = [64, 64], activation = 'tanh' } = settings
+    return { kind: 'mlp', hidden, activation, ...given }
   }
-  const layers = [
-    { filters: 32, kernel: 8, stride: 4 },
-    { filters: 64, kernel: 4, stride: 2 },
-    { filters: 64, kernel: 3, stride: 1 },
-  ]
-  return { kind: 'conv', layers, hidden: [512], activation: 'relu', scale: 1 / 255 }
+  const isLarge = Math.min(...shape.slice(0, 2)) >= LARGE
+  const { hidden = [isLarge ? 512 : 128], activation = 'relu' } = settings
+  return { kind: 'conv', layers: convolutions ?? (isLarge ? NATURE : minAtar(shape)), hidden, activation, ...given }
+}
+
+/** The least side of an image that is left with a cell by all three layers of `NATURE`. */
+const LARGE = 36
+
+const NATURE = [
+  { filters: 32, kernel: 8, stride: 4 },
+  { filters: 64, kernel: 4, stride: 2 },
+  { filters: 64, kernel: 3, stride: 1 },
+]
+
+function minAtar(shape: readonly number[]): ConvTorsoConfig['layers'] {
+  if (Math.min(...shape.slice(0, 2)) < 3) throw graphError('defaultTorso', 'wants an image of at least 3x3', [shape])
+  return [{ filters: 16, kernel: 3, stride: 1 }]
 }

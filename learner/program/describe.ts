@@ -23,15 +23,34 @@ export interface CopiedSet {
 export interface GraphDescription {
   /** By set: what makes it better. */
   readonly minimise?: Readonly<Record<string, Minimisation>>
+  /** Parameters with the values that they have from then on, each of its parameter's shape. Nothing is assigned in a set that is made better. */
+  readonly assign?: readonly (readonly [parameter: Tensor, value: Tensor])[]
+  /** By column: the gradient of a loss, [P] in the order of the set's flat vector, not clipped. Nothing is changed by it. */
+  readonly gradients?: Readonly<Record<string, GradientDescription>>
   /** What later rules of the call, or the plan, see as columns. */
   readonly columns?: Readonly<Record<string, Tensor>>
   /** Float32 [], reported by name. */
   readonly metrics?: Readonly<Record<string, Tensor>>
 }
 
-export interface Minimisation {
-  /** Float32 [], to be made smaller. */
+export interface GradientDescription {
+  /** A set. */
+  readonly of: string
+  /** Float32 []. */
   readonly loss: Tensor
+}
+
+/** What makes a set better: a loss, to be made smaller, or a gradient that was computed elsewhere. */
+export type Minimisation = (
+  | {
+      /** Float32 []. */
+      readonly loss: Tensor
+    }
+  | {
+      /** Float32 [P], in the order of the set's flat vector; see `givenGradient`. */
+      readonly gradient: Tensor
+    }
+) & {
   readonly optimizer: OptimizerConfig
   /** Global norm to which gradients are clipped; not clipped if not given. */
   readonly maxGradNorm?: number
@@ -40,7 +59,8 @@ export interface Minimisation {
 }
 
 export interface PolicyDescription {
-  readonly set: string
+  /** Whose parameters it has. */
+  readonly sets: readonly string[]
   /** With dynamic rows: `observations` [N, ...D]. */
   readonly inputs: readonly Tensor[]
   readonly outputs: Readonly<Record<string, Tensor>>

@@ -50,14 +50,16 @@ export class LoadedGraph {
 
   /** Runs the graph once. @returns the columns that it gives */
   async step(inputs: StepInputs, means: MetricMeans, call: string): Promise<Readonly<Record<string, HostTensor>>> {
-    const { metrics: names, changes, gives } = this.given
+    const { metrics: names, changes, assigns, gives } = this.given
     const feeds: Record<string, HostTensor> = {}
     for (const { name, from } of this.feeds) feeds[name] = from(inputs)
     const into: Record<string, HostTensor> = names.length > 0 ? { metrics: this.metrics } : {}
     for (const set of changes) Object.assign(into, inputs.sets[set]?.write)
+    for (const set of assigns) Object.assign(into, inputs.sets[set]?.assigned)
     const results = await this.loaded.run(feeds, into)
     this.checkFinite(call)
     for (const set of changes) inputs.sets[set]?.swap()
+    for (const set of assigns) inputs.sets[set]?.assign()
     means.add(names, this.metrics.data as Float32Array)
     return Object.fromEntries(gives.map((column) => [column, results[`column.${column}`] as HostTensor]))
   }

@@ -9,6 +9,7 @@ import {
   layoutOf,
   optimizer,
 } from '../tensor/index.ts'
+import { programError } from './check.ts'
 import type { Minimisation } from './describe.ts'
 import { rate } from './names.ts'
 
@@ -19,21 +20,23 @@ export interface MinimisingStep {
 }
 
 /**
- * Gradients of a loss, clipped and given to an optimizer, over the flat vector of a set.
+ * Gradients of a loss, or those that are given, clipped and handed to an optimizer, over the flat vector of a set.
  *
  * @param weights [P], the vector as an input
- * @throws MillraceError E_GRAPH if the loss is no scalar, or an operator on the way has no gradient
+ * @throws MillraceError E_GRAPH if a given gradient has another size, the loss is no scalar, or an operator on the way has no gradient
  */
 export function minimised(
   set: string,
   { weights, parameters }: { readonly weights: Tensor; readonly parameters: readonly Tensor[] },
-  { loss, optimizer: config, maxGradNorm, rate: rateName = 'learning_rate' }: Minimisation,
+  minimisation: Minimisation,
 ): MinimisingStep {
+  const { optimizer: config, maxGradNorm, rate: rateName = 'learning_rate' } = minimisation
   const { size } = layoutOf(parameters)
   const method = optimizer(config)
   const slots = method.slots.map((slot) => input(`slot.${set}.${slot}`, [size]))
   const step = input(`step.${set}`, [], 'int32')
-  const raw = flattenAll(gradients(loss, parameters))
+  const raw =
+    'loss' in minimisation ? gradientOf(minimisation.loss, parameters) : fitting(set, minimisation.gradient, size)
   const gradNorm = globalNorm(raw)
   const gradient = maxGradNorm === undefined ? raw : clipByNorm(raw, gradNorm, maxGradNorm)
   const next = add(step, 1)
@@ -44,4 +47,16 @@ export function minimised(
     [`step.${set}`]: next,
   }
   return { outputs: Object.fromEntries(Object.entries(outputs).map(([name, to]) => [`new.${name}`, to])), gradNorm }
+}
+
+/** [P] of a loss, in the order of the parameters. @throws MillraceError E_GRAPH */
+export const gradientOf = (loss: Tensor, parameters: readonly Tensor[]): Tensor =>
+  flattenAll(gradients(loss, parameters))
+
+function fitting(set: string, gradient: Tensor, size: number): Tensor {
+  const [length, ...rest] = gradient.shape
+  if (length === size && rest.length === 0) return gradient
+  throw programError(
+    `the gradient given for '${set}' is [${gradient.shape.join(', ')}], and the set has ${size} weights`,
+  )
 }

@@ -49,10 +49,9 @@ export class Sampler implements Sampling {
   private toldUncounted = false
 
   constructor(options: SamplerOptions) {
-    const { run, cloud, rollouts, policy, pacing, meter, onEvent } = options
+    const { run, cloud, rollouts, pacing, meter, onEvent } = options
     this.options = options
     this.source = new RolloutSource(rollouts.shards, this)
-    const promise = { fragmentLength: rollouts.fragmentLength, numEnvs: rollouts.envsPerShard, policy }
     const shared = { onEvent, onFatal: (error: unknown) => this.source.fail(error), signal: this.abort.signal }
     const { env } = options
     const { leaseSeconds } = rollouts
@@ -65,6 +64,7 @@ export class Sampler implements Sampling {
       pacing,
       clock: cloud.clock,
       fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
+      rounds: options.form.rounds ?? 1,
       newestVersion: options.newestVersion,
       consumedUpTo: () => this.inbox.consumedUpTo,
       largestWindow: () => this.sharedWindow.largest,
@@ -94,7 +94,7 @@ export class Sampler implements Sampling {
         rollouts.shards * (2 * Math.ceil(pacing.perVersion * (pacing.lead + 1)) + MAX_SENDS_IN_FLIGHT),
       ),
       admission: this.admission,
-      check: (fragment) => this.check(fragment, promise),
+      check: (fragment) => this.check(fragment),
       onFragment: (fragment) => {
         this.silence.broken()
         this.starts?.heard(fragment)
@@ -301,8 +301,8 @@ export class Sampler implements Sampling {
     await this.states?.close()
   }
 
-  private check(fragment: SampleBatch, promise: Parameters<typeof validateFragment>[1]): void {
-    validateFragment(fragment, promise)
+  private check(fragment: SampleBatch): void {
+    validateFragment(fragment, this.options.form)
     this.admission.knownVersion(columnNamed(fragment, 'policy_versions').data.at(-1) ?? 0, fragment.provenance)
     const explained = this.returns.explained(fragment)
     if (explained === fragment) return

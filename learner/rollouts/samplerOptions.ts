@@ -1,6 +1,8 @@
+import type { FragmentForm } from '../../shared/batch/index.ts'
 import type { CostMeter } from '../../shared/cost/costMeter.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import type { Lease, Pacing, PolicyHash } from '../../shared/protocol/lease.ts'
+import type { StagesOfLease } from '../../shared/stages/index.ts'
 import type { RolloutSettings } from '../experiment.ts'
 import type { Originals } from '../publish/originals.ts'
 import type { RunCloud } from '../run/cloud.ts'
@@ -13,6 +15,10 @@ export interface SamplerOptions {
   readonly rollouts: RolloutSettings
   readonly env: Lease['env']
   readonly policy: PolicySpec
+  /** What fragments are when they come. */
+  readonly form: FragmentForm
+  /** What functions do with a fragment, and the graphs that they do it with. */
+  readonly stages?: StagesOfLease | undefined
   readonly seed: number
   readonly pacing: Pacing
   /** The newest policy version that functions can know of. */

@@ -1,3 +1,5 @@
+export { type Schedule, valueAt } from '../../shared/schedule.ts'
+
 declare const clock: unique symbol
 type Clock<Name extends string> = number & { readonly [clock]?: Name }
 
@@ -13,19 +15,4 @@ export interface Clocks {
   readonly envSteps: EnvSteps
   readonly trainedSteps: TrainedSteps
   readonly updates: Updates
-}
-
-/** A number that changes over one named clock: linear from `from` to `to` within the first `over` ticks, then constant. */
-export interface Schedule {
-  readonly clock: keyof Clocks
-  readonly from: number
-  readonly to: number
-  readonly over: number
-}
-
-/** The value of a constant or a schedule at a moment of the run. */
-export function valueAt(value: number | Schedule, clocks: Clocks): number {
-  if (typeof value === 'number') return value
-  const progress = Math.min(1, clocks[value.clock] / value.over)
-  return value.from + (value.to - value.from) * progress
 }

@@ -6,6 +6,7 @@ import { Sha256 } from '../../shared/protocol/fields.ts'
 import { JsonObject } from '../../shared/protocol/json.ts'
 import { Label } from '../../shared/protocol/names.ts'
 import type { Experiment } from '../experiment.ts'
+import { plainSettings } from '../settings.ts'
 import type { RunSummary } from './observer.ts'
 
 /** Names of the files that a run leaves, in a folder or in the bucket; docs/cli.md says what is in each. */
@@ -46,6 +47,8 @@ export interface ConfigSource {
   readonly env: string
   /** The experiment file; a program that trains its own has none. */
   readonly file?: string | undefined
+  /** What stands in the place of a file: a built-in env and an algorithm. */
+  readonly pair?: { readonly env: string; readonly algorithm: string } | undefined
   /** Overrides of the file's settings, by dotted path, as `--set` gives them. */
   readonly set?: Readonly<Record<string, string>>
   /** The attempt's number, from 1. */
@@ -56,7 +59,7 @@ export interface ConfigSource {
 }
 
 /** `config.json`: the experiment with every default and override filled in, and all that is needed to say where it ran. */
-export function configRecord({ run, experiment, env, file, set, attempt, startedAt, versions }: ConfigSource) {
+export function configRecord({ run, experiment, env, file, pair, set, attempt, startedAt, versions }: ConfigSource) {
   return {
     format: 1,
     run,
@@ -65,6 +68,7 @@ export function configRecord({ run, experiment, env, file, set, attempt, started
     ...(attempt !== undefined && { attempt }),
     experiment: settingsRecord(experiment, env),
     file,
+    ...(pair !== undefined && { pair }),
     ...(set !== undefined && { set }),
     versions,
     platform: {
@@ -79,7 +83,7 @@ export function configRecord({ run, experiment, env, file, set, attempt, started
 
 /** An experiment as plain data. */
 export function settingsRecord({ algorithm, ...settings }: Experiment, env: string) {
-  return { ...settings, env, algorithm: { name: algorithm.name, config: algorithm.config } }
+  return { ...settings, env, algorithm: { name: algorithm.name, config: plainSettings(algorithm.config) } }
 }
 
 /** `policy.json`: what `policy.onnx` takes and gives, and the env it was trained in. */

@@ -1,3 +1,6 @@
+import { rolloutForm } from '../../shared/batch/index.ts'
+import type { LeaseStage } from '../../shared/protocol/lease.ts'
+import { formAfter } from '../../shared/stages/index.ts'
 import { sha256Hex } from '../../shared/batch/hash.ts'
 import { Patience, patientStore } from '../../shared/cloud/patience.ts'
 import { CostMeter } from '../../shared/cost/costMeter.ts'
@@ -9,6 +12,7 @@ import { keys } from '../../shared/protocol/keys.ts'
 import type { Lease } from '../../shared/protocol/lease.ts'
 import { deriveSeed } from '../../shared/random.ts'
 import type { PlanSetting } from '../algorithm.ts'
+import { checkActions } from '../algorithms/fitting.ts'
 import { type Checkpoint, experimentHash } from '../checkpoint/checkpoint.ts'
 import { checkTurns } from './checkTurns.ts'
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
@@ -20,13 +24,14 @@ import { Originals } from '../publish/originals.ts'
 import { Outages } from './outages.ts'
 import { RunEvents } from './events.ts'
 import { Publisher } from '../publish/publisher.ts'
+import { publishGraphs } from '../publish/publishGraphs.ts'
 import { putWhole } from '../publish/putWhole.ts'
 import { Reporter } from './reporter.ts'
 import { leaseFragments } from '../rollouts/leases/fixedLeases.ts'
 import { Sampler } from '../rollouts/sampler.ts'
 import { RunState } from './state.ts'
 import type { TrainOptions } from './service.ts'
-import { makeLearner } from '../training/makeLearner.ts'
+import { makeLearner, programOf } from '../training/makeLearner.ts'
 
 /** A function that waits for a newer policy goes on with the old one after this long, so that a lost fragment cannot stop a run. */
 const PATIENCE_MS = 2_000
@@ -34,6 +39,8 @@ const PATIENCE_MS = 2_000
 /** Where an attempt at a run begins. */
 export interface RunBeginning {
   readonly setting: PlanSetting
+  /** What functions do with their fragments. */
+  readonly stages: readonly LeaseStage[]
   /** What it goes on from. */
   readonly before?: Checkpoint | undefined
   readonly exact?: ExactResume | undefined
@@ -48,7 +55,7 @@ export interface RunBeginning {
  */
 export async function runParts(
   experiment: Experiment,
-  { setting, before, exact, brokenBecause }: RunBeginning,
+  { setting, stages, before, exact, brokenBecause }: RunBeginning,
   options: TrainOptions,
 ) {
   const { run, cloud, observer = {}, attempt = 1, earlier, checkpoint } = options
@@ -75,15 +82,25 @@ export async function runParts(
   const isFirst = attempt === 1 || (pacing.mode === 'exact' && !before)
   const rolloutSeed = exact?.state.seed ?? (isFirst ? seed : deriveSeed(seed, 'attempt', attempt))
   const { maxEpisodeSteps } = asDefinition(experiment.env)
+  const { fragmentLength, envsPerShard: numEnvs } = rollouts
+  const functionBytes = cloud.memoryMb * 1024 ** 2
+  const program = programOf(experiment, { setting, policy: spec, functionBytes })
+  const graphs = await publishGraphs(stages, program, { run, store, originals })
+  const form = formAfter({ stages, graphs }, rolloutForm({ fragmentLength, numEnvs, policy: spec }))
+  const { rounds = 1 } = form
   const anewEvery =
-    pacing.mode === 'exact' && !isSaveable ? leaseFragments(rollouts, pacing, maxEpisodeSteps) : undefined
-  const points = exact && (await rehome(exact, { run, env, numEnvs: rollouts.envsPerShard, store }))
+    pacing.mode === 'exact' && !isSaveable
+      ? rounds * leaseFragments(rollouts, { perVersion: pacing.perVersion / rounds }, maxEpisodeSteps)
+      : undefined
+  const points = exact && (await rehome(exact, { run, env, numEnvs, store }))
   const sampler = new Sampler({
     run,
     cloud,
     rollouts,
     env,
     policy: spec,
+    form,
+    stages: { stages, ...(Object.keys(graphs).length > 0 && { graphs }) },
     seed: rolloutSeed,
     pacing,
     newestVersion: () => state.policyVersion,
@@ -103,8 +120,9 @@ export async function runParts(
   const learner = makeLearner(experiment, {
     setting,
     policy: spec,
+    columns: form.columns,
     trainWorker: cloud.trainWorker,
-    functionBytes: cloud.memoryMb * 1024 ** 2,
+    program,
     engine: options.engine,
     state: before?.program,
   })
@@ -177,13 +195,19 @@ function spentBefore(
 }
 
 /** What an env tells before it is stepped. */
-function lookAt({ env, envConfig }: Experiment): { readonly spec: PolicySpec; readonly isSaveable: boolean } {
+function lookAt({ env, envConfig, algorithm }: Experiment): {
+  readonly spec: PolicySpec
+  readonly isSaveable: boolean
+} {
   const probe = makeVectorEnv(env, { numEnvs: 1, config: envConfig })
   const isSaveable = probe.canSave ?? probe.save !== undefined
   probe.close?.()
-  const { observationSpace, actionSpace, oneHot } = probe
+  const { observationSpace, actionSpace, oneHot, actionMasks } = probe
   const [n = 1] = observationSpace.shape
-  return { spec: policySpecFor(oneHot ? { kind: 'discrete', n } : observationSpace, actionSpace), isSaveable }
+  checkActions(algorithm, actionSpace)
+  const shown = oneHot ? ({ kind: 'discrete', n } as const) : observationSpace
+  const spec = algorithm.policy(policySpecFor(shown, actionSpace, actionMasks !== undefined))
+  return { spec, isSaveable }
 }
 
 /** How functions come by the env: a built-in by its id, a user's own (a class, or one registered by id) as a module in the bucket. */

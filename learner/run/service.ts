@@ -56,8 +56,8 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
   const before = options.resume && checkpointOf(experiment, options.resume)
   const goesOn = before && isExact(experiment) ? exactResume(experiment, before, options.envCode) : undefined
   const [exact, brokenBecause] = typeof goesOn === 'string' ? [undefined, goesOn] : [goesOn]
-  const { plan, output, setting } = planOf(experiment, exact?.from)
-  const parts = await runParts(experiment, { setting, before, exact, brokenBecause }, options)
+  const { plan, output, setting, stages } = planOf(experiment, exact?.from)
+  const parts = await runParts(experiment, { setting, stages, before, exact, brokenBecause }, options)
   const {
     elapsedMs,
     spec,

@@ -1,4 +1,4 @@
-import { concatFragments, trainInputs } from '../../shared/batch/index.ts'
+import { type ColumnSpec, concatFragments, trainInputs } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { DEFAULT_POLICY, ProgramRunner, type ProgramState } from '../program/index.ts'
 import { engineOf } from './engine.ts'
@@ -10,10 +10,13 @@ import type { TrainSetting } from './trainSetting.ts'
 export class InlineLearner implements Learner {
   private readonly runner: ProgramRunner
   private last: Promise<unknown> = Promise.resolve()
+  private readonly columns: readonly ColumnSpec[]
   readonly rewardScale: number
   busyMs = 0
 
-  constructor({ program, engine, state }: TrainSetting) {
+  /** @param columns what fragments have */
+  constructor({ program, engine, state }: TrainSetting, columns: readonly ColumnSpec[]) {
+    this.columns = columns
     this.rewardScale = program.rewardScale
     this.runner = new ProgramRunner(engineOf(engine), program, state)
   }
@@ -40,7 +43,7 @@ export class InlineLearner implements Learner {
 
   private async call(fragments: readonly SampleBatch[], { call, rates, wantPolicy }: TrainOptions): Promise<Trained> {
     const from = performance.now()
-    const columns = hostTensors(trainInputs(concatFragments(fragments)).columns)
+    const columns = hostTensors(trainInputs(concatFragments(fragments, this.columns)).columns)
     const { metrics } = await this.runner.call(call, { columns, rates })
     this.busyMs += performance.now() - from
     return { metrics, policy: wantPolicy === undefined ? undefined : this.runner.policy(wantPolicy) }

@@ -1,3 +1,4 @@
+import { type ColumnSpec, rolloutColumnSpecs } from '../../shared/batch/index.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
 import { deriveSeed } from '../../shared/random.ts'
 import type { PlanSetting } from '../algorithm.ts'
@@ -13,12 +14,16 @@ import { ThreadLearner } from './threadLearner.ts'
 export interface MakeLearnerOptions {
   readonly setting: PlanSetting
   readonly policy: PolicySpec
+  /** What fragments have when they come: those of rollouts, unless told. */
+  readonly columns?: readonly ColumnSpec[]
   /** The bundled train worker; without it the learner works in this thread. */
   readonly trainWorker: string | undefined
   /** What the machine would have the graphs run by. */
   readonly engine?: EngineName | undefined
   /** The memory of a function. */
   readonly functionBytes?: number | undefined
+  /** The experiment's, where it was made before. */
+  readonly program?: Program | undefined
   /** To go on from. */
   readonly state?: ProgramState | undefined
 }
@@ -30,14 +35,15 @@ export interface MakeLearnerOptions {
  */
 export function makeLearner(
   experiment: Experiment,
-  { trainWorker, engine, state, ...options }: MakeLearnerOptions,
+  { trainWorker, engine, state, columns, program, ...options }: MakeLearnerOptions,
 ): Learner {
   const setting = {
-    program: programOf(experiment, options),
+    program: program ?? programOf(experiment, options),
     engine: onMachine(experiment.algorithm.engine, engine),
     ...(state && { state }),
   }
-  return trainWorker === undefined ? new InlineLearner(setting) : new ThreadLearner(trainWorker, setting)
+  const specs = columns ?? rolloutColumnSpecs(options.policy)
+  return trainWorker === undefined ? new InlineLearner(setting, specs) : new ThreadLearner(trainWorker, setting, specs)
 }
 
 type ProgramOptions = Pick<MakeLearnerOptions, 'setting' | 'policy' | 'functionBytes'>

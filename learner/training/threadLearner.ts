@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { type TrainInputs, concatFragments, trainInputs } from '../../shared/batch/index.ts'
+import { type ColumnSpec, type TrainInputs, concatFragments, trainInputs } from '../../shared/batch/index.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { type ErrorCode, MillraceError } from '../../shared/errors.ts'
 import { DEFAULT_POLICY, type ProgramState } from '../program/index.ts'
@@ -24,11 +24,16 @@ export class ThreadLearner implements Learner {
   private readonly spare: ArrayBuffer[] = []
   private lastId = 0
   private died: unknown
+  private readonly columns: readonly ColumnSpec[]
   readonly rewardScale: number
   busyMs = 0
 
-  /** @param file the bundled train worker */
-  constructor(file: string | URL, setting: TrainSetting) {
+  /**
+   * @param file the bundled train worker
+   * @param columns what fragments have
+   */
+  constructor(file: string | URL, setting: TrainSetting, columns: readonly ColumnSpec[]) {
+    this.columns = columns
     this.rewardScale = setting.program.rewardScale
     this.worker = new Worker(file, { workerData: setting })
     // That it could not be made is told as the answer to nothing.
@@ -46,7 +51,7 @@ export class ThreadLearner implements Learner {
 
   async train(fragments: readonly SampleBatch[], options: TrainOptions): Promise<Trained> {
     const slab = new Slab(this.memoryFor(fragments))
-    const { columns } = trainInputs(concatFragments(fragments, slab.allocate), slab.allocate)
+    const { columns } = trainInputs(concatFragments(fragments, this.columns, slab.allocate), slab.allocate)
     const { memory } = slab
     const done = await this.ask({ kind: 'train', columns, memory, ...options }, [...buffersOf(columns).add(memory)])
     this.busyMs += done.busyMs

@@ -1,6 +1,7 @@
 import { readdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import type { Experiment } from '../../learner/experiment.ts'
+import type { Pair } from '../load/pair.ts'
 import { checkpointNames } from './checkpoints.ts'
 import { isHeldHere } from './claim.ts'
 import { nodeFiles } from './disk.ts'
@@ -11,13 +12,15 @@ import { readSummary } from './standing.ts'
 export interface Unfinished {
   /** The experiment with its current settings. */
   readonly experiment: Experiment
-  readonly file: string
+  readonly file?: string | undefined
+  /** What was named in the place of a file. */
+  readonly pair?: Pair | undefined
   /** This Millrace's own. */
   readonly version: string
 }
 
 /**
- * The newest run folder under `parent` whose run can go on: of the same experiment file by name, the same settings (but for `stop` and
+ * The newest run folder under `parent` whose run can go on: of the same experiment file by name, or of none, the same settings (but for `stop` and
  * `budget`) and the same version, interrupted, with a checkpoint, and with nobody at work in it.
  *
  * @returns its path; undefined when there is none
@@ -32,9 +35,11 @@ export async function newestUnfinished(parent: string, wanted: Unfinished): Prom
   return found.toSorted((a, b) => b.at - a.at)[0]?.path
 }
 
-async function canGoOn(path: string, { experiment, file, version }: Unfinished): Promise<boolean> {
+async function canGoOn(path: string, { experiment, file, pair, version }: Unfinished): Promise<boolean> {
   const config = await readConfig(path)
-  if (!config || config.versions.millrace !== version || basename(config.file ?? '') !== basename(file)) return false
+  if (!config || config.versions.millrace !== version) return false
+  if (basename(config.file ?? '') !== basename(file ?? '') || (config.pair === undefined) !== (pair === undefined))
+    return false
   if (settingsChanged(config, experiment).length > 0) return false
   const summary = await readSummary(path)
   if (summary && summary.reason !== 'interrupted') return false

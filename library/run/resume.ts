@@ -9,6 +9,7 @@ import type { Progress, RunSummary } from '../../learner/run/observer.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { Name } from '../../shared/protocol/names.ts'
+import { Pair } from '../load/pair.ts'
 import { newestCheckpoint, removeTemporary } from './checkpoints.ts'
 import { nodeFiles, type FileSystem } from './disk.ts'
 import { RUN_FILES, createRunFolder, openRunFolder, type RunFolder } from './runFolder.ts'
@@ -22,6 +23,7 @@ const RunConfig = z.object({
   attempt: z.number().int().min(1).default(1),
   experiment: z.record(z.string(), z.unknown()),
   file: z.string().optional(),
+  pair: Pair.optional(),
   set: z.record(z.string(), z.string()).default({}),
   versions: z.object({ millrace: z.string() }),
 })

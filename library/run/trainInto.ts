@@ -11,6 +11,7 @@ import type { TrainOptions as ServiceOptions, TrainResult } from '../../learner/
 import { faultsOf } from '../../shared/faults/index.ts'
 import { asDefinition } from '../../shared/env/index.ts'
 import { MillraceError, isMillraceError } from '../../shared/errors.ts'
+import type { Pair } from '../load/pair.ts'
 import { saveCheckpoint } from './checkpoints.ts'
 import { cutMetrics } from './cutMetrics.ts'
 import { setAsideDamaged } from './setAside.ts'
@@ -52,6 +53,8 @@ export interface RunOrder {
   readonly resumed?: Resumed | undefined
   /** The experiment file and its overrides, kept for a later resume. */
   readonly file?: string | undefined
+  /** What was named in the place of a file. */
+  readonly pair?: Pair | undefined
   readonly set?: Readonly<Record<string, string>> | undefined
   /** The user's own env as a self-contained module. */
   readonly envCode: () => Promise<Uint8Array | undefined>
@@ -100,7 +103,7 @@ export async function trainInto(order: RunOrder): Promise<TrainResult> {
 
 /** Writes the files that are known before the run begins, and removes the result of an earlier attempt. */
 async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | undefined): Promise<void> {
-  const { experiment, run, file, set, versions, now, resumed, observer } = order
+  const { experiment, run, file, pair, set, versions, now, resumed, observer } = order
   const attempt = attemptOf(resumed)
   const { files } = folder
   const startedAt = resumed ? Date.parse(resumed.config.startedAt) : now()
@@ -126,7 +129,9 @@ async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | u
     startedAt,
     versions,
     attempt,
-    ...(file !== undefined && { file, set: set ?? {} }),
+    ...(file !== undefined && { file }),
+    ...(pair !== undefined && { pair }),
+    ...((file ?? pair) !== undefined && { set: set ?? {} }),
   }
   await folder.writeJson(RUN_FILES.config, configRecord(config))
   if (envCode) await folder.write(RUN_FILES.envCode, envCode)

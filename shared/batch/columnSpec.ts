@@ -21,4 +21,19 @@ export interface ColumnSpec {
   readonly dtypes: readonly DType[]
   readonly dims: readonly Dim[]
   readonly join: Join
+  /** Limits of its values, both inclusive. Nothing may be NaN or infinite anyway. */
+  readonly min?: number
+  /** One for all, or one for each place along the last axis. */
+  readonly max?: number | readonly number[]
+}
+
+/** What the fragments of a lease are to be. */
+export interface FragmentForm {
+  /** Steps, and envs. */
+  readonly T: number
+  readonly B: number
+  /** Messages of the same steps, which are counted with the first; 1 unless told. */
+  readonly rounds?: number
+  /** A fragment has these columns and no others. */
+  readonly columns: readonly ColumnSpec[]
 }

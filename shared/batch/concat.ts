@@ -1,5 +1,6 @@
 // Hot path of the learner: reads within bounds that were checked before, so `!` on typed arrays is fine here.
 import { MillraceError } from '../errors.ts'
+import type { ColumnSpec } from './columnSpec.ts'
 import { ITEM_BYTES, columnNamed, columnOf, elementsOf, sameShape } from './columns.ts'
 import { copyBlocks } from './copyBlocks.ts'
 import type { Column, DType, Provenance, SampleBatch, TypedArray } from './sampleBatch.ts'
@@ -28,11 +29,6 @@ export const newColumn: AllocateColumn = (_name, dtype, length) => {
   return dtype === 'U8' ? new Uint8Array(length) : new Float64Array(length)
 }
 
-/** Columns joined along their first axis, which is not T; `final_*` are treated on their own. */
-const PER_ENV = new Set(['bootstrap_observations'])
-const PER_EPISODE = new Set(['episode_returns', 'episode_lengths'])
-const FINAL = new Set(['final_index', 'final_observations'])
-
 interface Part {
   readonly fragment: SampleBatch
   readonly B: number
@@ -41,39 +37,38 @@ interface Part {
 }
 
 /**
- * Joins fragments along B. Columns beyond those every fragment has (a stage's advantages, say) must be [T, B, …].
- * Every fragment must have the same columns, of the same dtypes and the same shapes but for B, K and E.
+ * Joins fragments along B, each column as its spec says. Every fragment must have these columns, of the same dtypes and the same shapes but
+ * for B, K and E.
  *
  * @param allocate where the columns go: with `ColumnBuffers`, valid until the next call with the same ones. Without it they are
  *   new arrays, and those of a single fragment are that fragment's own
  * @throws MillraceError E_BATCH_SHAPE naming the column, the shard and the lease that does not fit
  */
-export function concatFragments(fragments: readonly SampleBatch[], allocate?: AllocateColumn): TrainBatch {
+export function concatFragments(
+  fragments: readonly SampleBatch[],
+  specs: readonly ColumnSpec[],
+  allocate?: AllocateColumn,
+): TrainBatch {
   const [first] = fragments
   if (first === undefined) throw new MillraceError('E_BATCH_SHAPE', 'no fragments to join')
-  const T = shapeOf(first)[0]
+  const T = stepsOf(first)
   let B = 0
   const parts = fragments.map((fragment): Part => {
-    const [itsT, itsB] = shapeOf(fragment)
-    if (itsT !== T) throw misfit(fragment, 'rewards', `has T ${itsT}, the first fragment ${T}`)
+    const itsT = stepsOf(fragment)
+    if (itsT !== T) throw misfit(fragment, 'policy_versions', `has T ${itsT}, the first fragment ${T}`)
+    const itsB = fragment.provenance.envSteps / T
     B += itsB
     return { fragment, B: itsB, firstEnv: B - itsB }
   })
-  const names = Object.keys(first.columns)
-  for (const { fragment } of parts) {
-    const extra = Object.keys(fragment.columns).find((name) => !Object.hasOwn(first.columns, name))
-    if (extra !== undefined) throw misfit(fragment, extra, 'is missing in the first fragment')
-  }
   const join = { parts, T, B, allocate: allocate ?? newColumn, alias: parts.length === 1 && allocate === undefined }
-  const finals = joinFinals(join)
-  const columns = names
-    .filter((name) => !FINAL.has(name))
-    .map((name): [string, Column] => [name, joinColumn(name, join)])
+  const columns: Record<string, Column> = {}
+  for (const spec of specs) if (spec.join !== 'finals') columns[spec.name] = joinColumn(spec, join)
+  if (specs.some((spec) => spec.join === 'finals')) Object.assign(columns, joinFinals(join))
   const provenances = fragments.map(({ provenance }) => provenance)
-  return { columns: { ...Object.fromEntries(columns), ...finals }, provenances, T, B, envSteps: T * B }
+  return { columns, provenances, T, B, envSteps: T * B }
 }
 
-interface Join {
+interface Joining {
   readonly parts: readonly Part[]
   readonly T: number
   readonly B: number
@@ -82,23 +77,23 @@ interface Join {
   readonly alias: boolean
 }
 
-function joinColumn(name: string, { parts, T, B, allocate, alias }: Join): Column {
+function joinColumn({ name, join, dims }: ColumnSpec, { parts, T, B, allocate, alias }: Joining): Column {
   const model = columnNamed(parts[0]!.fragment, name)
-  const versions = name === 'policy_versions'
-  const alongFirst = PER_ENV.has(name) || PER_EPISODE.has(name)
-  const rest = versions ? [] : model.shape.slice(alongFirst ? 1 : 2)
+  const own = join === 'envs' ? 2 : join === 'stack' ? 0 : 1
+  const rest = model.shape.slice(own)
   const columns = parts.map(({ fragment, B: itsB }) => {
     const column = columnNamed(fragment, name)
-    const first = PER_EPISODE.has(name) ? (column.shape[0] ?? 0) : itsB
-    const lead = versions ? [T] : alongFirst ? [first] : [T, itsB]
+    const rows = dims[0] === 'B' ? itsB : (column.shape[0] ?? 0)
+    const lead = { envs: [T, itsB], versions: [T], rows: [rows], finals: [rows], stack: [] }[join]
     checkFits(fragment, name, { column, dtype: model.dtype, shape: [...lead, ...rest] })
     return column
   })
-  const joined = alongFirst ? columns.reduce((sum, { shape }) => sum + shape[0]!, 0) : versions ? columns.length : B
-  const shape = alongFirst ? [joined, ...rest] : [T, joined, ...rest]
+  const F = columns.length
+  const total = columns.reduce((sum, { shape }) => sum + (shape[0] ?? 0), 0)
+  const shape = { envs: [T, B], versions: [T, F], rows: [total], finals: [total], stack: [F] }[join].concat(rest)
   if (alias) return columnOf(model.data, shape)
   const target = allocate(name, model.dtype, elementsOf(shape))
-  const blocks = alongFirst ? 1 : T
+  const blocks = join === 'envs' || join === 'versions' ? T : 1
   const stride = target.byteLength / blocks
   let at = 0
   for (const { data } of columns) {
@@ -109,7 +104,7 @@ function joinColumn(name: string, { parts, T, B, allocate, alias }: Join): Colum
 }
 
 /** `final_index` counts t * B + b, so joining changes it; rows are merged so that it stays ascending. */
-function joinFinals({ parts, T, B, allocate }: Join): Record<string, Column> {
+function joinFinals({ parts, T, B, allocate }: Joining): Record<string, Column> {
   const model = columnNamed(parts[0]!.fragment, 'final_observations')
   const row = model.shape.slice(1)
   const width = elementsOf(row)
@@ -148,11 +143,11 @@ function joinFinals({ parts, T, B, allocate }: Join): Record<string, Column> {
   return { final_index: columnOf(index, [K]), final_observations: columnOf(rows, [K, ...row]) }
 }
 
-function shapeOf(fragment: SampleBatch): [T: number, B: number] {
-  const { shape } = columnNamed(fragment, 'rewards')
-  const [T, B] = shape
-  if (shape.length !== 2 || !T || !B) throw misfit(fragment, 'rewards', `is [${shape.join(', ')}], expected [T, B]`)
-  return [T, B]
+function stepsOf(fragment: SampleBatch): number {
+  const { shape } = columnNamed(fragment, 'policy_versions')
+  const [T] = shape
+  if (shape.length !== 1 || !T) throw misfit(fragment, 'policy_versions', `is [${shape.join(', ')}], expected [T]`)
+  return T
 }
 
 function checkFits(

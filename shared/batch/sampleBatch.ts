@@ -27,14 +27,15 @@ export interface Provenance {
  *
  * | column | dtype | shape | |
  * |---|---|---|---|
- * | `observations` | F32 | [T, B, ...D] | what each action was chosen from |
- * | `bootstrap_observations` | F32 | [B, ...D] | after the last step; the first of the next episode where that step ended one |
- * | `actions` | U8, I32 or F32 | [T, B] or [T, B, A] | indices (U8 up to 256 of them, I32 beyond) or box values (F32) |
+ * | `observations` | F32 or U8 | [T, B, ...D] | what each action was chosen from |
+ * | `bootstrap_observations` | F32 or U8 | [B, ...D] | after the last step; the first of the next episode where that step ended one |
+ * | `actions` | U8, I32 or F32 | [T, B] or [T, B, A] | indices (U8 up to 256 of them, I32 beyond) or box values (F32), as they were drawn |
+ * | `action_mask` | U8 | [T, B, P] | only where the env masks actions: 0 for one that could not be taken |
  * | `behaviour_log_probs` | F32 | [T, B] | log mu(a given x) of the policy that acted |
  * | `rewards` | F32 | [T, B] | unscaled |
  * | `terminated`, `truncated` | U8 | [T, B] | never both 1 |
  * | `final_index` | I32 | [K] | t * B + b of every truncated step, ascending |
- * | `final_observations` | F32 | [K, ...D] | the observations those episodes ended with, to bootstrap from |
+ * | `final_observations` | F32 or U8 | [K, ...D] | the observations those episodes ended with, to bootstrap from |
  * | `policy_versions` | I32 | [T] | of every step's policy |
  * | `episode_returns`, `episode_lengths` | F32, I32 | [E] | episodes that finished inside, in order of (t, b) |
  */

@@ -8,24 +8,22 @@ import type { Column } from './sampleBatch.ts'
 export interface TrainInputs {
   readonly T: number
   readonly B: number
-  /** E = B + K, rows of `extra_observations`; differs from batch to batch with K. */
-  readonly extraRows: number
   /**
-   * Every column of the batch that is [T, B, …], and:
+   * Every column of the batch that is [T, B, …] or stacked, and, where it has the columns that they are made of:
    *
    * | column | dtype | shape | |
    * |---|---|---|---|
    * | `actions` | I32 or F32 | [T, B] or [T, B, A] | U8 indices widened |
    * | `terminated` | U8 | [T, B] | as in the batch: 1 where the value of the next state does not count |
    * | `episode_end` | U8 | [T, B] | 1 where terminated or truncated: the trace is cut |
-   * | `extra_observations` | F32 | [E, ...D] | the bootstrap observations, then the final observations of truncated steps |
+   * | `extra_observations` | F32 or U8 | [E, ...D], E = B + K | the bootstrap observations, then the final observations of truncated steps |
    * | `next_index` | I32 | [T, B] | row of a step's true next state in concat(values of observations, values of extra) |
    */
   readonly columns: Readonly<Record<string, Column>>
 }
 
 /** In a TrainBatch, but no input of a train step: they are [B], [K], [E] or [T, F], or replaced by what is above. */
-const LEFT_OUT = new Set([
+const LEFT_OUT: ReadonlySet<string> = new Set([
   'bootstrap_observations',
   'final_index',
   'final_observations',
@@ -45,22 +43,28 @@ const LEFT_OUT = new Set([
  *       (t + 1) * B + b otherwise; where terminated that row is of another episode, and `terminated` masks it
  *
  * @param allocate where new columns go (`ColumnBuffers.take`); columns that need no change are those of the batch
- * @throws MillraceError E_BATCH_SHAPE when a column is missing or the truncated steps are not those of `final_index`
+ * @throws MillraceError E_BATCH_SHAPE when the truncated steps are not those of `final_index`
  */
 export function trainInputs(batch: TrainBatch, allocate: AllocateColumn = newColumn): TrainInputs {
   const { T, B } = batch
   const columns: Record<string, Column> = {}
   for (const [name, column] of Object.entries(batch.columns)) if (!LEFT_OUT.has(name)) columns[name] = column
-  const actions = columnNamed(batch, 'actions')
-  if (actions.dtype === 'U8') {
-    const widened = allocate('actions:i32', 'I32', actions.data.length)
-    for (let i = 0; i < widened.length; i++) widened[i] = actions.data[i]!
-    columns['actions'] = columnOf(widened, actions.shape)
-  }
-  columns['episode_end'] = episodeEnds(batch, allocate)
-  columns['next_index'] = nextIndices(batch, allocate)
-  columns['extra_observations'] = extraObservations(batch, allocate)
-  return { T, B, extraRows: columns['extra_observations'].shape[0]!, columns }
+  const { actions } = batch.columns
+  if (actions?.dtype === 'U8') columns['actions'] = widened(actions, allocate)
+  if (has(batch, 'terminated', 'truncated')) columns['episode_end'] = episodeEnds(batch, allocate)
+  if (has(batch, 'truncated', 'final_index')) columns['next_index'] = nextIndices(batch, allocate)
+  if (has(batch, 'bootstrap_observations', 'final_observations'))
+    columns['extra_observations'] = extraObservations(batch, allocate)
+  return { T, B, columns }
+}
+
+const has = ({ columns }: TrainBatch, ...names: readonly string[]): boolean =>
+  names.every((name) => Object.hasOwn(columns, name))
+
+function widened({ data, shape }: Column, allocate: AllocateColumn): Column {
+  const wide = allocate('actions:i32', 'I32', data.length)
+  for (let i = 0; i < wide.length; i++) wide[i] = data[i]!
+  return columnOf(wide, shape)
 }
 
 function episodeEnds(batch: TrainBatch, allocate: AllocateColumn): Column {
@@ -98,7 +102,7 @@ function extraObservations(batch: TrainBatch, allocate: AllocateColumn): Column 
   const finals = columnNamed(batch, 'final_observations')
   const rows = bootstrap.shape[0]! + finals.shape[0]!
   const shape = [rows, ...bootstrap.shape.slice(1)]
-  const extra = allocate('extra_observations', 'F32', elementsOf(shape))
+  const extra = allocate('extra_observations', bootstrap.dtype, elementsOf(shape))
   extra.set(bootstrap.data)
   extra.set(finals.data, bootstrap.data.length)
   return columnOf(extra, shape)

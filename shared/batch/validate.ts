@@ -1,97 +1,93 @@
 // Hot path: reads within bounds that were checked before, so `!` on typed arrays is fine here.
 import { MillraceError } from '../errors.ts'
-import type { Lease } from '../protocol/lease.ts'
+import type { ColumnSpec, Dim, FragmentForm } from './columnSpec.ts'
 import { columnNamed, sameShape } from './columns.ts'
 import { firstNonFinite } from './finite.ts'
 import { rangeOf, short } from './range.ts'
-import type { Column, DType, SampleBatch } from './sampleBatch.ts'
-
-/** What a lease promises of its fragments. A `Lease` is one. */
-export type FragmentPromise = Pick<Lease, 'fragmentLength' | 'numEnvs' | 'policy'>
-
-/** Columns that are not [T, B, …]. A stage may add columns, but only such. */
-const OTHER_SHAPES: ReadonlySet<string> = new Set([
-  'bootstrap_observations',
-  'final_index',
-  'final_observations',
-  'policy_versions',
-  'episode_returns',
-  'episode_lengths',
-])
+import type { SampleBatch } from './sampleBatch.ts'
 
 /** Slack for log-probabilities of certain actions, which rounding may lift above 0. */
 const ROUNDING = 1e-6
 
 /**
  * Checks a decoded fragment against what its lease promised, so that nothing is trained on that would poison a policy:
- * every column there and of its dtype and shape, actions that exist, flags 0 or 1 and never both, final observations for
- * exactly the truncated steps, log-probabilities of discrete actions at most 0, nothing NaN or infinite anywhere
- * (columns that stages added included), and provenance that agrees with the data.
+ * every column there, of its dtype, shape and limits (actions that exist, log-probabilities of discrete actions at most 0), nothing NaN or
+ * infinite anywhere, flags never both 1, final observations for exactly the truncated steps, and provenance that agrees with the data.
  *
  * @throws MillraceError E_BATCH_SHAPE, or E_BATCH_VALUE naming the column and the first index (row-major) that is wrong
  */
-export function validateFragment(batch: SampleBatch, promise: FragmentPromise): void {
-  checkShapes(batch, promise)
+export function validateFragment(batch: SampleBatch, form: FragmentForm): void {
+  const has = (...names: readonly string[]) => names.every((name) => Object.hasOwn(batch.columns, name))
+  checkForms(batch, form)
   for (const [name, { data }] of Object.entries(batch.columns)) {
     if (!(data instanceof Float32Array || data instanceof Float64Array)) continue
     const index = firstNonFinite(data)
     if (index >= 0) throw notFinite(batch, name, { index, value: data[index]! })
   }
-  checkFlags(batch)
-  checkFinals(batch)
-  checkEpisodes(batch)
-  if (promise.policy.action.kind === 'discrete') checkDiscrete(batch, promise.policy.action.n)
-  checkVersions(batch)
+  for (const spec of form.columns) checkLimits(batch, spec)
+  if (has('terminated', 'truncated')) {
+    checkFlags(batch)
+    if (has('final_index')) checkFinals(batch)
+    if (has('episode_lengths')) checkEpisodes(batch)
+  }
+  checkVersions(batch, form)
 }
 
-function checkShapes(batch: SampleBatch, { fragmentLength: T, numEnvs: B, policy }: FragmentPromise): void {
-  const D = policy.observation.shape
-  const A = policy.action.kind === 'box' ? policy.action.shape : []
-  const expect = (name: string, dtypes: readonly DType[], shape: readonly number[]): Column => {
-    const column = columnNamed(batch, name)
-    if (dtypes.includes(column.dtype) && sameShape(column.shape, shape)) return column
-    const found = `${column.dtype} [${column.shape.join(', ')}]`
-    const { shard, lease, sequence } = batch.provenance
-    const message = `${name} is ${found}, expected ${dtypes.join(' or ')} [${shape.join(', ')}] (shard ${shard}, lease ${lease})`
-    throw new MillraceError('E_BATCH_SHAPE', message, { column: name, shard, lease, sequence })
+function checkForms(batch: SampleBatch, { T, B, columns }: FragmentForm): void {
+  const { shard, lease, sequence } = batch.provenance
+  const refuse = (column: string, what: string) => {
+    const message = `${what} (shard ${shard}, lease ${lease})`
+    return new MillraceError('E_BATCH_SHAPE', message, { column, shard, lease, sequence })
   }
-  for (const [name, { dtype, shape }] of Object.entries(batch.columns)) {
-    if (!OTHER_SHAPES.has(name)) expect(name, [dtype], [T, B, ...shape.slice(2)])
+  for (const name of Object.keys(batch.columns))
+    if (!columns.some((spec) => spec.name === name)) throw refuse(name, `${name} is no column that its lease asks for`)
+  const K = batch.columns['final_index']?.shape[0] ?? 0
+  const E = batch.columns['episode_returns']?.shape[0] ?? 0
+  const sizeOf = (dim: Dim): number => (typeof dim === 'number' ? dim : { T, B, K, E }[dim])
+  for (const { name, dtypes, dims } of columns) {
+    const { dtype, shape } = columnNamed(batch, name)
+    const expected = dims.map(sizeOf)
+    if (dtypes.includes(dtype) && sameShape(shape, expected)) continue
+    const found = `${dtype} [${shape.join(', ')}]`
+    throw refuse(name, `${name} is ${found}, expected ${dtypes.join(' or ')} [${expected.join(', ')}]`)
   }
-  const K = columnNamed(batch, 'final_index').shape[0] ?? 0
-  const episodes = columnNamed(batch, 'episode_returns').shape[0] ?? 0
-  expect('observations', ['F32'], [T, B, ...D])
-  expect('bootstrap_observations', ['F32'], [B, ...D])
-  expect('actions', policy.action.kind === 'box' ? ['F32'] : ['I32', 'U8'], [T, B, ...A])
-  expect('behaviour_log_probs', ['F32'], [T, B])
-  expect('rewards', ['F32'], [T, B])
-  expect('terminated', ['U8'], [T, B])
-  expect('truncated', ['U8'], [T, B])
-  expect('final_index', ['I32'], [K])
-  expect('final_observations', ['F32'], [K, ...D])
-  expect('policy_versions', ['I32'], [T])
-  expect('episode_returns', ['F32'], [episodes])
-  expect('episode_lengths', ['I32'], [episodes])
+}
+
+function checkLimits(batch: SampleBatch, { name, min = -Infinity, max = Infinity }: ColumnSpec): void {
+  if (min === -Infinity && max === Infinity) return
+  const { data } = columnNamed(batch, name)
+  if (typeof max !== 'number') {
+    checkPlaces(batch, { name, min, max })
+    return
+  }
+  const most = data instanceof Float32Array ? max + ROUNDING : max
+  for (let i = 0; i < data.length; i++) {
+    if (data[i]! >= min && data[i]! <= most) continue
+    const limits = max === Infinity ? `at least ${min}` : min === -Infinity ? `at most ${max}` : `${min} to ${max}`
+    throw wrong(batch, name, { index: i, what: `is ${data[i]}, expected ${limits}` })
+  }
+}
+
+function checkPlaces(
+  batch: SampleBatch,
+  { name, min, max }: { readonly name: string; readonly min: number; readonly max: readonly number[] },
+): void {
+  const { data } = columnNamed(batch, name)
+  for (let i = 0; i < data.length; i++) {
+    const most = max[i % max.length]!
+    if (data[i]! >= min && data[i]! <= most) continue
+    throw wrong(batch, name, { index: i, what: `is ${data[i]}, expected ${min} to ${most}` })
+  }
 }
 
 function checkFlags(batch: SampleBatch): void {
   const { data: terminated } = columnNamed(batch, 'terminated')
   const { data: truncated } = columnNamed(batch, 'truncated')
-  let bits = 0
   let both = 0
-  for (let i = 0; i < terminated.length; i++) {
-    bits |= terminated[i]! | truncated[i]!
-    both |= terminated[i]! & truncated[i]!
-  }
-  if (bits > 1) {
-    const name = terminated.some((flag) => flag > 1) ? 'terminated' : 'truncated'
-    const index = columnNamed(batch, name).data.findIndex((flag) => flag > 1)
-    throw wrong(batch, name, { index, what: `is ${columnNamed(batch, name).data[index]}, expected 0 or 1` })
-  }
-  if (both !== 0) {
-    const index = terminated.findIndex((flag, i) => flag === 1 && truncated[i] === 1)
-    throw wrong(batch, 'truncated', { index, what: 'is 1 where terminated is 1 too' })
-  }
+  for (let i = 0; i < terminated.length; i++) both |= terminated[i]! & truncated[i]!
+  if (both === 0) return
+  const index = terminated.findIndex((flag, i) => flag === 1 && truncated[i] === 1)
+  throw wrong(batch, 'truncated', { index, what: 'is 1 where terminated is 1 too' })
 }
 
 function checkFinals(batch: SampleBatch): void {
@@ -125,32 +121,11 @@ function checkEpisodes(batch: SampleBatch): void {
       what: `is the end of the column, ${ends} episodes ended`,
     })
   }
-  const index = lengths.findIndex((length) => length < 1)
-  if (index >= 0) throw wrong(batch, 'episode_lengths', { index, what: `is ${lengths[index]}, expected at least 1` })
 }
 
-function checkDiscrete(batch: SampleBatch, n: number): void {
-  const { data: actions } = columnNamed(batch, 'actions')
-  let above = 0
-  let signs = 0
-  for (let i = 0; i < actions.length; i++) {
-    signs |= actions[i]!
-    above |= n - 1 - actions[i]! // negative when the action is n or more
-  }
-  if (above < 0 || signs < 0) {
-    const index = actions.findIndex((action) => action < 0 || action >= n)
-    throw wrong(batch, 'actions', { index, what: `is ${actions[index]}, expected 0 to ${n - 1}` })
-  }
-  const { data: logProbs } = columnNamed(batch, 'behaviour_log_probs')
-  for (let i = 0; i < logProbs.length; i++) {
-    if (logProbs[i]! > ROUNDING)
-      throw wrong(batch, 'behaviour_log_probs', { index: i, what: `is ${logProbs[i]}, expected at most 0` })
-  }
-}
-
-function checkVersions(batch: SampleBatch): void {
+function checkVersions(batch: SampleBatch, { T, B, rounds = 1 }: FragmentForm): void {
   const { data: versions } = columnNamed(batch, 'policy_versions')
-  const { policyVersion, envSteps } = batch.provenance
+  const { policyVersion, envSteps, sequence } = batch.provenance
   let previous = policyVersion
   for (let t = 0; t < versions.length; t++) {
     const version = versions[t]!
@@ -160,9 +135,9 @@ function checkVersions(batch: SampleBatch): void {
     }
     previous = version
   }
-  const steps = columnNamed(batch, 'rewards').data.length
+  const steps = sequence % rounds === 0 ? T * B : 0
   if (steps !== envSteps) {
-    const { shard, lease, sequence } = batch.provenance
+    const { shard, lease } = batch.provenance
     throw new MillraceError('E_BATCH_SHAPE', `the batch has ${steps} steps, its provenance says ${envSteps}`, {
       shard,
       lease,
@@ -177,7 +152,8 @@ function notFinite(
   column: string,
   { index, value }: { index: number; value: number },
 ): MillraceError {
-  if (column !== 'episode_returns') return wrong(batch, column, { index, what: `is ${value}` })
+  if (column !== 'episode_returns' || !Object.hasOwn(batch.columns, 'rewards'))
+    return wrong(batch, column, { index, what: `is ${value}` })
   const rewards = rangeOf(columnNamed(batch, 'rewards').data)
   const what = `is ${value}: rewards run from ${short(rewards.min)} to ${short(rewards.max)}, and an episode's sum of them must fit a float32 (3.4e38)`
   return wrong(batch, column, { index, what })

@@ -1,6 +1,6 @@
 import type { Random } from '../random.ts'
 import { envConfig, stateNumbers } from './config.ts'
-import type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
+import type { Env, EnvAction, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
 import type { BoxSpace, DiscreteSpace } from './space.ts'
 
 /** Both links: mass and length 1, centre of mass in the middle, moment of inertia 1. */
@@ -42,7 +42,7 @@ export class Acrobot implements Env {
     this.observe(observation)
   }
 
-  step(action: number | Float32Array, observation: Float32Array): StepOutcome {
+  step(action: EnvAction, observation: Float32Array): StepOutcome {
     const [angle1, angle2, speed1, speed2] = rungeKutta(this.state, Number(action) - 1)
     this.state = [wrap(angle1), wrap(angle2), clip(speed1, MAX_SPEED_1), clip(speed2, MAX_SPEED_2)]
     const height = -Math.cos(this.state[0]) - Math.cos(this.state[1] + this.state[0])

@@ -2,7 +2,7 @@ import type { Random } from '../random.ts'
 import { CART_POLE_ACTIONS, CART_POLE_OBSERVATIONS, resetCartPole, stepCartPole } from './cartPoleDynamics.ts'
 import { CartPoleVector } from './cartPoleVector.ts'
 import { envConfig, stateNumbers } from './config.ts'
-import type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
+import type { Env, EnvAction, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
 
 /**
  * Balance a pole on a cart by pushing it left (0) or right (1): Barto, Sutton & Anderson (1983), "Neuronlike Adaptive
@@ -27,7 +27,7 @@ export class CartPole implements Env {
     observation.set(this.state)
   }
 
-  step(action: number | Float32Array, observation: Float32Array): StepOutcome {
+  step(action: EnvAction, observation: Float32Array): StepOutcome {
     this.outcome.terminated = stepCartPole(this.state, 0, action === 1)
     observation.set(this.state)
     return this.outcome

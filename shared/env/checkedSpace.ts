@@ -1,10 +1,10 @@
 import { MillraceError, nearestName } from '../errors.ts'
 import { showValue } from '../showValue.ts'
-import { boxBounds, spaceSize, type BoxSpace, type BoxType, type Space } from './space.ts'
+import { boxBounds, spaceSize, type BoxSpace, type BoxType, type ObservationSpace, type Space } from './space.ts'
 
-const KINDS = ['box', 'discrete']
+const KINDS = ['box', 'discrete', 'multiDiscrete']
 const TYPES: readonly BoxType[] = ['float32', 'uint8']
-const EXPECTED = `{ kind: 'box', shape, low, high } or { kind: 'discrete', n }`
+const EXPECTED = `{ kind: 'box', shape, low, high }, { kind: 'discrete', n } or, of actions, { kind: 'multiDiscrete', nvec }`
 /** 1 GiB of float32. */
 const MOST_ELEMENTS = 2 ** 28
 
@@ -27,14 +27,17 @@ export function checkedSpace(given: unknown, what: string): Space {
   const refuse = (why: string) => new MillraceError('E_ENV_SPACE', `${what} is malformed: ${why}`, { space: what })
   if (given === undefined) throw refuse(`there is none, expected ${EXPECTED}`)
   if (typeof given !== 'object' || given === null) throw refuse(`it is ${showValue(given)}, expected ${EXPECTED}`)
-  const { kind, n, shape, low, high, dtype } = given as Readonly<Record<string, unknown>>
+  const { kind, n, nvec, shape, low, high, dtype } = given as Readonly<Record<string, unknown>>
   if (kind === 'discrete') {
     if (!Number.isInteger(n) || Number(n) < 1) throw refuse(`n is ${showValue(n)}, expected an integer >= 1`)
     if (Number(n) > MOST_ELEMENTS) throw refuse(`n is ${Number(n)}, expected at most ${MOST_ELEMENTS}`)
     return { kind, n: Number(n) }
   }
+  if (kind === 'multiDiscrete') return { kind, nvec: checkedChoices(nvec, refuse) }
   if (kind !== 'box')
-    throw refuse(`expected kind 'box' or 'discrete', got ${showValue(kind)}${hintFor(kind)}; write ${EXPECTED}`)
+    throw refuse(
+      `expected kind 'box', 'discrete' or 'multiDiscrete', got ${showValue(kind)}${hintFor(kind)}; write ${EXPECTED}`,
+    )
   const sizes = checkedShape(shape, refuse)
   const size = spaceSize({ kind, shape: sizes, low: 0, high: 0 })
   if (size > MOST_ELEMENTS)
@@ -51,7 +54,26 @@ export function checkedSpace(given: unknown, what: string): Space {
   return space
 }
 
+/** The same, for observations: there are none of several choices. */
+export function checkedObservationSpace(given: unknown, what: string): ObservationSpace {
+  const space = checkedSpace(given, what)
+  if (space.kind !== 'multiDiscrete') return space
+  const why = `it is of kind 'multiDiscrete', which only actions may be; show the choices as a box, or one-hot`
+  throw new MillraceError('E_ENV_SPACE', `${what} cannot be used: ${why}`, { space: what })
+}
+
 type Refuse = (why: string) => MillraceError
+
+function checkedChoices(nvec: unknown, refuse: Refuse): readonly number[] {
+  const isList = Array.isArray(nvec) || (ArrayBuffer.isView(nvec) && 'length' in nvec)
+  const sizes: readonly unknown[] = isList ? Array.from(nvec as ArrayLike<unknown>) : []
+  if (sizes.length === 0) throw refuse(`nvec is ${showValue(nvec)}, expected a list of integers >= 1, one a choice`)
+  const wrong = sizes.findIndex((size) => !Number.isInteger(size) || Number(size) < 1)
+  if (wrong >= 0) throw refuse(`element ${wrong} of nvec is ${showValue(sizes[wrong])}, expected an integer >= 1`)
+  const total = sizes.reduce<number>((sum, size) => sum + Number(size), 0)
+  if (total > MOST_ELEMENTS) throw refuse(`nvec has ${total} choices in all, at most ${MOST_ELEMENTS} work`)
+  return sizes as readonly number[]
+}
 
 function hintFor(kind: unknown): string {
   if (typeof kind !== 'string') return ''
@@ -109,6 +131,10 @@ function refuseEmpty(space: BoxSpace, refuse: Refuse): void {
 export function spaceDifference(a: Space, b: Space): string | undefined {
   if (a.kind === 'discrete' || b.kind === 'discrete')
     return a.kind === b.kind && 'n' in a && 'n' in b && a.n === b.n ? undefined : 'another size'
+  if (a.kind === 'multiDiscrete' || b.kind === 'multiDiscrete')
+    return a.kind === b.kind && 'nvec' in a && 'nvec' in b && a.nvec.join() === b.nvec.join()
+      ? undefined
+      : 'another size'
   if (a.shape.join() !== b.shape.join()) return 'another shape'
   if ((a.dtype === 'uint8') !== (b.dtype === 'uint8')) return 'another dtype'
   const [first, second] = [boxBounds(a), boxBounds(b)]

@@ -1,7 +1,7 @@
 import { MillraceError } from '../errors.ts'
 import { Random } from '../random.ts'
 import { envConfig, stateNumbers } from './config.ts'
-import type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
+import type { Env, EnvAction, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
 import type { DiscreteSpace } from './space.ts'
 
 /**
@@ -30,7 +30,7 @@ export class Identity implements Env {
     this.draw(observation)
   }
 
-  step(action: number | Float32Array, observation: Float32Array): StepOutcome {
+  step(action: EnvAction, observation: Float32Array): StepOutcome {
     this.outcome.reward = action === this.symbol ? 1 : 0
     this.draw(observation)
     return this.outcome

@@ -1,5 +1,14 @@
-export type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome, VectorEnv, VectorEnvState } from './env.ts'
-export type { BoxSpace, BoxType, DiscreteSpace, Space } from './space.ts'
+export type {
+  Env,
+  EnvAction,
+  EnvConfig,
+  EnvDefinition,
+  PlainData,
+  StepOutcome,
+  VectorEnv,
+  VectorEnvState,
+} from './env.ts'
+export type { BoxSpace, BoxType, DiscreteSpace, MultiDiscreteSpace, ObservationSpace, Space } from './space.ts'
 export { contains, describeSpace, spaceSize } from './space.ts'
 export { validateSpace } from './checkedSpace.ts'
 export type { EnvClass, EnvSource } from './registry.ts'

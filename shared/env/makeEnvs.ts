@@ -1,16 +1,16 @@
 import { MillraceError } from '../errors.ts'
 import { isThenable, showValue } from '../showValue.ts'
 import { interruptible, positionOfCode, showPosition } from '../userCode/index.ts'
-import { checkedSpace, spaceDifference } from './checkedSpace.ts'
+import { checkedObservationSpace, checkedSpace, spaceDifference } from './checkedSpace.ts'
 import { closeEnvs } from './closing.ts'
 import type { Env, EnvConfig, EnvDefinition } from './env.ts'
-import { describeSpace, spaceSize, type Space } from './space.ts'
+import { describeSpace, spaceSize, type ObservationSpace, type Space } from './space.ts'
 import { checkNumEnvs } from './vectorBase.ts'
 
 /** B envs of one definition, and the spaces that all of them have. */
 export interface MadeEnvs {
   readonly envs: readonly Env[]
-  readonly observation: Space
+  readonly observation: ObservationSpace
   readonly action: Space
 }
 
@@ -35,6 +35,8 @@ export function makeEnvs(definition: EnvDefinition, numEnvs: number, config: Env
   try {
     const first = make()
     refuseHuge(first.observation, id, numEnvs)
+    if (envs[0]?.actionMask && first.action.kind === 'box')
+      throw new MillraceError('E_ENV_SPACE', `${id} has an actionMask, which masks choices, and its actions are a box`)
     for (let i = 1; i < numEnvs; i++) refuseOther(first, make(), id)
     return { envs, ...first }
   } catch (error) {
@@ -48,7 +50,7 @@ type Spaces = Pick<MadeEnvs, 'observation' | 'action'>
 function spacesOf(env: Env, id: string): Spaces {
   try {
     return {
-      observation: checkedSpace(env.observationSpace, `the observation space of ${id}`),
+      observation: checkedObservationSpace(env.observationSpace, `the observation space of ${id}`),
       action: checkedSpace(env.actionSpace, `the action space of ${id}`),
     }
   } catch (error) {
@@ -68,7 +70,7 @@ function checkEnv(made: unknown, id: string): asserts made is Env {
     )
   }
   if (typeof made !== 'object' || made === null) throw refuse(`make gave ${showValue(made)}, expected an env`)
-  const optional = ['save', 'load', 'close'] as const
+  const optional = ['save', 'load', 'close', 'actionMask'] as const
   for (const name of optional) {
     const method = (made as Partial<Env>)[name]
     if (method !== undefined && typeof method !== 'function')
@@ -86,7 +88,7 @@ function checkEnv(made: unknown, id: string): asserts made is Env {
   }
 }
 
-function refuseHuge(observation: Space, id: string, numEnvs: number): void {
+function refuseHuge(observation: ObservationSpace, id: string, numEnvs: number): void {
   const size = observation.kind === 'discrete' ? observation.n : spaceSize(observation)
   if (size * numEnvs <= MOST_VALUES) return
   throw new MillraceError(

@@ -1,6 +1,6 @@
 import type { Random } from '../random.ts'
 import { envConfig, stateNumbers } from './config.ts'
-import type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
+import type { Env, EnvAction, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
 import type { BoxSpace, DiscreteSpace } from './space.ts'
 
 const [LEFT_WALL, RIGHT_END] = [-1.2, 0.6]
@@ -36,7 +36,7 @@ export class MountainCar implements Env {
     this.observe(observation)
   }
 
-  step(action: number | Float32Array, observation: Float32Array): StepOutcome {
+  step(action: EnvAction, observation: Float32Array): StepOutcome {
     const pushed = this.velocity + ((Number(action) - 1) * FORCE + Math.cos(3 * this.position) * -GRAVITY)
     this.velocity = clip(pushed, -MAX_SPEED, MAX_SPEED)
     this.position = clip(this.position + this.velocity, LEFT_WALL, RIGHT_END)

@@ -69,3 +69,18 @@ export function resetFault(given: unknown): Fault {
     todo: 'reset returns nothing: write the first observation into its first parameter (observation[0] = …)',
   }
 }
+
+/** What is wrong with a mask that an env has written: flags of all choices, of which each keeps one at least. */
+export function maskFault(mask: Uint8Array, choices: readonly number[]): Fault | undefined {
+  const odd = mask.findIndex((flag) => flag > 1)
+  if (odd >= 0) return { what: `gave ${mask[odd]} at element ${odd} of its action mask`, todo: 'a flag is 0 or 1' }
+  let from = 0
+  for (const [d, n] of choices.entries()) {
+    if (mask.indexOf(1, from) < 0 || mask.indexOf(1, from) >= from + n) {
+      const which = choices.length === 1 ? 'every action' : `every action of choice ${d}`
+      return { what: `masks ${which}`, todo: 'at least one must stay; where none may be taken, end the episode' }
+    }
+    from += n
+  }
+  return undefined
+}

@@ -6,9 +6,9 @@ import { closeEnvs, forgetOpen, rememberOpen } from './closing.ts'
 import type { Env, EnvConfig, EnvDefinition, PlainData, StepOutcome } from './env.ts'
 import { makeEnvs } from './makeEnvs.ts'
 import { ObservationCheck, UNWRITTEN, unwrittenFault } from './observationCheck.ts'
-import { outcomeFault, promiseFault, resetFault } from './outcome.ts'
-import { boxBounds, describeSpace, spaceSize } from './space.ts'
-import type { BoxSpace, Space } from './space.ts'
+import { maskFault, outcomeFault, promiseFault, resetFault } from './outcome.ts'
+import { choicesOf, type BoxSpace, type ObservationSpace } from './space.ts'
+import { VectorActions } from './vectorActions.ts'
 import { VectorBase } from './vectorBase.ts'
 
 /**
@@ -22,21 +22,22 @@ import { VectorBase } from './vectorBase.ts'
  */
 export class EnvVector extends VectorBase {
   private readonly envs: readonly Env[]
-  /** Where the envs write: `observations`, or one element an env when an observation is an index. */
+  /** Where the envs write: `observations`, or numbers beside it: one element an env when an observation is an index, all of them when it is bytes. */
   private readonly written: Float32Array
   /** The same memory, for what `reset` has not written. */
   private readonly writtenBits: Uint32Array
   /** Each env's part of `written`. */
   private readonly rows: readonly Float32Array[]
   readonly oneHot: boolean
+  readonly actionMasks: Uint8Array | undefined
+  /** Each env's part of it. */
+  private readonly maskRows: readonly Uint8Array[]
   private readonly check: ObservationCheck
   private toldOfNothing = false
   private everWritten = false
   private readonly maxEpisodeSteps: number
-  /** For box actions: a copy of them, its rows (what the envs get), and the bounds of the space. */
-  private readonly box:
-    | { actions: Float32Array; rows: readonly Float32Array[]; low: Float32Array; high: Float32Array }
-    | undefined
+  private readonly actions: VectorActions
+  private readonly refuseAction = (index: number, what: string): Error => this.fault(index, what)
   private closed = false
 
   /** @throws MillraceError E_ENV_SPACE, E_ENV_CONFIG; and whatever `definition.make` throws */
@@ -46,28 +47,24 @@ export class EnvVector extends VectorBase {
     this.envs = envs
     this.maxEpisodeSteps = definition.maxEpisodeSteps ?? Infinity
     this.oneHot = observation.kind === 'discrete'
-    this.written = this.oneHot ? new Float32Array(numEnvs) : this.observations
+    const { observations } = this
+    const isWrittenTo = !this.oneHot && observations instanceof Float32Array
+    this.written = isWrittenTo ? observations : new Float32Array(this.oneHot ? numEnvs : observations.length)
     this.writtenBits = new Uint32Array(this.written.buffer)
     this.rows = rows(this.written, numEnvs)
     this.check = new ObservationCheck(this.observationSpace, this.size)
-    if (action.kind === 'box') {
-      const actions = new Float32Array(numEnvs * spaceSize(action))
-      this.box = { actions, rows: rows(actions, numEnvs), ...boxBounds(action) }
-    } else {
-      this.box = undefined
-    }
+    const choices = choicesOf(action).reduce((sum, n) => sum + n, 0)
+    this.actionMasks = envs[0]?.actionMask && new Uint8Array(numEnvs * choices)
+    this.maskRows = this.actionMasks ? rows(this.actionMasks, numEnvs) : []
+    this.actions = new VectorActions(action, numEnvs)
     if (envs.some((env) => env.close !== undefined)) rememberOpen(this)
   }
 
   step(actions: Int32Array | Float32Array): void {
     this.beginStep(actions)
-    if (this.box) this.box.actions.set(actions)
     const { envs, rewards, terminated, truncated, episodeReturns, episodeLengths } = this
     for (let i = 0; i < envs.length; i++) {
-      const outcome: unknown = this.stepEnv(
-        i,
-        this.box ? this.boxAction(i, this.box) : this.discreteAction(i, actions[i]!),
-      )
+      const outcome: unknown = this.stepEnv(i, this.actions.of(i, actions, this.refuseAction))
       const length = ++episodeLengths[i]!
       if (typeof outcome !== 'object' || outcome === null) throw this.stepFault(i, outcome)
       // Each field is read once: it may be a getter.
@@ -83,11 +80,12 @@ export class EnvVector extends VectorBase {
       const cut = !done && (cutOff || length >= this.maxEpisodeSteps)
       terminated[i] = done ? 1 : 0
       truncated[i] = cut ? 1 : 0
-      if (this.oneHot) this.encode(i)
+      this.encode(i)
       if (done || cut) {
         this.checkObservations(i, i + 1, 'step')
         this.startNextEpisode(i)
       }
+      this.askMask(i)
     }
     this.checkObservations(0, this.numEnvs)
   }
@@ -96,6 +94,7 @@ export class EnvVector extends VectorBase {
     if (this.closed) throw this.fault(0, 'was reset after it was closed')
     super.reset(seed)
     this.checkObservations(0, this.numEnvs, 'reset')
+    for (let i = 0; i < this.numEnvs; i++) this.askMask(i)
   }
 
   /** Closes every env, once; the vector cannot be used afterwards. */
@@ -129,7 +128,7 @@ export class EnvVector extends VectorBase {
     }
     if (this.writtenBits[from] === UNWRITTEN) this.nothingWritten(index)
     else this.everWritten = true
-    if (this.oneHot) this.encode(index)
+    this.encode(index)
   }
 
   get canSave(): boolean {
@@ -148,7 +147,9 @@ export class EnvVector extends VectorBase {
   protected loadEnv(index: number, state: PlainData, random: Random): void {
     const env = this.envs[index]!
     // What it wrote last is not kept, and a step may leave it as it is.
-    if (this.oneHot) this.written[index] = this.observations.indexOf(1, index * this.size) - index * this.size
+    const from = index * this.size
+    if (this.oneHot) this.written[index] = this.observations.indexOf(1, from) - from
+    else this.rows[index]!.set(this.observations.subarray(from, from + this.size))
     let given: unknown
     try {
       given = env.load?.(state, random)
@@ -156,12 +157,15 @@ export class EnvVector extends VectorBase {
       if (isMillraceError(cause)) throw cause
       throw this.fault(index, `failed to load: ${showThrown(cause)}`, { cause, code: methodOf(env, 'load') })
     }
-    if (!isThenable(given)) return
+    if (!isThenable(given)) {
+      this.askMask(index)
+      return
+    }
     const { what, todo } = promiseFault('load', given)
     throw this.fault(index, what, { todo, code: methodOf(env, 'load') })
   }
 
-  private stepEnv(index: number, action: number | Float32Array): StepOutcome {
+  private stepEnv(index: number, action: number | Int32Array | Float32Array): StepOutcome {
     try {
       return this.envs[index]!.step(action, this.rows[index]!)
     } catch (cause) {
@@ -201,26 +205,13 @@ export class EnvVector extends VectorBase {
     return this.writtenBits.subarray(index * width, (index + 1) * width)
   }
 
-  private discreteAction(index: number, action: number): number {
-    const { actionSpace } = this
-    if (actionSpace.kind === 'discrete' && action >= 0 && action < actionSpace.n && Number.isInteger(action))
-      return action
-    throw this.fault(index, `got action ${action}, which is not in ${describeSpace(actionSpace)}`)
-  }
-
-  private boxAction(index: number, box: NonNullable<EnvVector['box']>): Float32Array {
-    const row = box.rows[index]!
-    for (let j = 0; j < row.length; j++) {
-      if (row[j]! >= box.low[j]! && row[j]! <= box.high[j]!) continue
-      throw this.fault(
-        index,
-        `got action ${row[j]} at element ${j}, which is not in ${describeSpace(this.actionSpace)}`,
-      )
-    }
-    return row
-  }
-
+  /** From what the env has written to its row of `observations`, where they are not the same memory. */
   private encode(index: number): void {
+    if (this.written === this.observations) return
+    if (!this.oneHot) {
+      this.observations.set(this.rows[index]!, index * this.size)
+      return
+    }
     const hot = this.written[index]!
     if (!(hot >= 0 && hot < this.size && Number.isInteger(hot))) {
       const todo = 'a discrete observation is one element: an integer from 0 on, below n'
@@ -231,22 +222,37 @@ export class EnvVector extends VectorBase {
     this.observations[from + hot] = 1
   }
 
+  private askMask(index: number): void {
+    const mask = this.maskRows[index]
+    if (!mask) return
+    const env = this.envs[index]!
+    mask.fill(1)
+    try {
+      env.actionMask!(mask)
+    } catch (cause) {
+      const code = methodOf(env, 'actionMask')
+      throw this.fault(index, `failed to mask its actions: ${showThrown(cause)}`, { cause, code })
+    }
+    const wrong = maskFault(mask, choicesOf(this.actionSpace))
+    if (wrong) throw this.fault(index, wrong.what, { todo: wrong.todo, code: methodOf(env, 'actionMask') })
+  }
+
   /** @param by who wrote these rows; unless told, `reset` where an episode has just ended, else `step` */
   private checkObservations(fromEnv: number, toEnv: number, by?: 'reset' | 'step'): void {
     if (this.oneHot) return // `encode` has checked the index
-    const { observations, size } = this
-    const wrong = this.check.firstWrong(observations, fromEnv * size, toEnv * size)
+    const { written, size } = this
+    const wrong = this.check.firstWrong(written, fromEnv * size, toEnv * size)
     if (wrong < 0) return
     const index = Math.floor(wrong / size)
     if (this.writtenBits[wrong] === UNWRITTEN) throw this.unwritten(index)
     const fromReset = by === undefined ? this.ended(index) : by === 'reset'
-    const { what, todo } = this.check.fault(observations, wrong)
+    const { what, todo } = this.check.fault(written, wrong)
     const code = methodOf(this.envs[index]!, fromReset ? 'reset' : 'step')
     throw this.fault(index, what, { todo, code, ...(fromReset && { episodeStep: 0 }) })
   }
 }
 
-type Method = 'reset' | 'step' | 'save' | 'load'
+type Method = 'reset' | 'step' | 'save' | 'load' | 'actionMask'
 
 /** For its text and its number of parameters; it is not called. */
 function methodOf(env: Env, name: Method): { readonly length: number } {
@@ -254,12 +260,12 @@ function methodOf(env: Env, name: Method): { readonly length: number } {
 }
 
 /** The space a VectorEnv shows for an Env's observations. */
-function asBox(space: Space): BoxSpace {
+function asBox(space: ObservationSpace): BoxSpace {
   if (space.kind === 'discrete') return { kind: 'box', shape: [space.n], low: 0, high: 1 }
   return space.shape.length === 0 ? { ...space, shape: [1] } : space
 }
 
-function rows(buffer: Float32Array, count: number): readonly Float32Array[] {
+function rows<A extends Float32Array | Int32Array | Uint8Array>(buffer: A, count: number): readonly A[] {
   const size = buffer.length / count
-  return Array.from({ length: count }, (_, i) => buffer.subarray(i * size, (i + 1) * size))
+  return Array.from({ length: count }, (_, i) => buffer.subarray(i * size, (i + 1) * size) as A)
 }

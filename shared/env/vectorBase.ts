@@ -35,11 +35,11 @@ export abstract class VectorBase implements VectorEnv {
   readonly numEnvs: number
   readonly observationSpace: BoxSpace
   readonly actionSpace: Space
-  readonly observations: Float32Array
+  readonly observations: Float32Array | Uint8Array
   readonly rewards: Float32Array
   readonly terminated: Uint8Array
   readonly truncated: Uint8Array
-  readonly finalObservations: Float32Array
+  readonly finalObservations: Float32Array | Uint8Array
   readonly episodeReturns: Float64Array
   readonly episodeLengths: Int32Array
   /** One a env; empty before the first `reset` or `load`. */
@@ -55,8 +55,9 @@ export abstract class VectorBase implements VectorEnv {
     this.observationSpace = spaces.observation
     this.actionSpace = spaces.action
     this.size = spaceSize(spaces.observation)
-    this.observations = new Float32Array(numEnvs * this.size)
-    this.finalObservations = new Float32Array(numEnvs * this.size)
+    const Numbers = spaces.observation.dtype === 'uint8' ? Uint8Array : Float32Array
+    this.observations = new Numbers(numEnvs * this.size)
+    this.finalObservations = new Numbers(numEnvs * this.size)
     this.rewards = new Float32Array(numEnvs)
     this.terminated = new Uint8Array(numEnvs)
     this.truncated = new Uint8Array(numEnvs)

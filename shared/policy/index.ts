@@ -5,5 +5,13 @@ export { BoxActions, type BoxRule } from './boxActions.ts'
 export { CategoricalSampler } from './categorical.ts'
 export { HEAD_KINDS, type HeadKind } from './headKind.ts'
 export { makeSampler, type SamplerSizes } from './makeSampler.ts'
-export { PolicySession } from './session.ts'
-export { MODEL_INPUT, MODEL_OUTPUTS, PolicySpec, outputsOf, policySpecFor } from './spec.ts'
+export { type Observations, PolicySession } from './session.ts'
+export {
+  MODEL_INPUT,
+  MODEL_OUTPUTS,
+  PolicySpec,
+  maskSizeOf,
+  observationArray,
+  outputsOf,
+  policySpecFor,
+} from './spec.ts'

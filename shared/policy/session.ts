@@ -1,6 +1,6 @@
 import type { InferenceSession, Tensor, TensorConstructor } from 'onnxruntime-node'
 import { MillraceError } from '../errors.ts'
-import { MODEL_INPUT, MODEL_OUTPUTS, outputsOf } from './spec.ts'
+import { MODEL_INPUT, MODEL_OUTPUTS, MODEL_VALUE, observationArray, outputsOf } from './spec.ts'
 import type { PolicySpec } from './spec.ts'
 
 /**
@@ -9,6 +9,9 @@ import type { PolicySpec } from './spec.ts'
  */
 const OPTIMIZE_FULLY_FROM_BYTES = 256 * 1024
 
+/** Bytes where the specification says so, else float32. */
+export type Observations = Float32Array | Uint8Array
+
 /**
  * A published policy, ready to run over one batch again and again: observations in, the parameters of a distribution out, both in buffers that stay.
  * `bind` makes it read a VectorEnv's own observations, so nothing is copied on the way in.
@@ -16,7 +19,7 @@ const OPTIMIZE_FULLY_FROM_BYTES = 256 * 1024
 export class PolicySession {
   readonly spec: PolicySpec
   /** [B, ...D] what `run` reads. */
-  observations: Float32Array
+  observations: Observations
   /** [B, P] what `run` writes: logits, or means and log standard deviations. */
   outputs: Float32Array
   private readonly runtime: { readonly Tensor: TensorConstructor }
@@ -41,7 +44,7 @@ export class PolicySession {
    * @param batch the number of rows B, or the buffer of B observations to read from (see `bind`)
    * @throws MillraceError E_POLICY_MODEL
    */
-  static async load(model: Uint8Array, spec: PolicySpec, batch: number | Float32Array): Promise<PolicySession> {
+  static async load(model: Uint8Array, spec: PolicySpec, batch: number | Observations): Promise<PolicySession> {
     // Not at the top: whoever only wants the types or the spec should not load a native library.
     const runtime = await import('onnxruntime-node')
     let session: InferenceSession
@@ -63,7 +66,9 @@ export class PolicySession {
     try {
       checkModel(session, spec)
       const policy = new PolicySession(runtime, session, spec)
-      return policy.bind(typeof batch === 'number' ? new Float32Array(batch * observationSize(spec)) : batch)
+      const { observation } = spec
+      const rows = typeof batch === 'number' ? observationArray(observation, batch * observationSize(spec)) : batch
+      return policy.bind(rows)
     } catch (error) {
       await session.release()
       throw error
@@ -78,10 +83,12 @@ export class PolicySession {
   /**
    * Reads from this buffer from now on, in place: [B, ...D] for any B >= 1.
    *
-   * @throws MillraceError E_POLICY_MODEL when it does not hold whole observations
+   * @throws MillraceError E_POLICY_MODEL when it does not hold whole observations, or bytes for float32
    */
-  bind(observations: Float32Array): this {
-    const { shape } = this.spec.observation
+  bind(observations: Observations): this {
+    const { shape, dtype = 'float32' } = this.spec.observation
+    if ((dtype === 'uint8') !== observations instanceof Uint8Array)
+      throw new MillraceError('E_POLICY_MODEL', `the policy takes observations of ${dtype}, and was given others`)
     const batch = observations.length / observationSize(this.spec)
     if (!Number.isInteger(batch) || batch < 1) {
       throw new MillraceError(
@@ -91,7 +98,7 @@ export class PolicySession {
     }
     this.observations = observations
     this.outputs = new Float32Array(batch * outputsOf(this.spec))
-    this.feeds[MODEL_INPUT] = new this.runtime.Tensor('float32', observations, [batch, ...shape])
+    this.feeds[MODEL_INPUT] = tensorOf(this.runtime, observations, [batch, ...shape])
     this.fetches[MODEL_OUTPUTS[this.spec.distribution]] = new this.runtime.Tensor('float32', this.outputs, [
       batch,
       outputsOf(this.spec),
@@ -116,6 +123,27 @@ export class PolicySession {
     }
   }
 
+  /**
+   * V(x) of any number of observations, from the model's further output `value`; the buffers of `run` stay as they are.
+   *
+   * @param observations [N, ...D]
+   * @returns [N]
+   * @throws MillraceError E_POLICY_MODEL when the model gives no value, or fails
+   */
+  async values(observations: Float32Array): Promise<Float32Array> {
+    if (!this.session.outputNames.includes(MODEL_VALUE))
+      throw new MillraceError('E_POLICY_MODEL', `the policy gives no '${MODEL_VALUE}'; publish it (publishValue: true)`)
+    const { shape } = this.spec.observation
+    const rows = observations.length / observationSize(this.spec)
+    const feeds = { [MODEL_INPUT]: new this.runtime.Tensor('float32', observations, [rows, ...shape]) }
+    try {
+      const { [MODEL_VALUE]: value } = await this.session.run(feeds, [MODEL_VALUE])
+      return value?.data as Float32Array
+    } catch (cause) {
+      throw new MillraceError('E_POLICY_MODEL', `the policy failed to run: ${String(cause)}`, {}, { cause })
+    }
+  }
+
   /** Frees the model's memory, after the run that is under way. Twice is once. */
   async release(): Promise<void> {
     if (this.released) return
@@ -123,6 +151,12 @@ export class PolicySession {
     await this.running?.catch(() => undefined)
     await this.session.release()
   }
+}
+
+function tensorOf(runtime: { readonly Tensor: TensorConstructor }, data: Observations, shape: number[]): Tensor {
+  return data instanceof Uint8Array
+    ? new runtime.Tensor('uint8', data, shape)
+    : new runtime.Tensor('float32', data, shape)
 }
 
 function observationSize(spec: PolicySpec): number {
@@ -136,14 +170,21 @@ function checkModel(session: InferenceSession, spec: PolicySpec): void {
       'E_POLICY_MODEL',
       `the policy has inputs ${session.inputNames.join(', ')}, expected only '${MODEL_INPUT}'`,
     )
-  checkValue(session.inputMetadata, MODEL_INPUT, spec.observation.shape)
-  checkValue(session.outputMetadata, output, [outputsOf(spec)])
+  const { shape, dtype = 'float32' } = spec.observation
+  checkValue(session.inputMetadata, { name: MODEL_INPUT, dtype, shape })
+  checkValue(session.outputMetadata, { name: output, dtype: 'float32', shape: [outputsOf(spec)] })
 }
 
-/** A value of the model must be float32 [N, ...shape], with N free. */
-function checkValue(metadata: readonly InferenceSession.ValueMetadata[], name: string, shape: readonly number[]): void {
+interface Value {
+  readonly name: string
+  readonly dtype: 'float32' | 'uint8'
+  readonly shape: readonly number[]
+}
+
+/** A value of the model must be [N, ...shape], with N free. */
+function checkValue(metadata: readonly InferenceSession.ValueMetadata[], { name, dtype, shape }: Value): void {
   const found = metadata.find((value) => value.name === name)
-  const expected = `'${name}' as float32 [N, ${shape.join(', ')}]`
+  const expected = `'${name}' as ${dtype} [N, ${shape.join(', ')}]`
   if (!found?.isTensor) {
     throw new MillraceError(
       'E_POLICY_MODEL',
@@ -153,7 +194,7 @@ function checkValue(metadata: readonly InferenceSession.ValueMetadata[], name: s
   const [rows, ...rest] = found.shape
   // A name stands for a size the model leaves open.
   const fits = rest.length === shape.length && rest.every((size, i) => typeof size === 'string' || size === shape[i])
-  if (found.type === 'float32' && typeof rows === 'string' && fits) return
+  if (found.type === dtype && typeof rows === 'string' && fits) return
   throw new MillraceError(
     'E_POLICY_MODEL',
     `the policy has '${name}' as ${found.type} [${found.shape.join(', ')}], expected ${expected}`,

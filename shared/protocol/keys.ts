@@ -35,6 +35,8 @@ export const keys = {
     `states/${named(run)}/${shard}/${named(lease)}-${ordered(sequence)}.safetensors`,
   /** Modules, named by their hash: the env for functions, the experiment for the learner. */
   code: (run: string, sha256: string) => `code/${named(run)}/${sha256.slice(0, 16)}.mjs`,
+  /** Compiled graphs that functions run, named by their hash. */
+  graph: (run: string, sha256: string) => `graphs/${named(run)}/${sha256.slice(0, 16)}.onnx`,
   /** Runs that wait for a stage's learner, or are with it. */
   request: (run: string) => `stage/requests/${named(run)}.json`,
   requests: 'stage/requests/',

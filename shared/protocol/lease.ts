@@ -5,6 +5,7 @@ import { HalfSha256, LeaseToken, Sha256, issues } from './fields.ts'
 import { JsonObject } from './json.ts'
 import { listOf, recordOf } from './lists.ts'
 import { Label, Name, ObjectKey, Text } from './names.ts'
+import { SourceGraph } from './sourceGraph.ts'
 import { checkLeaseSize } from './leaseSize.ts'
 
 export { issues }
@@ -46,6 +47,10 @@ export const Pacing = z.strictObject({
 })
 export type Pacing = z.infer<typeof Pacing>
 
+/** A stage by its name in `shared/stages`, with its parameters. */
+export const LeaseStage = z.strictObject({ name: Label, params: JsonObject })
+export type LeaseStage = z.infer<typeof LeaseStage>
+
 /** The payload of a rollout invocation: everything a stateless function needs to know. Times in ms since the epoch. */
 export const Lease = z.strictObject({
   format: z.literal(1),
@@ -83,7 +88,9 @@ export const Lease = z.strictObject({
   maxMs: z.number().positive().optional(),
   pacing: Pacing,
   /** Named stages run at the source, in order, with plain parameters. */
-  stages: listOf(z.strictObject({ name: Label, params: JsonObject }), 64),
+  stages: listOf(LeaseStage, 64),
+  /** What those stages run, by the names that their parameters have for it. */
+  graphs: recordOf(Label, SourceGraph, 16).optional(),
   exploration: JsonObject,
   seed: z.number().int().min(0),
   bucket: Label,

@@ -1,4 +1,5 @@
 import { MillraceError } from '../errors.ts'
+import { outputsOf } from '../policy/spec.ts'
 import type { Lease } from './lease.ts'
 
 /** Past every function's memory that could hold it: a length from outside must not be what memory is taken by. */
@@ -11,9 +12,9 @@ const MAX_FRAGMENT_BYTES = 2 * 1024 ** 3
  */
 export function checkLeaseSize({ run, numEnvs, fragmentLength, policy }: Lease): void {
   const observation = policy.observation.shape.reduce((size, side) => size * side, 1)
-  const actions =
-    policy.action.kind === 'discrete' ? policy.action.n : policy.action.shape.reduce((n, side) => n * side, 1)
-  const bytes = 4 * numEnvs * (fragmentLength * (observation + 6) + observation + actions)
+  const actions = outputsOf(policy)
+  const seen = observation * (policy.observation.dtype === 'uint8' ? 1 : 4)
+  const bytes = numEnvs * (fragmentLength * (seen + 24) + seen + 4 * actions)
   if (bytes <= MAX_FRAGMENT_BYTES) return
   const shape = `${fragmentLength} steps of ${numEnvs} envs with ${observation} numbers each`
   throw new MillraceError(

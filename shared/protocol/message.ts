@@ -17,7 +17,8 @@ export const FragmentMessage = z.strictObject({
   token: LeaseToken.optional(),
   sequence: z.number().int().min(0),
   policyVersion: z.number().int().min(0),
-  envSteps: z.number().int().min(1),
+  /** None where it is made of the steps of a message before it. */
+  envSteps: z.number().int().min(0),
   /** SHA-256 of the body as it travels (after compression, before base64), hex. */
   sha256: Sha256,
   /** Its length, likewise. */

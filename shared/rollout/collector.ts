@@ -1,9 +1,11 @@
 // Typed-array reads use `!`: every index is below the number of envs.
+import { rolloutColumnSpecs } from '../batch/rolloutColumnSpecs.ts'
 import type { VectorEnv, VectorEnvState } from '../env/env.ts'
 import { describeSpace } from '../env/space.ts'
 import { MillraceError, isMillraceError } from '../errors.ts'
 import { type Actor, makeActor } from '../policy/actor.ts'
 import type { PolicySession } from '../policy/session.ts'
+import { policySpecFor, type PolicySpec } from '../policy/spec.ts'
 import { Random, deriveSeed } from '../random.ts'
 import { showThrown } from '../showValue.ts'
 import { userTrace } from '../userCode/index.ts'
@@ -19,6 +21,8 @@ export interface CollectorOptions {
   readonly maxFragments?: number
   /** Take the most probable action instead of drawing one. */
   readonly greedy?: boolean
+  /** What acts; the policy that fits the env where it is left out. */
+  readonly policy?: PolicySpec
 }
 
 /** All that later fragments depend on, but for the policy. */
@@ -45,15 +49,16 @@ export class Collector {
   private version = -1
   private filling = false
 
-  constructor({ env, fragmentLength, seed, maxFragments = 2, greedy = false }: CollectorOptions) {
+  constructor(options: CollectorOptions) {
+    const { env, fragmentLength, seed, maxFragments = 2, greedy = false } = options
+    const { policy = policySpecFor(env.observationSpace, env.actionSpace, env.actionMasks !== undefined) } = options
     this.env = env
     this.fragmentLength = fragmentLength
     this.greedy = greedy
     this.random = new Random(deriveSeed(seed, 'actions'))
-    this.actor = makeActor(env.actionSpace, env.numEnvs, this.random)
-    const { actionSpace: action, observationSpace, numEnvs } = env
-    const shape = { steps: fragmentLength, numEnvs, observation: observationSpace.shape, action }
-    this.pool = new FragmentPool(shape, maxFragments)
+    this.actor = makeActor(policy, env.numEnvs, this.random)
+    const form = { T: fragmentLength, B: env.numEnvs, columns: rolloutColumnSpecs(policy) }
+    this.pool = new FragmentPool(form, maxFragments)
     env.reset(seed)
   }
 
@@ -129,7 +134,8 @@ export class Collector {
     fragment.policyVersions[t] = this.version
     await policy.run()
     fragment.observationRows[t]!.set(env.observations)
-    actor.act(policy.outputs, fragment.logProbRows[t]!, this.greedy)
+    if (env.actionMasks) fragment.maskRows[t]?.set(env.actionMasks)
+    actor.act(policy.outputs, fragment.logProbRows[t]!, this.greedy, env.actionMasks)
     fragment.actionRows[t]!.set(actor.drawn)
     stepAll(env, actor.actions)
     fragment.rewardRows[t]!.set(env.rewards)

@@ -1,7 +1,7 @@
 import type { EnvConfig, EnvSource, Space, VectorEnv } from '../env/index.ts'
 import { describeSpace, makeVectorEnv } from '../env/index.ts'
 import { MillraceError } from '../errors.ts'
-import { PolicySession, type PolicySpec, makeActor } from '../policy/index.ts'
+import { PolicySession, type PolicySpec, makeActor, policySpecFor } from '../policy/index.ts'
 import { Random, deriveSeed } from '../random.ts'
 
 /** A finished episode: the sum of its rewards, and its env steps. */
@@ -56,7 +56,7 @@ async function playIn(env: VectorEnv, play: Play): Promise<readonly Episode[]> {
   const { spec, seed, longestEpisode = LONGEST_EPISODE } = play
   const { numEnvs } = env
   env.reset(deriveSeed(seed, 'evaluate'))
-  const actor = makeActor(env.actionSpace, numEnvs, new Random(deriveSeed(seed, 'evaluate', 'actions')))
+  const actor = makeActor(spec, numEnvs, new Random(deriveSeed(seed, 'evaluate', 'actions')))
   const logProbs = new Float32Array(numEnvs)
   const wanted = Int32Array.from({ length: numEnvs }, (_, i) => Math.floor((play.episodes + numEnvs - 1 - i) / numEnvs))
   const episodes: Episode[] = []
@@ -64,7 +64,7 @@ async function playIn(env: VectorEnv, play: Play): Promise<readonly Episode[]> {
   try {
     while (episodes.length < play.episodes && !play.over()) {
       await policy.run()
-      actor.act(policy.outputs, logProbs, !play.stochastic)
+      actor.act(policy.outputs, logProbs, !play.stochastic, env.actionMasks)
       env.step(actor.actions)
       for (let i = 0; i < numEnvs; i++) {
         const length = env.episodeLengths[i] ?? 0
@@ -92,7 +92,7 @@ function checkFit(spec: PolicySpec, { observationSpace, actionSpace }: VectorEnv
   const takes = (shape: readonly number[]) => `observations of shape [${shape.join(', ')}]`
   const [policy, env] = [
     `${takes(spec.observation.shape)} and ${of(spec.action)}`,
-    `${takes(observationSpace.shape)} and ${of(actionSpace)}`,
+    `${takes(observationSpace.shape)} and ${of(policySpecFor(observationSpace, actionSpace).action)}`,
   ]
   if (policy === env) return
   throw new MillraceError('E_POLICY_SPEC', `the policy does not fit the env: it is for ${policy}, the env has ${env}`)

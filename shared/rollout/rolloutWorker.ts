@@ -13,7 +13,9 @@ import { deriveSeed } from '../random.ts'
 import { Collector } from './collector.ts'
 import { DAMAGED } from './damaged.ts'
 import { type Left, SAVE_POINT_NOTE, leaveState, savePointNote, takeUp } from './leaseState.ts'
+import { Graphs } from '../stages/graphs.ts'
 import { SavePoints } from './savePoints.ts'
+import { StagedFragments } from './stagedFragments.ts'
 
 /** A fragment and the way to give its memory back once it was encoded. */
 export interface Collected {
@@ -24,8 +26,12 @@ export interface Collected {
 /** Envs and policy of one execution environment. It outlives a lease: a warm function finds both as it left them. */
 export class RolloutWorker {
   private env: { readonly key: string; readonly vector: VectorEnv } | undefined
-  private policy: { readonly key: string; readonly session: PolicySession; readonly sha256: string } | undefined
+  private policy:
+    | { readonly key: string; readonly session: PolicySession; readonly sha256: string; readonly model: Uint8Array }
+    | undefined
   private collector: Collector | undefined
+  private readonly staged = new StagedFragments()
+  private readonly graphs = new Graphs()
   private bound = false
   private lease: Lease | undefined
   private store: ObjectStore | undefined
@@ -63,6 +69,8 @@ export class RolloutWorker {
       this.collector = collectorFor(lease, vector)
       if (lease.pacing.mode === 'exact' && lease.saveEveryMs !== undefined)
         this.saved = new SavePoints(lease, { store, clock, onPut: () => this.requests.s3Put++ })
+      const from = { store, onGet: () => this.requests.s3Get++ }
+      await this.staged.open(lease, async (name) => await this.graphs.named(lease, name, from))
       if (!envState) return
       this.requests.s3Get++
       this.stateProblem = await takeUp(this.collector, { ...lease, envState }, store)
@@ -88,14 +96,21 @@ export class RolloutWorker {
     if (!lease || !collector || !store) return {}
     if (nextSequence === lease.firstSequence) return wentOn ? { envState: lease.envState } : {}
     await this.saved?.close()
+    // What is kept of the steps goes with the lease: they are made again from the last save point.
+    if (!this.staged.stepsAt(nextSequence)) return {}
     const left = await leaveState(collector, lease, { store, nextSequence })
     if (left.envState) this.requests.s3Put++
     return left
   }
 
-  /** Can another function go on from where this one leaves the envs? */
-  get canHandOver(): boolean {
-    return (this.savable ??= this.canSave())
+  /** Can another function go on with this sequence number from where this one leaves the envs? */
+  canHandOverAt(sequence: number): boolean {
+    return this.stepsAt(sequence) && (this.savable ??= this.canSave())
+  }
+
+  /** Does the message with this sequence number begin with new steps? Else a stage makes it of those of the one before. */
+  stepsAt(sequence: number): boolean {
+    return this.staged.stepsAt(sequence)
   }
 
   private canSave(): boolean {
@@ -124,56 +139,72 @@ export class RolloutWorker {
     // A run may be begun anew under its old name, and its versions count from 0 again.
     const altered = version === manifest.policy.version && this.policy?.sha256 !== manifest.policy.sha256
     if (this.policy?.key === key && !altered) {
-      if (!this.bound) this.collector.usePolicy(this.policy.session, version)
+      if (!this.bound) this.act(this.collector, version, this.policy)
       this.bound = true
       return
     }
     const model = await this.readModel(manifest, version)
     const session = await PolicySession.load(model, lease.policy, lease.numEnvs)
-    this.collector.usePolicy(session, version)
+    this.act(this.collector, version, { session, model })
     const old = this.policy
     this.policy = {
       key,
       session,
+      model,
       sha256: version === manifest.policy.version ? manifest.policy.sha256 : sha256Hex(model),
     }
     this.bound = true
     await old?.session.release()
   }
 
+  private act(
+    collector: Collector,
+    version: number,
+    { session, model }: { readonly session: PolicySession; readonly model: Uint8Array },
+  ): void {
+    collector.usePolicy(session, version)
+    this.staged.usePolicy(session, version, model)
+  }
+
   /** Ends the envs: they are not stepped any more. The next lease makes its own. */
   close(): void {
     this.env?.vector.close?.()
+    this.staged.close()
     this.env = undefined
     this.collector = undefined
   }
 
-  /** The next fragment of the lease; envs that failed are ended. @throws MillraceError E_ENV_STEP, E_POLICY_MODEL naming shard, lease and sequence */
+  /** The next fragment of the lease, or what its stages made of it; envs that failed are ended. @throws MillraceError E_ENV_STEP, E_POLICY_MODEL naming shard, lease and sequence */
   async collect(sequence: number): Promise<Collected> {
     const { lease, collector } = this
     if (!lease || !collector) throw new MillraceError('E_INTERNAL', 'a fragment was asked for before a lease')
-    const { run, shard } = lease
+    const { shard } = lease
     try {
-      this.saved?.offer(collector, sequence)
-      const fragment = await collector.collect()
-      // The learner follows episodes over leases, and these envs did not go on.
-      const anew = this.stateProblem !== undefined && sequence === lease.firstSequence
-      const point = this.saved?.stored
-      const notes = {
-        env: lease.env.id,
-        ...(anew && { envs: 'anew' }),
-        ...(point && { [SAVE_POINT_NOTE]: savePointNote(point) }),
-      }
-      return {
-        batch: fragment.toBatch({ run, shard, lease: lease.lease, sequence }, notes),
-        release: () => fragment.release(),
-      }
+      return await this.staged.next(sequence, async () => await this.step(collector, lease, sequence))
     } catch (error) {
       this.close()
       if (!isMillraceError(error)) throw error
       const { code, message, userStack } = error
       const where = { ...error.where, shard, lease: lease.lease, sequence }
       throw new MillraceError(code, message, where, { cause: error, userStack })
+    }
+  }
+
+  private async step(collector: Collector, lease: Lease, sequence: number): Promise<Collected> {
+    const { run, shard } = lease
+    this.saved?.offer(collector, sequence)
+    const fragment = await collector.collect()
+    // The learner follows episodes over leases, and these envs did not go on.
+    const anew = this.stateProblem !== undefined && sequence === lease.firstSequence
+    const point = this.saved?.stored
+    const notes = {
+      env: lease.env.id,
+      ...(anew && { envs: 'anew' }),
+      ...(point && { [SAVE_POINT_NOTE]: savePointNote(point) }),
+    }
+    return {
+      batch: fragment.toBatch({ run, shard, lease: lease.lease, sequence }, notes),
+      release: () => fragment.release(),
     }
   }
 
@@ -207,6 +238,7 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
     seed: retry === 0 ? deriveSeed(seed, shard, firstSequence) : deriveSeed(seed, shard, firstSequence, 'retry', retry),
     maxFragments: maxSendsInFlight + 2,
     greedy: lease.exploration['greedy'] === true,
+    policy: lease.policy,
   })
 }
 

@@ -150,6 +150,9 @@ async function work(
     Math.max(endsAt(watch.word.clockAhead), begunAt + SIGN_OF_LIFE_MS),
   )
   let longestMs = 0
+  /** Of steps that several messages are made of: with the lease they would be lost. */
+  let longestWholeMs = 0
+  let wholeFrom = 0
   const ended = async (): Promise<LeaseEnd | undefined> => {
     // A fragment may take longer than the learner's word holds, and then nobody has looked since it began.
     if (!watch.word.holds && clock.monotonic() < lastMs) await watch.look(clock.monotonic() + LAST_LOOK_MS)
@@ -157,7 +160,8 @@ async function work(
     const now = clock.monotonic()
     // One more fragment, as long as the longest so far, would end when its lease counts as lost or its function is cut off.
     const tooLate = now + longestMs >= Math.min(lastMs + LATE_MS, begunAt + limitMs - MARGIN_MS)
-    if (now >= lastMs || (stepped.fragments > 0 && tooLate)) return 'deadline'
+    const wouldCut = worker.stepsAt(lease.firstSequence + stepped.fragments) && now + longestWholeMs >= lastMs
+    if (now >= lastMs || (stepped.fragments > 0 && (tooLate || wouldCut))) return 'deadline'
     return watch.word.holds ? undefined : 'heartbeat'
   }
   await job.prepare(store)
@@ -179,7 +183,7 @@ async function work(
       const from = clock.monotonic()
       // A moment's patience: what it waits for may be on its way.
       const handsOver = (m: Manifest): boolean =>
-        m.handOver === true && clock.monotonic() - from >= HAND_OVER_MS && worker.canHandOver
+        m.handOver === true && clock.monotonic() - from >= HAND_OVER_MS && worker.canHandOverAt(sequence)
       const over = (m: Manifest): boolean =>
         m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined || handsOver(m)
       const came = await watch.waitFor(over, Math.min(lastMs, from + pace.patienceMs), signal)
@@ -196,9 +200,11 @@ async function work(
     // Where the next fragment has to wait, it will look then.
     if (pace.version(sequence + 1, watch.latest) !== undefined) watch.glance()
     const [from, begins] = [performance.now(), clock.monotonic()]
+    if (worker.stepsAt(sequence)) wholeFrom = begins
     const fragment = await worker.collect(sequence)
     const steppedMs = performance.now() - from
     longestMs = Math.max(longestMs, clock.monotonic() - begins)
+    if (!worker.stepsAt(sequence)) longestWholeMs = Math.max(longestWholeMs, clock.monotonic() - wholeFrom)
     start.fragmentMs ??= steppedMs
     tally.steppingMs += steppedMs
     stepped.fragments++

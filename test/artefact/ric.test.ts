@@ -9,7 +9,7 @@ import type { InvocationReport } from '../../infra/local/lambda/usage.ts'
 // @ts-expect-error a script, without types
 import { ensureRic as ensureUntyped } from '../../scripts/ric.mjs'
 import { sha256Hex } from '../../shared/batch/hash.ts'
-import { validateFragment } from '../../shared/batch/index.ts'
+import { rolloutForm, validateFragment } from '../../shared/batch/index.ts'
 import { s3Client, s3ObjectStore, sqsClient, sqsQueue } from '../../shared/cloud/index.ts'
 import { type EvaluationRequest, EvaluationResult } from '../../shared/protocol/evaluation.ts'
 import { keys } from '../../shared/protocol/keys.ts'
@@ -102,7 +102,7 @@ describe.skipIf(process.platform !== 'linux' || process.arch !== 'x64')('the zip
     ).toEqual([0, 1, 2])
     for (const batch of await opened(messages, store)) {
       expect(batch.provenance).toMatchObject({ envSteps: 20, policyVersion: 0 })
-      validateFragment(batch, lease)
+      validateFragment(batch, rolloutForm(lease))
     }
     const warm = LeaseReport.parse(await call('rollout', { ...lease, lease: 'lease-1', firstSequence: 3 }))
     expect(warm).toMatchObject({ end: 'fragments', fragments: 3, coldStart: false })

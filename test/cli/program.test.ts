@@ -69,6 +69,12 @@ describe('the command line', () => {
     ])
   })
 
+  test('train takes an env and an algorithm in the place of a file, with all its other options', async () => {
+    const pair = { env: 'Pendulum-v1', algorithm: 'ppo' }
+    const { calls } = await run('train --env Pendulum-v1 --algorithm ppo a=1 --seed 3 --resume auto')
+    expect(calls).toEqual([['train', { pair, seed: 3, resume: 'auto', set: { a: '1' }, serial: false, quiet: false }]])
+  })
+
   test('run takes what train takes and a stage, and can leave the run alone', async () => {
     const { calls, exitCode } = await run('run my.ts --stage demo --seed 3 --out out --set a=1 b=2 --detach --quiet')
     const options = {
@@ -100,6 +106,7 @@ describe('the command line', () => {
     ],
     ['list envs', 'list', { what: 'envs', json: false }],
     ['list envs --json', 'list', { what: 'envs', json: true }],
+    ['list algorithms', 'list', { what: 'algorithms', json: false }],
     ['stop --stage demo', 'stop', { stage: 'demo', now: false }],
     ['stop --stage demo a --now', 'stop', { stage: 'demo', run: 'a', now: true }],
     ['evaluate a --stage demo', 'evaluate', { folder: 'a', stage: 'demo', episodes: 100, seed: 0, stochastic: false }],
@@ -140,8 +147,11 @@ describe('the command line', () => {
     ['train my.ts --set shards', /--set wants key=value, got 'shards'/],
     ['evaluate a b', /too many arguments/],
     ['evaluate a --episodes 0', /expected a whole number from 1 to 1,000,000/],
-    ['list', /missing required argument 'what', as in 'millrace list envs'; there are envs/],
-    ['list env', /'env' is invalid.*expected envs; did you mean 'envs'\?/],
+    ['train my.ts --env CartPole-v1 --algorithm ppo', /--env and --algorithm stand in the place of my\.ts/],
+    ['train --env CartPole-v1', /--env CartPole-v1 goes with --algorithm; millrace list envs says which take it/],
+    ['train --algorithm ppo', /--algorithm ppo goes with --env; millrace list envs says what it takes/],
+    ['list', /missing required argument 'what', as in 'millrace list envs'; there are envs, algorithms/],
+    ['list env', /'env' is invalid.*expected envs, algorithms; did you mean 'envs'\?/],
     ['graph my.ts --format mermai', /expected text, mermaid, json; did you mean 'mermaid'\?/],
     ['cloud --port 70000', /expected a port, 0 to 65535/],
     ['run my.ts', /required option '--stage <name>' not specified/],

@@ -32,6 +32,7 @@ async function command(options: Partial<TrainOptions>, { stopAt = Infinity, vers
       loads.push(file)
       return { experiment: identity, file: join(cwd, 'identity.ts'), name: 'identity', ownEnv: false }
     },
+    loadPair: async (pair) => ({ experiment: identity, name: 'identity-impala', ownEnv: false, pair }),
     bundleEnvCode: async () => expect.unreachable('the env is built in'),
     openCloud: async () => serialCloud(),
     train: async () => async (given, rest) => {
@@ -95,6 +96,22 @@ test('auto goes on with the newest unfinished run under runs/, or in the folder 
     expect(json('own', 'summary.json')).toMatchObject({ attempt })
   }
   expect((await command({ file: 'identity', resume: 'auto', out: 'own' })).out).toMatch(/^this run is over/)
+})
+
+test('a run of an env and an algorithm goes on without naming them again', async () => {
+  const pair = { env: 'Identity-v0', algorithm: 'impala' }
+  const first = await command({ pair, resume: 'auto' }, { stopAt: 2 })
+  expect(first.out).toMatch(
+    /^impala on Identity-v0: nobody has tuned this pair; impala's defaults, for 1,000,000 env steps/,
+  )
+  const [run = ''] = readdirSync(join(cwd, 'runs'))
+  expect(run).toMatch(/^identity-impala-/)
+  expect(json('runs', run, 'config.json')).toMatchObject({ pair })
+  const second = await command({ pair, resume: 'auto' }, { stopAt: 3 })
+  expect(second.out).toContain(`going on with runs/${run}, attempt 2`)
+  const third = await command({ resume: `runs/${run}` })
+  expect(third).toMatchObject({ exitCode: 0, loads: [] })
+  expect(json('runs', run, 'summary.json')).toMatchObject({ attempt: 3, reason: 'envSteps' })
 })
 
 test('what cannot go on is refused in a sentence, and left as it is', async () => {

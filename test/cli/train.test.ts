@@ -69,6 +69,7 @@ async function trial(t: Trial = {}) {
   })
   const parts: TrainParts = {
     load: async () => ({ experiment: made, file: join(cwd, 'cartpole.ts'), name: 'cartpole', ownEnv: false }),
+    loadPair: async (pair) => ({ experiment: made, name: 'cartpole-fake', ownEnv: false, pair }),
     bundleEnvCode: async () => new TextEncoder().encode('export default {}'),
     async openCloud() {
       openClouds++

@@ -100,7 +100,7 @@ const IMAGE = [
 const FUNCTION_ROLES = {
   TrainRolloutRole: [
     by('lambda'),
-    'Allow s3:GetObject on s3:BUCKET/policies/*, s3:BUCKET/code/*, s3:BUCKET/runs/*/manifest.json, s3:BUCKET/states/*',
+    'Allow s3:GetObject on s3:BUCKET/policies/*, s3:BUCKET/code/*, s3:BUCKET/graphs/*, s3:BUCKET/runs/*/manifest.json, s3:BUCKET/states/*',
     'Allow s3:PutObject on s3:BUCKET/batches/*, s3:BUCKET/states/*',
     'Allow s3:ListBucket on s3:BUCKET',
     'Allow sqs:SendMessage on sqs:millrace-test-batches',
@@ -115,8 +115,8 @@ const FUNCTION_ROLES = {
 }
 
 const LEARNER_RIGHTS = [
-  'Allow s3:GetObject on s3:BUCKET/stage/*, s3:BUCKET/runs/*, s3:BUCKET/code/*, s3:BUCKET/checkpoints/*, s3:BUCKET/batches/*, s3:BUCKET/states/*, s3:BUCKET/policies/*',
-  'Allow s3:PutObject on s3:BUCKET/stage/learner.json, s3:BUCKET/runs/*, s3:BUCKET/policies/*, s3:BUCKET/checkpoints/*, s3:BUCKET/states/*',
+  'Allow s3:GetObject on s3:BUCKET/stage/*, s3:BUCKET/runs/*, s3:BUCKET/code/*, s3:BUCKET/graphs/*, s3:BUCKET/checkpoints/*, s3:BUCKET/batches/*, s3:BUCKET/states/*, s3:BUCKET/policies/*',
+  'Allow s3:PutObject on s3:BUCKET/stage/learner.json, s3:BUCKET/runs/*, s3:BUCKET/policies/*, s3:BUCKET/graphs/*, s3:BUCKET/checkpoints/*, s3:BUCKET/states/*',
   'Allow s3:DeleteObject on s3:BUCKET/stage/requests/*, s3:BUCKET/policies/*, s3:BUCKET/batches/*, s3:BUCKET/states/*, s3:BUCKET/checkpoints/*',
   'Allow s3:ListBucket on s3:BUCKET',
   'Allow sqs:ReceiveMessage, sqs:DeleteMessage on sqs:millrace-test-batches',

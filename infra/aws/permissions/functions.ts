@@ -24,11 +24,12 @@ export const rolloutPermissions = (arns: StageArns): readonly Statement[] => [
     resources: [
       `${arns.bucket}/policies/*`,
       `${arns.bucket}/code/*`,
+      `${arns.bucket}/graphs/*`,
       `${arns.bucket}/runs/*/manifest.json`,
       `${arns.bucket}/states/*`,
     ],
     reason:
-      "a run's manifest, its newest policy, the env where the run brings its own, and the state in which the shard's last lease left it",
+      "a run's manifest, its newest policy, the env where the run brings its own, the graphs that it runs beside the env, and the state in which the shard's last lease left it",
   },
   {
     sid: 'WriteBatches',

@@ -9,16 +9,25 @@ export function learnerPermissions(arns: StageArns, kind: LearnerKind): readonly
     {
       sid: 'ReadObjects',
       actions: ['s3:GetObject'],
-      resources: objects('stage/*', 'runs/*', 'code/*', 'checkpoints/*', 'batches/*', 'states/*', 'policies/*'),
+      resources: objects(
+        'stage/*',
+        'runs/*',
+        'code/*',
+        'graphs/*',
+        'checkpoints/*',
+        'batches/*',
+        'states/*',
+        'policies/*',
+      ),
       reason:
         'requests and the claim, the state of runs, experiments, checkpoints, batches too large for a message, and what a checkpoint of a deterministic run holds: where its envs were saved, and policies',
     },
     {
       sid: 'WriteObjects',
       actions: ['s3:PutObject'],
-      resources: objects('stage/learner.json', 'runs/*', 'policies/*', 'checkpoints/*', 'states/*'),
+      resources: objects('stage/learner.json', 'runs/*', 'policies/*', 'graphs/*', 'checkpoints/*', 'states/*'),
       reason:
-        'its claim, status and results, policies, checkpoints, and where the envs of a run that goes on were saved',
+        'its claim, status and results, policies, graphs that functions run, checkpoints, and where the envs of a run that goes on were saved',
     },
     {
       sid: 'DeleteObjects',

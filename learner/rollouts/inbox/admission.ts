@@ -34,6 +34,8 @@ export interface AdmissionOptions {
   readonly clock: Clock
   /** T x B. */
   readonly fragmentSteps: number
+  /** Messages of the same steps, which are counted with the first; 1 unless told. */
+  readonly rounds?: number
   /** The newest policy version that functions can know of. */
   readonly newestVersion: () => number
   /** The largest window that functions were told, where that is more than the pacing says. */
@@ -94,10 +96,11 @@ export class Admission {
         message,
       )
     this.knownVersion(policyVersion, message)
-    const { fragmentSteps } = this.options
-    if (envSteps !== fragmentSteps)
+    const { fragmentSteps, rounds = 1 } = this.options
+    const steps = sequence % rounds === 0 ? fragmentSteps : 0
+    if (envSteps !== steps)
       throw refused(
-        `fragment ${sequence} of shard ${shard} says ${envSteps} env steps, the lease has ${fragmentSteps}`,
+        `fragment ${sequence} of shard ${shard} says ${envSteps} env steps, the lease has ${steps}`,
         message,
       )
   }

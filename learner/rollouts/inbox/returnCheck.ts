@@ -77,6 +77,8 @@ export class ReturnCheck {
    * @throws MillraceError E_BATCH_VALUE when its rewards contradict a return or a length
    */
   explained(fragment: SampleBatch): SampleBatch {
+    // Where a stage made something else of its steps, nothing can be compared.
+    if (!Object.hasOwn(fragment.columns, 'rewards')) return fragment
     const { shard, lease, sequence } = fragment.provenance
     const trail = this.ofShards ? this.ofShards[shard] : this.trails[shard]?.get(lease)
     if (trail?.first === sequence && fragment.notes['envs'] === 'anew') trail.startAnew()

@@ -19,7 +19,7 @@ export function makeLeases(
   options: SamplerOptions,
   onIssued: (lease: Omit<Given, 'maxFragments'> & { readonly token: string }) => void,
 ): IssuerOptions['makeLease'] {
-  const { run, cloud, rollouts, env, policy, seed, pacing } = options
+  const { run, cloud, rollouts, env, policy, seed, pacing, stages } = options
   return ({ maxFragments = MAX_FRAGMENTS, envState, ...lease }) => {
     const token = randomBytes(TOKEN_BYTES).toString('hex')
     onIssued({ ...lease, token, ...(envState && { envState }) })
@@ -37,7 +37,8 @@ export function makeLeases(
       maxMs: rollouts.leaseSeconds * 1000,
       pacing,
       ...(pacing.mode === 'exact' && exactFields(options, lease)),
-      stages: [],
+      stages: [...(stages?.stages ?? [])],
+      ...(stages?.graphs && { graphs: stages.graphs }),
       exploration: {},
       seed,
       bucket: cloud.bucket,

@@ -1,7 +1,7 @@
 import { Random } from '../../random.ts'
 import { stateNumbers } from '../config.ts'
-import type { Env, PlainData, StepOutcome } from '../env.ts'
-import type { BoxSpace, Space } from '../space.ts'
+import type { Env, EnvAction, PlainData, StepOutcome } from '../env.ts'
+import type { BoxSpace, DiscreteSpace, Space } from '../space.ts'
 import type { Games } from './games.ts'
 
 /** What an env of games is: its name, its spaces, and how to make so many games. */
@@ -9,7 +9,7 @@ export interface GameRules {
   readonly id: string
   readonly observationSpace: BoxSpace
   /** Discrete, or a box of one element. */
-  readonly actionSpace: Space
+  readonly actionSpace: BoxSpace | DiscreteSpace
   readonly makeGames: (count: number) => Games
 }
 
@@ -37,7 +37,7 @@ export class GameEnv implements Env {
     this.games.observe(0, observation)
   }
 
-  step(action: number | Float32Array, observation: Float32Array): StepOutcome {
+  step(action: EnvAction, observation: Float32Array): StepOutcome {
     const { games, outcome } = this
     outcome.reward = games.step(0, typeof action === 'number' ? action : (action[0] ?? NaN), this.random)
     outcome.terminated = games.terminated

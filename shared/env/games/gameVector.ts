@@ -24,9 +24,10 @@ export class GameVector extends VectorBase {
     this.stateSize = this.games.rows.length / numEnvs
     this.maxEpisodeSteps = maxEpisodeSteps
     const { actionSpace } = rules
+    const { low, high } = actionSpace.kind === 'box' ? boxBounds(actionSpace) : { low: [0], high: [actionSpace.n - 1] }
     this.discrete = actionSpace.kind === 'discrete'
-    this.low = actionSpace.kind === 'discrete' ? 0 : boxBounds(actionSpace).low[0]!
-    this.high = actionSpace.kind === 'discrete' ? actionSpace.n - 1 : boxBounds(actionSpace).high[0]!
+    this.low = low[0]!
+    this.high = high[0]!
   }
 
   override reset(seed: number): void {

@@ -19,5 +19,5 @@ export interface Games {
    */
   step(index: number, action: number, random: Random): number
   /** Writes row `index` of `observations`, all of it. */
-  observe(index: number, observations: Float32Array): void
+  observe(index: number, observations: Float32Array | Uint8Array): void
 }

@@ -47,7 +47,7 @@ export abstract class MinAtarGames implements Games {
   private readonly sticky: number
   private readonly actions: Int32Array
   /** What `mark` writes into, and where. */
-  private drawn: Float32Array = new Float32Array(0)
+  private drawn: Float32Array | Uint8Array = new Uint8Array(0)
   private corner = 0
 
   constructor(count: number, { size, channels }: Layout, options: MinAtarOptions) {
@@ -74,7 +74,7 @@ export abstract class MinAtarGames implements Games {
     return this.play(at, played, random)
   }
 
-  observe(index: number, observations: Float32Array): void {
+  observe(index: number, observations: Float32Array | Uint8Array): void {
     this.drawn = observations
     this.corner = index * CELLS * this.channels
     observations.fill(0, this.corner, this.corner + CELLS * this.channels)

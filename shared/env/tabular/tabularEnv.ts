@@ -1,7 +1,7 @@
 import { MillraceError } from '../../errors.ts'
 import { Random } from '../../random.ts'
 import { stateNumbers } from '../config.ts'
-import type { Env, PlainData, StepOutcome } from '../env.ts'
+import type { Env, EnvAction, PlainData, StepOutcome } from '../env.ts'
 import type { DiscreteSpace } from '../space.ts'
 import type { Table, Transition } from './table.ts'
 
@@ -28,7 +28,7 @@ export class TabularEnv implements Env {
     observation[0] = this.state
   }
 
-  step(action: number | Float32Array, observation: Float32Array): StepOutcome {
+  step(action: EnvAction, observation: Float32Array): StepOutcome {
     const follows = this.table.transitions[this.state]?.[Number(action)] ?? []
     const chosen = follows.length > 1 ? draw(follows, this.random) : follows[0]
     if (chosen === undefined)

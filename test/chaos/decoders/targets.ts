@@ -28,7 +28,7 @@ import { parseStage } from '../../../shared/protocol/stage.ts'
 import { runningStatus } from '../../cli/stage/fakeStage.ts'
 import { stageOf } from '../../fakes/stageDescription.ts'
 import { reportOf } from '../../learner/rollouts/inboxes.ts'
-import { promiseOf, sampleFragment } from '../../shared/batch/arbitrary.ts'
+import { formOf, sampleFragment } from '../../shared/batch/arbitrary.ts'
 import { leaseOf } from '../../shared/rollout/leases.ts'
 
 /** Something that reads what may come from anywhere, and good inputs for it. */
@@ -164,7 +164,7 @@ export const targets: readonly Target[] = [
   {
     name: 'batch',
     seeds: [encodeBatch(fragment), encodeBatch(sampleFragment(size, 11))],
-    decode: (bytes) => validateFragment(decodeBatch(bytes), promiseOf(size)),
+    decode: (bytes) => validateFragment(decodeBatch(bytes), formOf(size)),
   },
   { name: 'recorded batch', seeds: [sealBatch(fragment)], decode: unaltered(sealBatch(fragment), openSealed) },
   { name: 'checkpoint', seeds: [checkpoint], decode: unaltered(checkpoint, decodeCheckpoint) },

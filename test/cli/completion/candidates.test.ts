@@ -58,6 +58,12 @@ describe('completion offers', () => {
       ['--seed', '--set', '--serial'],
     ],
     [['train', '--seed', ''], []],
+    [['train', '--env', 'Pend'], ['Pendulum-v1']],
+    [['train', '--env', 'CartPole-v1', '--algorithm', 'pp'], ['ppo']],
+    [
+      ['train', '--env=MinAtar/Br'],
+      ['--env=MinAtar/Breakout-v0', '--env=MinAtar/Breakout-v1'],
+    ],
     [
       ['train', '--faults', ''],
       ['calm', 'storm', 'all'],
@@ -70,7 +76,10 @@ describe('completion offers', () => {
     [['train', 'o'], ['other.ts']],
     [['train', 'par'], ['parts/']],
     [['graph', 'parts/'], ['parts/deep.ts']],
-    [['list', ''], ['envs']],
+    [
+      ['list', ''],
+      ['envs', 'algorithms'],
+    ],
     [['graph', 'mine.ts', '--format', 'm'], ['mermaid']],
     [
       ['graph', 'mine.ts', '--format='],

@@ -18,7 +18,7 @@ const names = Object.keys(ALGORITHMS) as (keyof typeof ALGORITHMS)[]
 /** The algorithm, with those of the settings that it has. */
 function small(name: keyof typeof ALGORITHMS) {
   const algorithm = ALGORITHMS[name]()
-  const known = Object.entries(SMALL).filter(([setting]) => setting in algorithm.config)
+  const known = Object.entries(SMALL).filter(([setting]) => setting === 'hidden' || setting in algorithm.config)
   return algorithm.withConfig({ ...algorithm.config, ...Object.fromEntries(known) })
 }
 

@@ -26,6 +26,7 @@ const CONFIG = {
   epsilon: 1e-8,
   publishValue: true,
   sharedTrunk: true,
+  normalizeValues: false,
 } satisfies Options['config']
 const OPTIONS: Options = { config: CONFIG, observationShape: [4], actions: 3, T: 5, B: 3 }
 const RATES = { learning_rate: 0.01, entropy_coef: 0.01 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { makeHead, unsquash, type Head } from '../../../learner/heads/index.ts'
+import { deduplicate } from '../../../learner/tensor/graph.ts'
 import * as t from '../../../learner/tensor/index.ts'
 import { evaluate, expectClose, flat, fromNested, golden, type Nested } from '../tensor/helpers.ts'
 
@@ -7,7 +8,7 @@ interface Distributions {
   readonly gaussian: Readonly<Record<'mu' | 'log_std' | 'mu2' | 'log_std2' | 'x', readonly (readonly number[])[]>> &
     Readonly<Record<'logp' | 'entropy' | 'kl_1_2', readonly number[]>>
   readonly categorical: Readonly<Record<'logits' | 'logits2' | 'log_probs', readonly (readonly number[])[]>> &
-    Readonly<Record<'entropy' | 'kl_1_2', readonly number[]>>
+    Readonly<Record<'entropy' | 'kl_1_2' | 'extreme_logits' | 'extreme_log_probs', readonly number[]>>
 }
 interface SacCase {
   readonly inputs: Readonly<Record<'mu' | 'log_std' | 'eps', readonly (readonly number[])[]>>
@@ -67,6 +68,30 @@ test('with actions along the first axis everything is the same', async () => {
   const outputs = { rows: of(rowsHead, a, b), columns: of(columnsHead, t.transpose(a), t.transpose(b)) }
   const got = await evaluate(outputs, feeds)
   expectClose(got['columns'] ?? [], got['rows'] ?? [], 1e-6)
+})
+
+test.each([0, 1] as const)(
+  'with actions along axis %i: logits of ±1000 neither overflow nor lose their order',
+  async (axis) => {
+    const head = makeHead('categorical', { actions: 3, axis })
+    const logits = t.input('logits', axis === 0 ? [3, 1] : [1, 3])
+    const value = t.float32(categorical.extreme_logits, axis === 0 ? [3, 1] : [1, 3])
+    const taken = [0, 1, 2].map((action) => head.logProb(logits, t.constant(t.int32([action]))))
+    const [g] = t.gradients(t.reduceSum(head.entropy(logits)), [logits]) as [t.Tensor]
+    const got = await evaluate({ all: t.concat(taken), entropy: head.entropy(logits), g }, new Map([[logits, value]]))
+    expectClose(got['all'] ?? [], categorical.extreme_log_probs, 1e-5)
+    expect(got['entropy']?.map(Math.abs)).toEqual([0])
+    expect(got['g']?.every(Number.isFinite)).toBe(true)
+  },
+)
+
+test('log-probabilities and entropies of one tensor share its log-softmax, whose gradient is computed once', () => {
+  const head = makeHead('categorical', { actions: 3, axis: 0 })
+  const logits = t.input('logits', [3, 4])
+  const loss = t.reduceSum(t.add(head.logProb(logits, t.constant(t.int32([0, 1, 2, 0]))), head.entropy(logits)))
+  const { nodes } = deduplicate([loss, ...t.gradients(loss, [logits])])
+  expect(nodes.filter(({ op }) => op.name === 'logSoftmax')).toHaveLength(1)
+  expect(nodes.filter(({ op, shape }) => op.name === 'reduceSum' && shape.join() === '1,4')).toHaveLength(1)
 })
 
 test("the categorical distribution's are torch's, and those of two choices are sums over them", async () => {

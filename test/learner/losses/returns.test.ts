@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import fc from 'fast-check'
-import { categorical, gae, reverseLinearScan, vtrace, type VtraceInputs } from '../../../learner/losses/index.ts'
+import { categoricalHead } from '../../../learner/heads/index.ts'
+import { gae, reverseLinearScan, vtrace, type VtraceInputs } from '../../../learner/losses/index.ts'
 import * as t from '../../../learner/tensor/index.ts'
 import { evaluate, expectClose, flat, fromNested, golden, type Nested } from '../tensor/helpers.ts'
 
@@ -82,7 +83,10 @@ describe.each(reference.vtrace.map((c, i) => ({ ...c, i })))('vtrace reference $
     const actions = t.constant(t.int32(flat(inputs.actions)))
     const logProbs = (name: string, logits: Nested) => {
       const node = feeds.add(name, logits)
-      return t.reshape(categorical(t.reshape(node, [T * B, -1])).logProb(actions), [T, B])
+      return t.reshape(categoricalHead(node.shape.at(-1) as number).logProb(t.reshape(node, [T * B, -1]), actions), [
+        T,
+        B,
+      ])
     }
     const targetLogProbs = logProbs('target', inputs.target_logits)
     const behaviourLogProbs = logProbs('behaviour', inputs.behaviour_logits)

@@ -60,10 +60,16 @@ test('initial weights come from the seed alone, and kernels and matrices are ort
       Math.sqrt(Array.from(data as Float32Array).reduce((sum, v, i) => sum + (i % columns === c ? v * v : 0), 0)),
     )
   }
-  expectClose(columnNorms('net.torso.0.weight'), Array<number>(16).fill(Math.SQRT2), 1e-5)
-  expectClose(columnNorms('net.policy.weight'), Array<number>(3).fill(0.01), 1e-5)
-  expectClose(columnNorms('net.value.weight'), [1], 1e-5)
-  expect((views['net.policy.bias'] as t.HostTensor).data.every((x) => Number(x) === 0)).toBe(true)
+  const rowNorms = (name: string) => {
+    const { data, shape } = views[name] as t.HostTensor
+    const width = shape.at(-1) as number
+    const row = (r: number) => Array.from(data as Float32Array).slice(r * width, (r + 1) * width)
+    return Array.from({ length: shape[0] as number }, (_, r) => Math.hypot(...row(r)))
+  }
+  expectClose(columnNorms('net.trunk.0.weight'), Array<number>(16).fill(Math.SQRT2), 1e-5)
+  expectClose(rowNorms('net.policy.head.weight'), Array<number>(3).fill(0.01), 1e-5)
+  expectClose(rowNorms('net.value.head.weight'), [1], 1e-5)
+  expect((views['net.policy.head.bias'] as t.HostTensor).data.every((x) => Number(x) === 0)).toBe(true)
 })
 
 describe.each([true, false])('shared: %s', (shared) => {
@@ -102,7 +108,7 @@ describe.each([true, false])('shared: %s', (shared) => {
     const touched = entries
       .filter(({ offset, size }) => got['flatGrads']?.slice(offset, offset + size).some((g) => g !== 0))
       .map(({ name }) => name)
-    expect(touched.some((name) => name.startsWith(shared ? 'net.torso.' : 'net.policy.torso.'))).toBe(true)
+    expect(touched.some((name) => name.startsWith(shared ? 'net.trunk.' : 'net.policy.0.'))).toBe(true)
     expect(touched.some((name) => name.includes('value'))).toBe(false)
   })
 })

@@ -9,7 +9,7 @@ import type { FragmentMessage, InvocationFailed } from '../../../shared/protocol
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
 import { type VirtualClock, virtualClock } from '../../fakes/virtualClock.ts'
-import { promiseOf, sampleFragment } from '../../shared/batch/arbitrary.ts'
+import { formOf, sampleFragment } from '../../shared/batch/arbitrary.ts'
 
 export const RUN = 'run-1'
 export const SIZE = { T: 4, B: 3, D: 2 }
@@ -81,7 +81,7 @@ export function inboxOf(changes: Partial<InboxOptions> & { readonly clock?: Virt
     capacity: 100,
     check(fragment) {
       if (fragment.provenance.shard >= SHARDS) throw new MillraceError('E_MESSAGE', 'that shard does not exist')
-      validateFragment(fragment, promiseOf(SIZE))
+      validateFragment(fragment, formOf(SIZE))
     },
     onFragment: (fragment) => got.push(fragment),
     onLeaseEnd: (report) => reports.push(report),

@@ -5,7 +5,7 @@ import type { RunCloud } from '../../../learner/run/cloud.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
-import { columnNamed, columnOf, packFragment, toMessage } from '../../../shared/batch/index.ts'
+import { columnNamed, columnOf, packFragment, rolloutForm, toMessage } from '../../../shared/batch/index.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
 import { MillraceError } from '../../../shared/errors.ts'
@@ -63,13 +63,15 @@ function sampling(options: {
     close: async () => undefined,
   }
   const events: string[] = []
-  const { env, policy } = leaseOf()
+  const lease = leaseOf()
+  const { env, policy } = lease
   const sampler = new Sampler({
     run: RUN,
     cloud,
     rollouts: { shards: options.shards, envsPerShard: 4, fragmentLength: 5, leaseSeconds: 60 },
     env,
     policy,
+    form: rolloutForm(lease),
     seed: 1,
     pacing: { mode: 'newest', perVersion: 2, lead: 0, patienceMs: 60_000, ...options.pacing },
     newestVersion: () => world.version,

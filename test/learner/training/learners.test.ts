@@ -11,6 +11,7 @@ import type { Learner, Rates } from '../../../learner/training/learner.ts'
 import { ThreadLearner } from '../../../learner/training/threadLearner.ts'
 import type { TrainSetting } from '../../../learner/training/trainSetting.ts'
 import { columnOf } from '../../../shared/batch/columns.ts'
+import { rolloutColumnSpecs } from '../../../shared/batch/rolloutColumnSpecs.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { PolicySession } from '../../../shared/policy/index.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
@@ -38,6 +39,8 @@ let folder = ''
 let workerFile = ''
 let batches: SampleBatch[][] = []
 
+const COLUMNS = rolloutColumnSpecs(lease.policy)
+
 beforeAll(async () => {
   // Bundled as it is shipped, from the sources as they are; inside the repository, so that it finds its packages.
   const root = fileURLToPath(new URL('../../..', import.meta.url))
@@ -63,8 +66,8 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const learners: [string, (changes?: Partial<TrainSetting>) => Learner][] = [
-  ['InlineLearner', (changes) => new InlineLearner({ ...setting, ...changes })],
-  ['ThreadLearner', (changes) => new ThreadLearner(workerFile, { ...setting, ...changes })],
+  ['InlineLearner', (changes) => new InlineLearner({ ...setting, ...changes }, COLUMNS)],
+  ['ThreadLearner', (changes) => new ThreadLearner(workerFile, { ...setting, ...changes }, COLUMNS)],
 ]
 
 /** Policy before, then metrics and policy after every batch. */
@@ -192,15 +195,15 @@ test.each(learners)('%s says what is wrong with a batch that does not fit, and g
 })
 
 test('a state that is of another program is refused by both, with the same words', async () => {
-  const { sets, ...rest } = await new InlineLearner(setting).save()
+  const { sets, ...rest } = await new InlineLearner(setting, COLUMNS).save()
   const state = { ...rest, sets: { policy: { ...sets['policy']!, weights: new Float32Array(3) } } }
   const refusals: unknown[] = []
   try {
-    refusals.push(new InlineLearner({ ...setting, state }))
+    refusals.push(new InlineLearner({ ...setting, state }, COLUMNS))
   } catch (error) {
     refusals.push(error)
   }
-  const thread = new ThreadLearner(workerFile, { ...setting, state })
+  const thread = new ThreadLearner(workerFile, { ...setting, state }, COLUMNS)
   refusals.push(await thread.policy().catch((error: unknown) => error))
   await thread.close()
   const [inline, threaded] = refusals as Error[]
@@ -209,7 +212,7 @@ test('a state that is of another program is refused by both, with the same words
 })
 
 test('close ends the thread, twice is once, and whoever asks afterwards is told', async () => {
-  const learner = new ThreadLearner(workerFile, setting)
+  const learner = new ThreadLearner(workerFile, setting, COLUMNS)
   await learner.train(batches[0]!, { call: 'update', rates })
   const worker = learner['worker']
   expect(worker.threadId).toBeGreaterThan(0)
@@ -221,13 +224,13 @@ test('close ends the thread, twice is once, and whoever asks afterwards is told'
 })
 
 test('close right after the start ends the thread too', async () => {
-  const learner = new ThreadLearner(workerFile, setting)
+  const learner = new ThreadLearner(workerFile, setting, COLUMNS)
   await learner.close()
   expect(learner['worker'].threadId).toBe(-1)
 })
 
 test('a thread that dies rejects what waits for it', async () => {
-  const learner = new ThreadLearner(join(folder, 'missing.mjs'), setting)
+  const learner = new ThreadLearner(join(folder, 'missing.mjs'), setting, COLUMNS)
   await expect(learner.policy()).rejects.toThrow('missing.mjs')
   await expect(learner.train(batches[0]!, { call: 'update', rates })).rejects.toThrow('missing.mjs')
   await learner.close()

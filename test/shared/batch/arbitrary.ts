@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { columnOf, elementsOf } from '../../../shared/batch/columns.ts'
-import type { FragmentPromise } from '../../../shared/batch/index.ts'
+import { type FragmentForm, rolloutColumnSpecs } from '../../../shared/batch/index.ts'
 import type { Column, Provenance, SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 
 export const provenances: fc.Arbitrary<Provenance> = fc.record({
@@ -44,10 +44,10 @@ export const sizes: fc.Arbitrary<FragmentSize> = fc.record({
 })
 
 /** What a lease with CartPole's kind of actions promises. */
-export const promiseOf = ({ T, B, D }: FragmentSize, n = 2): FragmentPromise => ({
-  fragmentLength: T,
-  numEnvs: B,
-  policy: { observation: { shape: [D] }, action: { kind: 'discrete', n }, distribution: 'categorical' },
+export const formOf = ({ T, B, D }: FragmentSize, n = 2): FragmentForm => ({
+  T,
+  B,
+  columns: rolloutColumnSpecs({ observation: { shape: [D] }, action: { kind: 'discrete', n } }),
 })
 
 const NOTHING = 0

@@ -5,6 +5,7 @@ import {
   concatFragments,
   openFragment,
   packFragment,
+  rolloutForm,
   toMessage,
   trainInputs,
   validateFragment,
@@ -28,6 +29,7 @@ test('what a collector steps passes the check after either way to the learner, a
   const session = await PolicySession.load(model, policy, B)
   const collector = new Collector({ env, fragmentLength: T, seed: 5 })
   collector.usePolicy(session, 3)
+  const form = rolloutForm({ fragmentLength: T, numEnvs: B, policy })
   const store = memoryStore()
   const fragments: SampleBatch[] = []
   for (let sequence = 0; sequence < 4; sequence++) {
@@ -36,11 +38,12 @@ test('what a collector steps passes the check after either way to the learner, a
     const packed = packFragment(batch, { compress: true, spillAboveBytes: sequence % 2 === 0 ? 0 : 1 << 20 })
     collected.release()
     const fragment = await openFragment((await toMessage(packed, store)).message, store)
-    validateFragment(fragment, { fragmentLength: T, numEnvs: B, policy })
+    validateFragment(fragment, form)
     fragments.push(fragment)
   }
   await session.release()
-  const { columns, extraRows } = trainInputs(concatFragments(fragments))
+  const { columns } = trainInputs(concatFragments(fragments, form.columns))
+  const extraRows = columns['extra_observations']?.shape[0] ?? 0
   const truncations = fragments.reduce((sum, fragment) => sum + columnNamed(fragment, 'final_index').data.length, 0)
   expect(truncations).toBeGreaterThan(0)
   expect(extraRows).toBe(4 * B + truncations)

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { columnOf } from '../../../shared/batch/columns.ts'
 import { rangeOf, short } from '../../../shared/batch/range.ts'
 import { validateFragment } from '../../../shared/batch/index.ts'
-import { promiseOf, sampleFragment, withColumns } from './arbitrary.ts'
+import { formOf, sampleFragment, withColumns } from './arbitrary.ts'
 
 test('numbers of a sentence have three digits at most', () => {
   expect([0, 1, -0.5, 12.3456, 999_999, -1e6, 1e20, 1.5e-7, Infinity].map(short)).toEqual([
@@ -32,7 +32,7 @@ test('a return that no float32 holds is rejected with the range of the rewards t
     rewards: columnOf(new Float32Array(12).fill(-1e38), [4, 3]),
     episode_returns: columnOf(new Float32Array(episodes).fill(-Infinity), [episodes]),
   })
-  expect(() => validateFragment(big, promiseOf(size))).toThrow(
+  expect(() => validateFragment(big, formOf(size))).toThrow(
     /^episode_returns\[0\] is -Infinity: rewards run from -1e38 to -1e38, and an episode's sum of them must fit a float32 \(3\.4e38\) \(shard/,
   )
 })

@@ -13,9 +13,9 @@ const bytes = ({ buffer, byteOffset, byteLength }: Uint8Array | Float32Array | F
   Buffer.from(buffer, byteOffset, byteLength)
 
 /** The last observations of the envs whose episode has just ended: the other rows mean nothing. */
-function finalRows({ numEnvs, terminated, truncated, finalObservations }: VectorEnv): Float32Array {
+function finalRows({ numEnvs, terminated, truncated, finalObservations }: VectorEnv): Float32Array | Uint8Array {
   const size = finalObservations.length / numEnvs
-  return finalObservations.map((value, i) => {
+  return Float32Array.from(finalObservations, (value, i) => {
     const env = Math.floor(i / size)
     return terminated[env] || truncated[env] ? value : 0
   })

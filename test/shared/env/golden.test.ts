@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Env, Random, type Space, makeEnv, makeVectorEnv } from '../../../shared/env/index.ts'
+import { type BoxSpace, type Env, Random, type Space, makeEnv, makeVectorEnv } from '../../../shared/env/index.ts'
 import { recorded } from './recorded.ts'
 
 const IDS = ['Acrobot-v1', 'CartPole-v1', 'MountainCar-v0', 'MountainCarContinuous-v0', 'Pendulum-v1']
@@ -14,7 +14,7 @@ function largestGap(a: readonly number[], b: readonly number[]): number {
 /** Some recorded actions are outside the space: a vector gets the nearest one that is inside. */
 function within(space: Space, action: number) {
   if (space.kind === 'discrete') return { allowed: Int32Array.of(action), isAllowed: true }
-  const limit = Number(space.high)
+  const limit = Number((space as BoxSpace).high)
   const allowed = Float32Array.of(Math.min(Math.max(action, -limit), limit))
   return { allowed, isAllowed: Math.abs(action) <= limit }
 }

@@ -115,7 +115,7 @@ test('spaces are checked when envs are made, and must not change between them', 
     /low has 1 values, expected one number or 2/,
   )
   refuses(make({ kind: 'discrete', n: 0 }), 'E_ENV_SPACE', /n is 0/)
-  refuses(make({ kind: 'tuple' }), 'E_ENV_SPACE', /expected kind 'box' or 'discrete'/)
+  refuses(make({ kind: 'tuple' }), 'E_ENV_SPACE', /expected kind 'box', 'discrete' or 'multiDiscrete'/)
   let n = 2
   const changing = {
     id: 'Changing',

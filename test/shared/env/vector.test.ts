@@ -207,7 +207,7 @@ test('a discrete observation is one-hot, also the final one', () => {
     expect([...env.rewards]).toEqual([1, 1, 1, 1])
     expect([...env.truncated]).toEqual(Array.from({ length: 4 }, () => Number(t === 50)))
   }
-  expect(env.finalObservations.reduce((a, b) => a + b)).toBe(4)
+  expect([...env.finalObservations].reduce((a, b) => a + b)).toBe(4)
   expect([...env.episodeReturns]).toEqual([50, 50, 50, 50])
 })
 

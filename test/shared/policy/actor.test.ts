@@ -5,7 +5,11 @@ import { Random } from '../../../shared/random.ts'
 const HALF_LOG_TWO_PI = 0.5 * Math.log(2 * Math.PI)
 
 test('of a box: draws are kept as they fell with their density, and envs are given them limited to the box', () => {
-  const actor = makeActor({ kind: 'box', shape: [2], low: -0.5, high: [0.5, Infinity] }, 200, new Random(1))
+  const actor = makeActor(
+    { action: { kind: 'box', shape: [2], low: -0.5, high: [0.5, Infinity] }, distribution: 'gaussian' },
+    200,
+    new Random(1),
+  )
   const outputs = Float32Array.from({ length: 800 }, (_, i) => [0, 3, 0, -1][i % 4]!) // means 0 and 3, log deviations 0 and -1
   const logProbs = new Float32Array(200)
   actor.act(outputs, logProbs, false)
@@ -24,7 +28,9 @@ test('of a box: draws are kept as they fell with their density, and envs are giv
 })
 
 test('of discrete actions: what is drawn is what envs are given, the same draws from the same stream', () => {
-  const [a, b] = [1, 1].map((seed) => makeActor({ kind: 'discrete', n: 3 }, 50, new Random(seed)))
+  const [a, b] = [1, 1].map((seed) =>
+    makeActor({ action: { kind: 'discrete', n: 3 }, distribution: 'categorical' }, 50, new Random(seed)),
+  )
   const outputs = Float32Array.from({ length: 150 }, (_, i) => Math.sin(i))
   const logProbs = new Float32Array(50)
   for (const actor of [a!, b!]) actor.act(outputs, logProbs, false)

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
 import { makeVectorEnv } from '../../../shared/env/index.ts'
-import { PolicySession, PolicySpec, outputsOf, policySpecFor } from '../../../shared/policy/index.ts'
+import { type Observations, PolicySession, PolicySpec, outputsOf, policySpecFor } from '../../../shared/policy/index.ts'
 
 const model = readFileSync(new URL('../../golden/policies/cartpole-4-64-64-2.onnx', import.meta.url))
 const spec: PolicySpec = {
@@ -13,7 +13,7 @@ const spec: PolicySpec = {
 const opened: PolicySession[] = []
 afterEach(() => Promise.all(opened.splice(0).map((session) => session.release())))
 
-async function open(batch: number | Float32Array, bytes: Uint8Array = model): Promise<PolicySession> {
+async function open(batch: number | Observations, bytes: Uint8Array = model): Promise<PolicySession> {
   const session = await PolicySession.load(bytes, spec, batch)
   opened.push(session)
   return session

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { afterEach, expect, test } from 'vitest'
+import { rolloutColumnSpecs } from '../../../shared/batch/index.ts'
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { CartPole } from '../../../shared/env/cartPole.ts'
 import { Random, deriveSeed, makeVectorEnv } from '../../../shared/env/index.ts'
@@ -218,15 +219,19 @@ test('misuse is named: no policy, two collects at once, a policy for other obser
   expect(() => continuous.usePolicy(policy, 0)).toThrow(expect.objectContaining({ code: 'E_POLICY_MODEL' }))
 })
 
+const form = (n: number) => ({
+  T: 1,
+  B: 1,
+  columns: rolloutColumnSpecs({ observation: { shape: [1] }, action: { kind: 'discrete', n } }),
+})
+
 test('actions over 256 kinds take four bytes', () => {
-  const dtype = (n: number) =>
-    new FragmentBuffer({ steps: 1, numEnvs: 1, observation: [1], action: { kind: 'discrete', n } }).toBatch(origin)
-      .columns['actions']?.dtype
+  const dtype = (n: number) => new FragmentBuffer(form(n)).toBatch(origin).columns['actions']?.dtype
   expect([dtype(256), dtype(257)]).toEqual(['U8', 'I32'])
 })
 
 test('a pool hands out no buffer twice at once and makes no more than are ever out', () => {
-  const pool = new FragmentPool({ steps: 1, numEnvs: 1, observation: [1], action: { kind: 'discrete', n: 2 } }, 3)
+  const pool = new FragmentPool(form(2), 3)
   const out = [pool.acquire(), pool.acquire(), pool.acquire()]
   expect(new Set(out).size).toBe(3)
   out[1]!.release()

@@ -1,6 +1,13 @@
 import { readFileSync } from 'node:fs'
-import { policyValueNetwork } from '../../../learner/losses/index.ts'
-import { PolicyTemplate, initialWeights, input, layoutOf, seededUniform } from '../../../learner/tensor/index.ts'
+import { network } from '../../../learner/networks/index.ts'
+import {
+  PolicyTemplate,
+  flatten,
+  initialWeights,
+  input,
+  layoutOf,
+  seededUniform,
+} from '../../../learner/tensor/index.ts'
 import type { BatchQueue, Clock, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
@@ -21,11 +28,17 @@ export const cartPoleModel = new Uint8Array(
 
 /** A freshly initialised policy for observations of this shape. */
 export function freshModel(observationShape: readonly number[], actions: number, seed: number): Uint8Array {
-  const network = policyValueNetwork({ observationShape, actions, hidden: [8], activation: 'tanh', sharedTrunk: true })
+  const { parameters, apply } = network({
+    shape: observationShape,
+    torso: { kind: 'mlp', hidden: [8], activation: 'tanh' },
+    outputs: { logits: { size: actions, gain: 0.01 }, value: { size: 1, gain: 1 } },
+    shared: true,
+  })
   const observations = input('observations', ['N', ...observationShape])
-  const graph = { name: 'policy', inputs: [observations], outputs: { ...network.apply(observations) } }
-  const template = PolicyTemplate.of(graph, layoutOf(network.parameters))
-  return template.withWeights(initialWeights(network.parameters, seededUniform(seed)))
+  const { logits, value } = apply(observations)
+  const graph = { name: 'policy', inputs: [observations], outputs: { logits, value: flatten(value) } }
+  const template = PolicyTemplate.of(graph, layoutOf(parameters))
+  return template.withWeights(initialWeights(parameters, seededUniform(seed)))
 }
 
 export const RUN = 'run-1'

@@ -5,6 +5,7 @@ import type { RunCloud } from '../../../../learner/run/cloud.ts'
 import { ExactStarts } from '../../../../learner/rollouts/exact/exactStarts.ts'
 import { SavedStates } from '../../../../learner/rollouts/exact/savedStates.ts'
 import { Sampler } from '../../../../learner/rollouts/sampler.ts'
+import { rolloutForm } from '../../../../shared/batch/index.ts'
 import type { SampleBatch } from '../../../../shared/batch/sampleBatch.ts'
 import { systemClock } from '../../../../shared/cloud/clock.ts'
 import type { BatchQueue, ObjectStore } from '../../../../shared/cloud/ports.ts'
@@ -97,13 +98,15 @@ async function fragmentsUnder(faults: readonly Fault[]): Promise<{ got: SampleBa
     trainWorker: undefined,
     close: async () => undefined,
   }
-  const { env, policy } = leaseOf()
+  const lease = leaseOf()
+  const { env, policy } = lease
   const sampler = new Sampler({
     run: RUN,
     cloud,
     rollouts: { shards: SHARDS, envsPerShard: 4, fragmentLength: 5, leaseSeconds: 60 },
     env,
     policy,
+    form: rolloutForm(lease),
     seed: 1,
     pacing: { mode: 'exact', perVersion: 100, lead: 0, patienceMs: 60_000 },
     newestVersion: () => 0,

@@ -1,0 +1,2 @@
+/** What `millrace list` prints. */
+export const LISTED = ['envs', 'algorithms'] as const

@@ -1,0 +1,4 @@
+import { minAtarImpala } from './minatar.ts'
+
+/** Settings: see minatar.ts. Published: 20 by DQN after 5,000,000 frames. */
+export default minAtarImpala('MinAtar/Seaquest-v0')
