@@ -51,7 +51,7 @@ const fragmentsFor = (c: AsynchronousSettings, setting: PlanSetting): number =>
 export function asTheyCome(plan: Plan, c: AsynchronousSettings, setting: PlanSetting): Flow<readonly SampleBatch[]> {
   const { shards, from, fragmentSteps } = setting
   const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
-  return (isExact(c) ? fragments.via(inOrder({ shards, ...(from && { from }) })) : fragments)
+  return (isExact(c) ? fragments.via(inOrder({ shards, from })) : fragments)
     .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
     .via(concatBatches({ minSteps: fragmentsFor(c, setting) * fragmentSteps }))
 }
