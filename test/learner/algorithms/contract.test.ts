@@ -28,7 +28,7 @@ const linesOf = (text: string): number => text.trimEnd().split('\n').length
 
 /** The text of an algorithm's plan, and of those that it is made from. */
 function planTextOf(file: string): string {
-  const own = /^ {2}plan(\(.*?^ {2}\},$|: \(.*?\),\n)/ms.exec(sourceOf(file))?.[0] ?? ''
+  const own = /^ {2}plan(\(.*?^ {2}\},$|: \(.*?,\n(?=\n| {2}\S))/ms.exec(sourceOf(file))?.[0] ?? ''
   const from = (other: string, what: RegExp): string => what.exec(sourceOf(other))?.[0] ?? ''
   if (/^ {2}plan: impalaPlan/m.test(sourceOf(file)))
     return (
