@@ -9,7 +9,7 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
-import { NETWORK_SETTINGS } from './networkSettings.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
 /** Defaults: those of our A2C. The paper's: RMSprop whose statistics all threads share, as here. */
 const A3cConfig = z.strictObject({
@@ -48,6 +48,8 @@ export const a3c = algorithm({
       .via(publishPolicy())
   },
 
+  policy: policyOf,
+
   program(c, sizes) {
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
@@ -76,7 +78,7 @@ export const a3c = algorithm({
         },
       },
       calls: { update: [{ run: 'apply' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
   },

@@ -125,7 +125,6 @@ export default experiment({ env: Echo, algorithm: reinforce({ gamma: 0.5 }), sto
 
 test.each([
   ['.via(publishPolicy())', '', /E_PLAN_SHAPE: the plan of reinforce publishes no policy/],
-  ['.via(countSamples())', '', /E_PLAN_SHAPE: the plan of reinforce counts no steps/],
   [
     'reduceMean(square(sub(returns, values)))',
     'square(sub(returns, values))',
@@ -138,13 +137,13 @@ test.each([
   ],
   ["run: 'reinforce'", "run: 'reinfoce'", /E_GRAPH: program: call 'update' runs 'reinfoce', which is no graph of it/],
   [
-    "{ default: { set: 'policy'",
-    "{ main: { set: 'policy'",
+    "{ default: { sets: ['policy']",
+    "{ main: { sets: ['policy']",
     /E_GRAPH: program: functions act by the policy 'default', which there is not; there are main/,
   ],
   [
-    'fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c.trainBatchSteps, setting)',
-    'fragmentsPerUpdate: () => 7',
+    '...synchronous,',
+    '...synchronous,\n  fragmentsPerUpdate: () => 7,',
     /E_ENGINE: .*another number of fragments than fragmentsPerUpdate says/,
   ],
   [
