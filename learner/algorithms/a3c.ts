@@ -33,6 +33,10 @@ const A3cConfig = z.strictObject({
  */
 export const a3c = algorithm({
   name: 'a3c',
+  about: {
+    sentence: 'functions compute the gradients of their own steps, and each is applied as it comes',
+    paper: 'Mnih et al. 2016, arXiv:1602.01783',
+  },
   config: A3cConfig,
   rollouts: { fragmentLength: 5 },
 
@@ -41,7 +45,7 @@ export const a3c = algorithm({
       .source('rollouts', rolloutSource)
       .atSource(gradients({ graph: 'gradients', rates: ratesOf(c), stepsPerVersion: fragmentSteps }))
       .gatherAsync({ reissue: 'after' })
-    return (c.deterministic ? each.via(inOrder({ shards, ...(from && { from }) })) : each)
+    return (c.deterministic ? each.via(inOrder({ shards, from })) : each)
       .via(concatBatches({ minSteps: fragmentSteps }))
       .via(countSamples())
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))

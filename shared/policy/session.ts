@@ -28,6 +28,7 @@ export class PolicySession {
   private readonly fetches: Record<string, Tensor> = {}
   private running: Promise<unknown> | undefined
   private released = false
+  private ownsModel = true
 
   private constructor(runtime: { readonly Tensor: TensorConstructor }, session: InferenceSession, spec: PolicySpec) {
     this.runtime = runtime
@@ -73,6 +74,13 @@ export class PolicySession {
       await session.release()
       throw error
     }
+  }
+
+  /** Another user of the same model, to be bound to buffers of its own. Releasing it leaves the model open. */
+  twin(): PolicySession {
+    const twin = new PolicySession(this.runtime, this.session, this.spec)
+    twin.ownsModel = false
+    return twin
   }
 
   /** Number of rows B. */
@@ -130,12 +138,12 @@ export class PolicySession {
    * @returns [N]
    * @throws MillraceError E_POLICY_MODEL when the model gives no value, or fails
    */
-  async values(observations: Float32Array): Promise<Float32Array> {
+  async values(observations: Observations): Promise<Float32Array> {
     if (!this.session.outputNames.includes(MODEL_VALUE))
       throw new MillraceError('E_POLICY_MODEL', `the policy gives no '${MODEL_VALUE}'; publish it (publishValue: true)`)
     const { shape } = this.spec.observation
     const rows = observations.length / observationSize(this.spec)
-    const feeds = { [MODEL_INPUT]: new this.runtime.Tensor('float32', observations, [rows, ...shape]) }
+    const feeds = { [MODEL_INPUT]: tensorOf(this.runtime, observations, [rows, ...shape]) }
     try {
       const { [MODEL_VALUE]: value } = await this.session.run(feeds, [MODEL_VALUE])
       return value?.data as Float32Array
@@ -149,7 +157,7 @@ export class PolicySession {
     if (this.released) return
     this.released = true
     await this.running?.catch(() => undefined)
-    await this.session.release()
+    if (this.ownsModel) await this.session.release()
   }
 }
 
