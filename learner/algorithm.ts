@@ -63,6 +63,8 @@ export interface Algorithm {
   pacing(setting: PlanSetting): PacingSetting
   /** Fragments of one train batch. */
   fragmentsPerUpdate(setting: PlanSetting): number
+  /** Refuses sizes of rollouts that its settings cannot work with. @throws MillraceError E_EXPERIMENT naming the setting */
+  check?(setting: PlanSetting): void
   /** The same algorithm with other settings, checked. @throws MillraceError E_EXPERIMENT */
   withConfig(config: unknown): Algorithm
 }
@@ -81,6 +83,8 @@ export interface AlgorithmDefinition<S extends z.ZodObject> {
   program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
   pacing(config: z.output<S>, setting: PlanSetting): PacingSetting
   fragmentsPerUpdate(config: z.output<S>, setting: PlanSetting): number
+  /** Refuses sizes of rollouts that these settings cannot work with: called before anything of a run starts. @throws MillraceError E_EXPERIMENT */
+  check?(config: z.output<S>, setting: PlanSetting): void
 }
 
 const EngineSettings = z.object(ENGINE_SETTINGS)
@@ -103,6 +107,7 @@ export function algorithm<S extends z.ZodObject>(
       engine: EngineSettings.parse(config),
       pacing: (setting) => definition.pacing(config, setting),
       fragmentsPerUpdate: (setting) => definition.fragmentsPerUpdate(config, setting),
+      check: (setting) => definition.check?.(config, setting),
       withConfig: make,
     }
   }

@@ -1,5 +1,5 @@
 import type { PlanSetting } from './algorithm.ts'
-import type { Experiment } from './experiment.ts'
+import { type Experiment, settingOf } from './experiment.ts'
 import { type Flow, Plan } from './flow/index.ts'
 import type { LeaseStage } from '../shared/protocol/lease.ts'
 import { rolloutSource } from './resources.ts'
@@ -16,11 +16,7 @@ export interface ExperimentPlan {
 
 /** The plan of an experiment, built and not run. @param from see `PlanSetting` @throws MillraceError E_PLAN_PARAMETER */
 export function planOf({ algorithm, rollouts }: Experiment, from = 0): ExperimentPlan {
-  const setting = {
-    shards: rollouts.shards,
-    fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
-    ...(from > 0 && { from }),
-  }
+  const setting = { ...settingOf(rollouts), ...(from > 0 && { from }) }
   const plan = new Plan(algorithm.name)
   const output = algorithm.plan(plan, setting)
   const stages = plan

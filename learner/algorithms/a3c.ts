@@ -82,7 +82,7 @@ export const a3c = algorithm({
         },
       },
       calls: { update: [{ run: 'apply' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
   },

@@ -103,7 +103,7 @@ export const ddppo = algorithm({
         },
       },
       calls: { update: [{ run: 'apply' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
   },

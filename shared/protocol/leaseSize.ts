@@ -13,7 +13,8 @@ const MAX_FRAGMENT_BYTES = 2 * 1024 ** 3
 export function checkLeaseSize({ run, numEnvs, fragmentLength, policy }: Lease): void {
   const observation = policy.observation.shape.reduce((size, side) => size * side, 1)
   const actions = outputsOf(policy)
-  const bytes = 4 * numEnvs * (fragmentLength * (observation + 6) + observation + actions)
+  const seen = observation * (policy.observation.dtype === 'uint8' ? 1 : 4)
+  const bytes = numEnvs * (fragmentLength * (seen + 24) + seen + 4 * actions)
   if (bytes <= MAX_FRAGMENT_BYTES) return
   const shape = `${fragmentLength} steps of ${numEnvs} envs with ${observation} numbers each`
   throw new MillraceError(
