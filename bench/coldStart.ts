@@ -2,12 +2,14 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { InvokeCommand } from '@aws-sdk/client-lambda'
+import * as z from 'zod'
 import { localCloud } from '../infra/local/cloud.ts'
 import type { InvocationReport } from '../infra/local/lambda/usage.ts'
 import { packageRoot } from '../infra/local/packageRoot.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
 import { awsClients, s3ObjectStore } from '../shared/cloud/index.ts'
 import { keys } from '../shared/protocol/keys.ts'
+import { invocationOf } from '../shared/protocol/invocation.ts'
 import { type Lease, LeaseReport, type StartParts } from '../shared/protocol/lease.ts'
 import { encodeManifest } from '../shared/protocol/manifest.ts'
 import { policy, cartPoleRunner } from './cartPoleSetting.ts'
@@ -34,7 +36,7 @@ export async function coldStartRow(): Promise<Row> {
     cloud.s3.createBucket('bench')
     cloud.sqs.createQueue('bench')
     await publish(s3ObjectStore(clients.s3, 'bench'))
-    const lease = leaseOf(`${cloud.endpoint}/000000000000/bench`)
+    const lease = invocationOf([leaseOf(`${cloud.endpoint}/000000000000/bench`)])
     const starts: StartParts[] = []
     for (let round = 0; round < ROUNDS; round++) {
       // A function of its own each time: none of them can be warm.
@@ -42,7 +44,7 @@ export async function coldStartRow(): Promise<Row> {
       cloud.lambda.create({ name: `rollout-${round}`, file, environment, ...limits })
       cloud.lambda.create({ name: `empty-${round}`, file: empty, environment, ...limits })
       const { Payload } = await invoke(`rollout-${round}`, lease)
-      const { start } = LeaseReport.parse(JSON.parse(Buffer.from(Payload ?? []).toString()))
+      const [{ start }] = z.tuple([LeaseReport]).parse(JSON.parse(Buffer.from(Payload ?? []).toString()))
       if (start === undefined) throw new Error('the lease made no fragment')
       starts.push(start)
       await invoke(`empty-${round}`, {})
@@ -93,7 +95,6 @@ async function publish(store: ReturnType<typeof s3ObjectStore>): Promise<void> {
 }
 
 const leaseOf = (queueUrl: string): Lease => ({
-  format: 1,
   run: 'bench',
   shard: 0,
   lease: 'bench',

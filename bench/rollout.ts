@@ -1,10 +1,10 @@
 import type { BatchQueue, ObjectStore, ReadResult } from '../shared/cloud/ports.ts'
 import { systemClock } from '../shared/cloud/clock.ts'
 import { makeVectorEnv } from '../shared/env/index.ts'
-import { type Lease, parseLease } from '../shared/protocol/lease.ts'
+import type { Lease } from '../shared/protocol/lease.ts'
 import { encodeManifest } from '../shared/protocol/manifest.ts'
 import { sha256Hex } from '../shared/batch/hash.ts'
-import { RolloutWorker, runLease } from '../shared/rollout/index.ts'
+import { RolloutWorkers, runInvocation } from '../shared/rollout/index.ts'
 import { policy, cartPoleRunner } from './cartPoleSetting.ts'
 import { PlainPolicy } from './plainPolicy.ts'
 import { type Row, higherIsBetter } from './result.ts'
@@ -16,20 +16,19 @@ const SECONDS = 3
 /** The rollout function's own work on one core: policy, sampling, envs, encoding, hashing; the cloud takes what it gives at once. */
 export async function rolloutRow(): Promise<Row> {
   const runner = cartPoleRunner(T, ENVS)
-  const worker = new RolloutWorker()
+  const workers = new RolloutWorkers()
   const bodies = { count: 0 }
   const ports = sinks(runner.policy('default'), bodies)
   const run = async (maxFragments: number): Promise<number> => {
-    const lease = leaseOf(maxFragments)
-    const report = await runLease({
-      lease,
+    const [report] = await runInvocation({
+      leases: [leaseOf(maxFragments)],
       ports: { ...ports, clock: systemClock },
-      worker,
-      prepare: async () => worker.begin(lease, ports.store, 'CartPole-v1'),
+      workers: workers.take(1),
+      source: async () => 'CartPole-v1',
       signal: new AbortController().signal,
       coldStart: false,
     })
-    if (report.end !== 'fragments') throw new Error(`the lease ended with ${report.end}: ${report.error?.message}`)
+    if (report?.end !== 'fragments') throw new Error(`the lease ended with ${report?.end}: ${report?.error?.message}`)
     return report.envSteps / (report.totalMs / 1000)
   }
   await run(100)
@@ -93,8 +92,7 @@ function sinks(model: Uint8Array, bodies: { count: number }): { store: ObjectSto
 }
 
 function leaseOf(maxFragments: number): Lease {
-  return parseLease({
-    format: 1,
+  return {
     run: 'bench',
     shard: 0,
     lease: 'bench',
@@ -115,5 +113,5 @@ function leaseOf(maxFragments: number): Lease {
     compress: false,
     maxSendsInFlight: 4,
     manifestPollMs: 2,
-  })
+  }
 }

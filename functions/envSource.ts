@@ -10,7 +10,7 @@ import type { Lease } from '../shared/protocol/lease.ts'
 import { DAMAGED } from '../shared/rollout/damaged.ts'
 import { importUserModule } from './userModule.ts'
 
-const loaded = new Map<string, EnvSource>()
+const loaded = new Map<string, Promise<EnvSource>>()
 
 /**
  * The env that a lease, or a request to evaluate, names: a built-in by its id, or the user's own from the module that the run put into the bucket. A module is
@@ -22,7 +22,15 @@ export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore)
   const { id, code } = env
   if (!code) return id
   const known = loaded.get(code.sha256)
-  if (known) return known
+  if (known) return await known
+  // The leases of an invocation ask at the same time, and have one module.
+  const loading = load(id, code, store)
+  loaded.set(code.sha256, loading)
+  loading.catch(() => loaded.delete(code.sha256))
+  return await loading
+}
+
+async function load(id: string, code: NonNullable<Lease['env']['code']>, store: ObjectStore): Promise<EnvSource> {
   const found = await store.get(code.key)
   if (found.kind !== 'found')
     throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' is not in the bucket`, { key: code.key })
@@ -37,7 +45,6 @@ export async function envSource({ env }: Pick<Lease, 'env'>, store: ObjectStore)
     throw new MillraceError('E_ENV_UNKNOWN', `the code of env '${id}' has no experiment with an env`, {
       key: code.key,
     })
-  loaded.set(code.sha256, source)
   return source
 }
 

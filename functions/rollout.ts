@@ -1,12 +1,13 @@
 // It runs the policy. It is loaded with the handler, so that an error in it shows when the function starts, before there is a lease.
 import 'onnxruntime-node'
-import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
+import { systemClock } from '../shared/cloud/index.ts'
 import { allowedEndpoints } from '../shared/protocol/endpointsFromLease.ts'
-import { parseLease } from '../shared/protocol/lease.ts'
+import { parseInvocation } from '../shared/protocol/invocation.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
-import { RolloutWorker, runLease } from '../shared/rollout/index.ts'
+import { RolloutWorkers, runInvocation } from '../shared/rollout/index.ts'
 import { envSource } from './envSource.ts'
 import { ownProcess } from './ownProcess.ts'
+import { type Services, services } from './services.ts'
 
 /** What Lambda tells a handler about itself. */
 interface LambdaContext {
@@ -14,32 +15,34 @@ interface LambdaContext {
 }
 
 // Made once an execution environment and kept while it is warm.
-const clients = { s3: s3Client(), sqs: sqsClient() }
-const elsewhere = new Map<string, typeof clients>()
-const worker = new RolloutWorker()
+const here = services()
+const elsewhere = new Map<string, Services>()
+const workers = new RolloutWorkers()
 let warm = false
 /** Since the process began. */
 const loadMs = performance.now()
 
 /**
- * The rollout function: steps envs with the newest policy and sends fragments until its lease is over. A thin adapter: the
+ * The rollout function: steps envs with the newest policy and sends fragments until its leases are over. A thin adapter: the
  * rollout core in shared/rollout knows no Lambda.
  *
- * @throws MillraceError E_LEASE for a payload that is no lease, or one that names services it may not; any later error is in the report
+ * @returns the report of each lease
+ * @throws MillraceError E_LEASE for a payload that is no invocation, or one that names services it may not; any later error is in the reports
  */
-export async function handler(event: unknown, context: LambdaContext): Promise<LeaseReport> {
-  const lease = parseLease(event)
+export async function handler(event: unknown, context: LambdaContext): Promise<readonly LeaseReport[]> {
+  const leases = parseInvocation(event)
+  const [first] = leases
   ownProcess()
   const coldStart = !warm
   warm = true
-  const { s3, sqs } = clientsFor(lease)
-  const store = s3ObjectStore(s3, lease.bucket)
-  const queue = sqsQueue(sqs, { queueUrl: lease.queueUrl })
-  return await runLease({
-    lease,
+  const used = servicesFor(first)
+  const store = used.store(first.bucket)
+  const queue = used.queue(first.queueUrl)
+  return await runInvocation({
+    leases,
     ports: { store, queue, clock: systemClock },
-    worker,
-    prepare: async (patient) => worker.begin(lease, patient, await envSource(lease, patient)),
+    workers: workers.take(leases.length),
+    source: envSource,
     signal: new AbortController().signal,
     limitMs: context.getRemainingTimeInMillis(),
     coldStart,
@@ -48,18 +51,15 @@ export async function handler(event: unknown, context: LambdaContext): Promise<L
 }
 
 /** Where it is allowed, a lease names the endpoints of S3 and SQS. Endpoints of a finished run are not kept. */
-function clientsFor(lease: Lease): typeof clients {
+function servicesFor(lease: Lease): Services {
   const endpoints = allowedEndpoints(lease, process.env)
-  if (!endpoints) return clients
+  if (!endpoints) return here
   const place = `${endpoints.s3} ${endpoints.sqs}`
   const known = elsewhere.get(place)
   if (known) return known
-  for (const { s3, sqs } of elsewhere.values()) {
-    s3.destroy()
-    sqs.destroy()
-  }
+  for (const old of elsewhere.values()) old.destroy()
   elsewhere.clear()
-  const made = { s3: s3Client({ endpoint: endpoints.s3 }), sqs: sqsClient({ endpoint: endpoints.sqs }) }
+  const made = services(endpoints)
   elsewhere.set(place, made)
   return made
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { PolicySpec } from '../shared/policy/spec.ts'
+import { fromAuthor } from './authorError.ts'
 import { parseSettings } from './settings.ts'
 import type { Flow, Plan } from './flow/index.ts'
 import type { ProgramDescription } from './program/index.ts'
@@ -93,21 +94,24 @@ const EngineSettings = z.object(ENGINE_SETTINGS)
 export function algorithm<S extends z.ZodObject>(
   definition: AlgorithmDefinition<S>,
 ): (config?: z.input<S>) => Algorithm {
+  const schema = definition.config.strict() as unknown as S // a typo is never a default
   const make = (input: unknown): Algorithm => {
-    const config = parseSettings(definition.config, input ?? {}, definition.name)
+    const { name } = definition
+    const config = parseSettings(schema, input ?? {}, name)
+    const own = <T>(part: string, ask: () => T): T => fromAuthor(name, part, ask)
     return {
-      name: definition.name,
+      name,
       about: definition.about ?? { sentence: '', paper: '' },
       config,
       actions: definition.actions ?? ACTION_KINDS,
-      plan: (plan, setting) => definition.plan(plan, config, setting),
-      policy: (fitting) => definition.policy?.(config, fitting) ?? fitting,
-      program: (sizes) => definition.program(config, sizes),
+      plan: (plan, setting) => own('plan', () => definition.plan(plan, config, setting)),
+      policy: (fitting) => own('policy', () => definition.policy?.(config, fitting) ?? fitting),
+      program: (sizes) => own('program', () => definition.program(config, sizes)),
       rollouts: definition.rollouts ?? {},
       engine: EngineSettings.parse(config),
-      pacing: (setting) => definition.pacing(config, setting),
-      fragmentsPerUpdate: (setting) => definition.fragmentsPerUpdate(config, setting),
-      check: (setting) => definition.check?.(config, setting),
+      pacing: (setting) => own('pacing', () => definition.pacing(config, setting)),
+      fragmentsPerUpdate: (setting) => own('fragmentsPerUpdate', () => definition.fragmentsPerUpdate(config, setting)),
+      check: (setting) => own('check', () => definition.check?.(config, setting)),
       withConfig: make,
     }
   }

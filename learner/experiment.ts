@@ -3,15 +3,18 @@ import { MillraceError } from '../shared/errors.ts'
 import { Faults } from '../shared/faults/index.ts'
 import type { EnvSource } from '../shared/env/index.ts'
 import type { Algorithm, PlanSetting } from './algorithm.ts'
+import { MAX_LEASES } from '../shared/protocol/invocation.ts'
 import { isPrototypeKey, JsonObject } from '../shared/protocol/json.ts'
 import { isTooMuchJson, parseJson, whyNoJson } from '../shared/protocol/parseJson.ts'
 import { parseSettings } from './settings.ts'
 
 const count = z.number().int().min(1)
 
-/** How rollouts are made. One shard is one function at a time; it steps `envsPerShard` envs together. */
+/** How rollouts are made. A shard is a stream of experience, with envs and random numbers of its own; it steps `envsPerShard` envs together. */
 export const RolloutSettings = z.strictObject({
   shards: count.max(10_000).default(2),
+  /** How many functions work on the shards, each on as many. What is learned does not depend on it. One for each shard unless told, as far as the cloud has them. */
+  functions: count.optional(),
   envsPerShard: count.max(65_536).default(32),
   /** T: env steps of each env in a fragment. */
   fragmentLength: count.max(65_536).default(20),
@@ -73,9 +76,30 @@ export function experiment(input: ExperimentInput): Experiment {
   const checked = parseSettings(ExperimentSchema, input, 'experiment')
   // What the user left out the algorithm may know better.
   const rollouts = { ...checked.algorithm.rollouts, ...input.rollouts }
-  const whole = { ...checked, rollouts: parseSettings(RolloutSettings, rollouts, 'experiment.rollouts') }
+  const whole = {
+    ...checked,
+    rollouts: checkFunctions(parseSettings(RolloutSettings, rollouts, 'experiment.rollouts')),
+  }
   whole.algorithm.check?.(settingOf(whole.rollouts))
   return whole
+}
+
+/** @throws MillraceError E_EXPERIMENT for more functions than there are shards to work on, or too few */
+function checkFunctions(rollouts: RolloutSettings): RolloutSettings {
+  const { shards, functions } = rollouts
+  if (functions === undefined) return rollouts
+  const least = Math.ceil(shards / MAX_LEASES)
+  if (functions > shards)
+    throw new MillraceError(
+      'E_EXPERIMENT',
+      `experiment.rollouts.functions is ${functions}, and there are ${shards} shards to work on (rollouts.shards); take at most as many functions, or more shards`,
+    )
+  if (functions < least)
+    throw new MillraceError(
+      'E_EXPERIMENT',
+      `experiment.rollouts.functions is ${functions}, and a function works on ${MAX_LEASES} shards at most: ${shards} shards take ${least}`,
+    )
+  return rollouts
 }
 
 /** What a plan may depend on. */

@@ -24,7 +24,7 @@ export const ERROR_CODES = {
     'The body of a message, or a recorded batch, does not have the length or hash that is promised: it was damaged.',
   E_MESSAGE:
     'A queue message does not follow its schema, is of another run, answers nothing that was asked for, or disagrees with its body.',
-  E_LEASE: 'A lease (the payload of an invocation) does not follow its schema.',
+  E_LEASE: 'The payload of an invocation, its leases, does not follow its schema.',
   E_MANIFEST: "A run's manifest does not follow its schema.",
   E_STORE: 'The object store refused or failed a request.',
   E_STORE_PRECONDITION: 'A conditional write lost against another writer.',

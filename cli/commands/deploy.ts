@@ -89,7 +89,9 @@ function goOnSentence({ requested, concurrency }: Deployed, { functions }: Stage
   const [runs, go] =
     requested.length === 1 ? ['1 run waits or is', 'it goes'] : [`${requested.length} runs wait or are`, 'they go']
   const fewer =
-    functions.concurrency < concurrency ? `, and one of more than ${functions.concurrency} shards will fail` : ''
+    functions.concurrency < concurrency
+      ? `, and one that wants more than ${functions.concurrency} functions will fail`
+      : ''
   return `${runs} under way; ${go} on with the new settings${fewer}`
 }
 

@@ -1,5 +1,5 @@
 import { type Experiment, withOverrides } from '../../learner/experiment.ts'
-import { checkFaults, checkShards } from '../../learner/stage/runSetting.ts'
+import { checkFaults, checkFunctions } from '../../learner/stage/runSetting.ts'
 import type { Clock } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { EXIT } from '../exitCodes.ts'
@@ -64,7 +64,7 @@ export async function runCommand(options: RunOptions, host: Host, parts: RunPart
     const stage = await opening
     checkVersion(stage.description, parts.version)
     checkFaults(experiment, stage.description)
-    checkShards(experiment, stage.description)
+    checkFunctions(experiment, stage.description)
     const [module, envCode] = await Promise.all([
       parts.bundleForLearner(loaded.file),
       loaded.ownEnv ? parts.bundleEnvCode(loaded.file) : undefined,

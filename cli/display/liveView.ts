@@ -39,7 +39,7 @@ export function liveView(state: LiveState, options: ViewOptions): string[] {
       label('updates', `${count(progress.updates)} (${rate(progress.updatesPerSecond)}/s)`, 22),
       label('policy lag', `${count(lag.min)} / ${lag.mean.toFixed(1)} / ${count(lag.max)}`, 21),
       label('learner idle', percent(progress.learnerIdleShare), 17),
-      label('leases', count(progress.leasesInFlight), 9),
+      label('functions', count(progress.functionsInFlight), 12),
       label('queued', count(progress.queuedFragments), 9),
       time,
       label('cost on AWS', usd(progress.costUsd), 19),
@@ -114,7 +114,7 @@ export function progressLine(progress: Progress, info: RunInfo): string {
     `policy lag ${count(lag.min)}/${lag.mean.toFixed(1)}/${count(lag.max)}`,
     `updates ${count(progress.updates)} (${rate(progress.updatesPerSecond)}/s)`,
     `learner idle ${percent(progress.learnerIdleShare)}`,
-    `leases ${count(progress.leasesInFlight)}`,
+    `functions ${count(progress.functionsInFlight)}`,
     `on AWS ${usd(progress.costUsd)}`,
     ...(lost > 0 ? [`dropped ${count(lost)}`] : []),
   ].join('  ')

@@ -54,7 +54,6 @@ export async function publishProbe({ stage, name, clock, limits }: DoctorContext
 export function probeLease({ stage, name, clock, limits }: DoctorContext, spec: PolicySpec, lease: string): Lease {
   const { bucket, queueUrl, timeoutSeconds } = stage.description
   return {
-    format: 1,
     run: name,
     shard: 0,
     lease,

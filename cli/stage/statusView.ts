@@ -119,7 +119,7 @@ export function runLines(
     ['mean return', progress && `${measure(progress.meanReturn)}${goal === undefined ? '' : ` of ${measure(goal)}`}`],
     ['env steps', progress && `${count(progress.envSteps)} in ${duration(progress.atMs)}`],
     ['updates', progress && `${count(progress.updates)} (${rate(progress.updatesPerSecond)}/s)`],
-    ['leases', progress && !isOver(status) ? count(progress.leasesInFlight) : undefined],
+    ['functions', progress && !isOver(status) ? count(progress.functionsInFlight) : undefined],
     ['cost on AWS', progress && usd(progress.costUsd)],
     ['checkpoint', checkpoint && `update ${count(checkpoint.updates)}, ${ago(checkpoint.at)}`],
     ['stopped by', summary && summary.reason],

@@ -4,8 +4,8 @@ import { systemClock } from '../../shared/cloud/clock.ts'
 import type { BatchQueue, ObjectStore, QueueMessage } from '../../shared/cloud/ports.ts'
 import { MillraceError } from '../../shared/errors.ts'
 import { OwnOutput } from './ownOutput.ts'
-import { parseLease } from '../../shared/protocol/lease.ts'
-import { RolloutWorker, runLease } from '../../shared/rollout/index.ts'
+import { parseInvocation } from '../../shared/protocol/invocation.ts'
+import { RolloutWorkers, runInvocation } from '../../shared/rollout/index.ts'
 
 /** A debugger stops everything for as long as its user thinks: no lease may be taken for dead meanwhile. */
 const HEARTBEAT_MS = 24 * 3600 * 1000
@@ -19,8 +19,8 @@ export function serialCloud(): RunCloud {
   const queue = memoryQueue()
   const stop = new AbortController()
   const running = new Set<Promise<unknown>>()
-  const workers: RolloutWorker[] = []
-  const idle: RolloutWorker[] = []
+  const environments: RolloutWorkers[] = []
+  const idle: RolloutWorkers[] = []
   let output: OwnOutput | undefined
   return {
     where: 'one process',
@@ -36,20 +36,25 @@ export function serialCloud(): RunCloud {
     trainWorker: undefined,
     invoker: {
       async invoke(payload) {
-        const lease = parseLease(JSON.parse(new TextDecoder().decode(payload)))
+        const leases = parseInvocation(JSON.parse(new TextDecoder().decode(payload)))
         const kept = idle.pop()
-        const worker = kept ?? new RolloutWorker()
-        if (!kept) workers.push(worker)
-        const ports = { store, queue, clock: systemClock }
-        const prepare = async () => worker.begin(lease, store, await envSource(lease, store))
-        // Its report says how it ended, and goes through the queue like any function's.
-        const job = { lease, ports, worker, prepare, signal: stop.signal, coldStart: kept === undefined }
-        const run = output ? output.run(lease.shard, () => runLease(job)) : runLease(job)
+        const environment = kept ?? new RolloutWorkers()
+        if (!kept) environments.push(environment)
+        // Its reports say how it ended, and go through the queue like any function's.
+        const run = runInvocation({
+          leases,
+          ports: { store, queue, clock: systemClock },
+          workers: environment.take(leases.length),
+          source: envSource,
+          within: ({ shard }, work) => output?.run(shard, work) ?? work(),
+          signal: stop.signal,
+          coldStart: kept === undefined,
+        })
         const settled = run
           .catch(() => {})
           .finally(() => {
             running.delete(settled)
-            idle.push(worker)
+            idle.push(environment)
           })
         running.add(settled)
         return { kind: 'accepted' }
@@ -63,7 +68,7 @@ export function serialCloud(): RunCloud {
     async close() {
       stop.abort()
       await Promise.all(running)
-      for (const worker of workers) worker.close()
+      for (const environment of environments) environment.close()
       output?.close()
     },
   }

@@ -45,7 +45,7 @@ export const a3c = algorithm({
       .source('rollouts', rolloutSource)
       .atSource(gradients({ graph: 'gradients', rates: ratesOf(c), stepsPerVersion: fragmentSteps }))
       .gatherAsync({ reissue: 'after' })
-    return (c.deterministic ? each.via(inOrder({ shards, ...(from && { from }) })) : each)
+    return (c.deterministic ? each.via(inOrder({ shards, from })) : each)
       .via(concatBatches({ minSteps: fragmentSteps }))
       .via(countSamples())
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))

@@ -44,7 +44,7 @@ export const impalaPlan: AsynchronousPlan = (plan, c, setting) => {
   const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
   const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
   const { shards, from, fragmentSteps } = setting
-  const sample = (isExact(c) ? fragments.via(inOrder({ shards, ...(from && { from }) })) : fragments)
+  const sample = (isExact(c) ? fragments.via(inOrder({ shards, from })) : fragments)
     .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
     .via(concatBatches({ minSteps: asynchronous.fragmentsPerUpdate(c, setting) * fragmentSteps }))
     .enqueue(batches)

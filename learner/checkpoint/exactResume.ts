@@ -49,7 +49,7 @@ export function exactResume(
   if (!state)
     return 'it went on from a checkpoint that does not hold where its envs stood and the policies that it was at'
   if (state.shards !== shards)
-    return `it went on with rollouts.shards ${shards}, and its checkpoint is of ${state.shards}: every function steps envs of its own`
+    return `it went on with rollouts.shards ${shards}, and its checkpoint is of ${state.shards}: every shard steps envs of its own`
   if (state.code !== codeHash(envCode)) return "it went on after its env's code was changed"
   const from = fragmentsAt(experiment, checkpoint.state.clocks.updates, state.baseVersion)
   return { state, from, consumed: consumedOf(from, shards) }

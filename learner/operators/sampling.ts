@@ -25,7 +25,8 @@ export const countSamples = operator({
  */
 export const inOrder = operator({
   name: 'inOrder',
-  check: ({ shards }: { readonly shards: number; readonly from?: number }) => atLeast(1, 'inOrder', { shards }),
+  check: ({ shards }: { readonly shards: number; readonly from?: number | undefined }) =>
+    atLeast(1, 'inOrder', { shards }),
   state: () => ({ next: 0, early: new Map<number, SampleBatch>() }),
   async *run(source: AsyncIterable<SampleBatch>, { params, state }) {
     state.next = Math.max(state.next, params.from ?? 0)

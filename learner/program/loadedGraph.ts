@@ -1,5 +1,5 @@
 import { shownRange } from '../../shared/batch/range.ts'
-import { MillraceError } from '../../shared/errors.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import type { Random } from '../../shared/random.ts'
 import { type Engine, type HostTensor, type LoadedProgram, float32, inputName, unpackGraph } from '../tensor/index.ts'
 import type { SetBuffers } from './buffers.ts'
@@ -7,6 +7,14 @@ import type { MetricMeans } from './metricMeans.ts'
 import { Minibatches } from './minibatches.ts'
 import { bindingOf } from './names.ts'
 import type { ProgramGraph } from './program.ts'
+
+/** A batch of another size than the graph was made for is a slip in an algorithm, whose author knows nothing of engines. */
+function explained(error: unknown): never {
+  const input = isMillraceError(error, 'E_ENGINE') ? String(error.where['input'] ?? '') : ''
+  if (!isMillraceError(error) || !input.startsWith('column.') || !error.message.includes('expected')) throw error
+  const why = 'the plan makes batches of another number of fragments than fragmentsPerUpdate says'
+  throw new MillraceError(error.code, `${error.message}: ${why}`, error.where, { cause: error })
+}
 
 /** Where a graph's inputs come from. */
 export interface StepInputs {
@@ -64,7 +72,7 @@ export class LoadedGraph {
     const into: Record<string, HostTensor> = names.length > 0 ? { metrics: this.metrics } : {}
     for (const set of changes) Object.assign(into, inputs.sets[set]?.write)
     for (const set of assigns) Object.assign(into, inputs.sets[set]?.assigned)
-    const results = await this.loaded.run(feeds, into)
+    const results = await this.loaded.run(feeds, into).catch(explained)
     this.checkFinite(call, feeds)
     for (const set of changes) inputs.sets[set]?.swap()
     for (const set of assigns) inputs.sets[set]?.assign()

@@ -1,20 +1,22 @@
 import { columnNamed, validateFragment } from '../../shared/batch/index.ts'
-import { Patience, patientStore } from '../../shared/cloud/patience.ts'
+import { Patience } from '../../shared/cloud/patience.ts'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { LeaseReport } from '../../shared/protocol/lease.ts'
-import { DAMAGED } from '../../shared/rollout/damaged.ts'
 import { exactVersion } from '../../shared/rollout/pace.ts'
 import { Admission } from './inbox/admission.ts'
-import { ExactStarts } from './exact/exactStarts.ts'
+import type { ExactStarts } from './exact/exactStarts.ts'
+import { exactRollouts } from './exact/exactRollouts.ts'
+import { functionOf, functionsOf } from './functionsOf.ts'
+import { writtenAgain } from './leases/damagedObjects.ts'
 import { Handover } from './leases/handover.ts'
 import { Inbox } from './inbox/inbox.ts'
-import { MAX_SENDS_IN_FLIGHT, makeLeases } from './leases/makeLeases.ts'
+import { MAX_SENDS_IN_FLIGHT, makeInvocations } from './leases/makeInvocations.ts'
 import { LeaseFates } from './leases/leaseFates.ts'
 import { LeaseKeeper } from './leases/leaseKeeper.ts'
 import { Places } from './leases/places.ts'
-import { Repairs } from './exact/repairs.ts'
+import type { Repairs } from './exact/repairs.ts'
 import { ReturnCheck } from './inbox/returnCheck.ts'
-import { type PinnedStates, SavedStates } from './exact/savedStates.ts'
+import type { PinnedStates, SavedStates } from './exact/savedStates.ts'
 import type { SamplerOptions } from './samplerOptions.ts'
 import { Silence } from './silence.ts'
 import { SharedWindow } from './sharedWindow.ts'
@@ -54,13 +56,14 @@ export class Sampler implements Sampling {
     this.source = new RolloutSource(rollouts.shards, this)
     const shared = { onEvent, onFatal: (error: unknown) => this.source.fail(error), signal: this.abort.signal }
     const { env } = options
-    const { leaseSeconds } = rollouts
+    const { leaseSeconds, shards } = rollouts
     const { anewEvery: fragments } = options
+    const functions = functionsOf(rollouts, cloud.concurrency)
     this.handover = new Handover({ run, env: env.id, leaseSeconds, fragments, store: cloud.store, onEvent })
-    const atOnce = cloud.concurrency === undefined ? {} : { atOnce: cloud.concurrency }
-    this.sharedWindow = new SharedWindow({ pacing, shards: rollouts.shards, ...atOnce })
+    const atOnce = Math.floor(((cloud.concurrency ?? functions) * shards) / functions)
+    this.sharedWindow = new SharedWindow({ pacing, shards, atOnce: Math.max(1, atOnce) })
     this.admission = new Admission({
-      shards: rollouts.shards,
+      shards,
       pacing,
       clock: cloud.clock,
       fragmentSteps: rollouts.fragmentLength * rollouts.envsPerShard,
@@ -70,9 +73,9 @@ export class Sampler implements Sampling {
       largestWindow: () => this.sharedWindow.largest,
     })
     const exact = pacing.mode === 'exact'
-    const from = options.goOn?.consumed ?? Array.from({ length: rollouts.shards }, () => 0)
+    const from = options.goOn?.consumed ?? Array.from({ length: shards }, () => 0)
     this.returns = new ReturnCheck({
-      shards: rollouts.shards,
+      shards,
       numEnvs: rollouts.envsPerShard,
       exactFrom: exact ? from : undefined,
     })
@@ -85,14 +88,11 @@ export class Sampler implements Sampling {
       patience,
       run,
       leftovers: cloud.leftovers ?? 'reject',
-      shards: rollouts.shards,
+      shards,
       from: exact ? from : undefined,
       onLost: ({ shard, sequence }) => this.repairs?.need(shard, sequence),
       // What pacing lets through twice over (a batch may need all of it to be full), and what may be in flight besides.
-      capacity: Math.max(
-        16,
-        rollouts.shards * (2 * Math.ceil(pacing.perVersion * (pacing.lead + 1)) + MAX_SENDS_IN_FLIGHT),
-      ),
+      capacity: Math.max(16, shards * (2 * Math.ceil(pacing.perVersion * (pacing.lead + 1)) + MAX_SENDS_IN_FLIGHT)),
       admission: this.admission,
       check: (fragment) => this.check(fragment),
       onFragment: (fragment) => {
@@ -105,8 +105,9 @@ export class Sampler implements Sampling {
       onUnreadable: () => this.repairs?.unreadable(),
       onRejected: () => this.silence.broken(),
       onLeaseEnd: (report) => this.leaseEnded(report),
-      onInvocationFailed: (failed) => {
-        if (!this.repairs?.cameToNothing(failed, failed.reason)) this.keeper.cameToNothing(failed)
+      onInvocationFailed: ({ leases, ...why }) => {
+        for (const lease of leases)
+          if (!this.repairs?.cameToNothing(lease, why.reason)) this.keeper.cameToNothing({ ...lease, ...why })
       },
       onRequests: (made) => meter.request(made),
     })
@@ -121,9 +122,9 @@ export class Sampler implements Sampling {
       clock: cloud.clock,
       concurrency: cloud.concurrency,
       where: cloud.where,
-      shards: rollouts.shards,
+      functions,
       ...(exact && {
-        hasWork: (_shard, firstSequence) => exactVersion(pacing, firstSequence) <= options.newestVersion(),
+        hasWork: (firstSequence) => exactVersion(pacing, firstSequence) <= options.newestVersion(),
         onWanted: options.onNews,
       }),
     })
@@ -135,44 +136,31 @@ export class Sampler implements Sampling {
       meter,
       fates: this.leases,
       leaseMs: leaseSeconds * 1000,
-      makeLease: makeLeases(options, (lease) => {
+      makeInvocation: makeInvocations(options, (lease) => {
         this.admission.issued(lease)
         this.returns.issued(lease)
       }),
       heardAllSince: (ms: number) => this.inbox.heardAllSince(ms),
     }
     if (exact) {
-      const { shards } = rollouts
-      const consumedUpTo = () => this.inbox.consumedUpTo
-      this.states = new SavedStates({
-        shards,
-        store: patientStore(cloud.store, patience),
-        consumedUpTo,
-        begin: options.goOn?.points,
-        anewEvery: options.anewEvery,
-      })
-      this.starts = new ExactStarts({
-        run,
-        states: this.states,
-        rounds: options.form.rounds,
-        firstMissing: (shard) => this.inbox.firstMissing(shard),
-        onBroken: (reason) => this.onBroken(reason),
-      })
-      this.repairs = new Repairs({
-        ...issuing,
-        shards,
-        starts: this.starts,
-        gap: (shard) => ({ from: this.inbox.firstMissing(shard), to: this.inbox.afterLast(shard) }),
-        has: (shard, sequence) => this.inbox.has(shard, sequence),
-        onGone: (shard) => this.keeper.gone(shard),
-        isDue: (sequence) => this.policyIsOut && exactVersion(pacing, sequence) <= options.newestVersion(),
-      })
+      const around = {
+        patience,
+        inbox: () => this.inbox,
+        policyIsOut: () => this.policyIsOut,
+        onBroken: (reason: string) => this.onBroken(reason),
+      }
+      const onGone = (shard: number) => this.keeper.gone(shard)
+      const { states, starts, repairs } = exactRollouts({ ...options, ...around }, { ...issuing, onGone })
+      this.states = states
+      this.starts = starts
+      this.repairs = repairs
     }
     this.keeper = new LeaseKeeper({
       ...issuing,
       handover: this.handover,
       exact,
       starts: this.starts,
+      functionOf: (shard) => functionOf(shard, { shards, functions }),
       fragmentLength: rollouts.fragmentLength,
       policyIsOut: () => this.policyIsOut,
       learnerSpeaksSince: options.learnerSpeaksSince,
@@ -185,7 +173,7 @@ export class Sampler implements Sampling {
 
   /** Nothing is here to train on, and functions have all they need to make it. */
   private waiting(): boolean {
-    return this.policyIsOut && this.keeper.inFlight > 0 && this.inbox.size === 0 && this.inbox.listens
+    return this.policyIsOut && this.keeper.functions > 0 && this.inbox.size === 0 && this.inbox.listens
   }
 
   private onBroken(reason: string): void {
@@ -205,18 +193,13 @@ export class Sampler implements Sampling {
     return this.states ? exactVersion(pacing, Math.min(...this.states.oldest)) : Number.POSITIVE_INFINITY
   }
 
-  /** The next lease of a function that found an object damaged begins when that was written again. */
   private leaseEnded(report: LeaseReport): void {
     const over = (ended: LeaseReport) => {
       if (!this.repairs?.ended(ended)) this.keeper.ended(ended)
     }
-    const { error } = report
-    const { [DAMAGED]: damaged, ...where } = error?.where ?? {}
-    if (!error || typeof damaged !== 'string') return over(report)
-    // What could not be written again is a failure like any other.
-    const failed = { ...report, error: { ...error, where } }
-    const written = this.options.originals?.writeAgain(damaged) ?? Promise.resolve(false)
-    void written.then((isWritten) => over(isWritten ? report : failed))
+    const written = writtenAgain(report, this.options.originals)
+    if (written) void written.then(over)
+    else over(report)
   }
 
   /** The platform told of an invocation that failed. */
@@ -229,8 +212,9 @@ export class Sampler implements Sampling {
     this.policyIsOut = true
   }
 
-  get leasesInFlight(): number {
-    return this.keeper.inFlight + (this.repairs?.inFlight ?? 0)
+  /** Functions at work, or being started. */
+  get functionsInFlight(): number {
+    return this.keeper.functions + (this.repairs?.inFlight ?? 0)
   }
 
   /** Is a shard without a function held up by functions that only wait? In batches in order all wait for it in the end. */

@@ -1,4 +1,4 @@
-import type { LeaseFateCounts } from '../rollouts/leases/leaseFates.ts'
+import type { FunctionFateCounts, LeaseFateCounts } from '../rollouts/leases/leaseFates.ts'
 
 /** What is known of one attempt at a run, at one moment of it. */
 export interface AttemptFates {
@@ -7,6 +7,7 @@ export interface AttemptFates {
   readonly trainedSteps: number
   readonly fragments: FragmentFates
   readonly leases: LeaseFateCounts
+  readonly functions: FunctionFateCounts
 }
 
 /** What became of the fragments that a learner was given in one attempt at a run, from its first moment until now. */

@@ -38,7 +38,7 @@ export interface Progress extends UpdateLine {
   readonly updatesPerSecond: number
   /** Share of time the train worker waited for data, 0 … 1. */
   readonly learnerIdleShare: number
-  readonly leasesInFlight: number
+  readonly functionsInFlight: number
   readonly queuedFragments: number
   /** Cost of this run on AWS so far, at the list prices of the price book. */
   readonly costUsd: number

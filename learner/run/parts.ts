@@ -14,6 +14,7 @@ import { deriveSeed } from '../../shared/random.ts'
 import type { PlanSetting } from '../algorithm.ts'
 import { checkActions } from '../algorithms/fitting.ts'
 import { type Checkpoint, experimentHash } from '../checkpoint/checkpoint.ts'
+import { checkFunctionMemory } from './checkFunctionMemory.ts'
 import { checkTurns } from './checkTurns.ts'
 import { Checkpointer } from '../checkpoint/checkpointer.ts'
 import { EndlessEpisodes } from './endlessEpisodes.ts'
@@ -79,6 +80,7 @@ export async function runParts(
   const baseVersion = exact?.state.baseVersion ?? before?.state.clocks.updates ?? 0
   const pacing = { ...algorithm.pacing(setting), baseVersion, patienceMs: PATIENCE_MS }
   if (pacing.mode === 'exact') checkTurns(experiment, cloud)
+  checkFunctionMemory(rollouts, spec, cloud)
   // A run that is to repeat and has no checkpoint yet begins as it did; others do not sample the same again.
   const isFirst = attempt === 1 || (pacing.mode === 'exact' && !before)
   const rolloutSeed = exact?.state.seed ?? (isFirst ? seed : deriveSeed(seed, 'attempt', attempt))

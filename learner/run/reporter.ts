@@ -156,7 +156,7 @@ export class Reporter {
       stepsPerSecond: ((now.envSteps - from.envSteps) / ms) * 1000,
       updatesPerSecond: ((now.updates - from.updates) / ms) * 1000,
       learnerIdleShare: Math.min(1, Math.max(0, 1 - (now.busyMs - from.busyMs) / ms)),
-      leasesInFlight: sampler.leasesInFlight,
+      functionsInFlight: sampler.functionsInFlight,
       queuedFragments: sampler.queuedFragments,
       costUsd: meter.total(),
       dropped,

@@ -87,6 +87,7 @@ export async function train(experiment: Experiment, options: TrainOptions): Prom
     trainedSteps: state.clocks.trainedSteps,
     fragments: { ...state.fates, ...sampler.rejected, inHand: sampler.fragmentsInHand },
     leases: sampler.leases.counts,
+    functions: sampler.leases.functions,
   }))
   observer.onStart?.({ run, env, algorithm: algorithm.name, seed, where: cloud.where, stop })
 

@@ -61,7 +61,7 @@ export const ProgressRecord = z.strictObject({
   stepsPerSecond: number,
   updatesPerSecond: number,
   learnerIdleShare: number,
-  leasesInFlight: count,
+  functionsInFlight: count,
   queuedFragments: count,
   costUsd: number,
   dropped: z.strictObject({ stale: count, duplicate: count, corrupt: count, foreign: count, envSteps: count }),

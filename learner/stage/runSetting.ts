@@ -5,6 +5,7 @@ import { keys } from '../../shared/protocol/keys.ts'
 import type { StageDescription } from '../../shared/protocol/stage.ts'
 import { checkpointOf } from '../checkpoint/checkpoint.ts'
 import type { Experiment } from '../experiment.ts'
+import { functionsOf } from '../rollouts/functionsOf.ts'
 import type { RunRequest, RunStatus } from './records.ts'
 
 /** A function needs this long beyond its lease for what it has in hand. */
@@ -30,11 +31,12 @@ export function checkFaults({ faults }: Experiment, { stage }: StageDescription)
 }
 
 /** @throws MillraceError E_EXPERIMENT when it asks for more functions at once than the stage has */
-export function checkShards({ rollouts }: Experiment, { stage, concurrency }: StageDescription): void {
-  if (rollouts.shards <= concurrency) return
+export function checkFunctions({ rollouts }: Experiment, { stage, concurrency }: StageDescription): void {
+  const functions = functionsOf(rollouts, concurrency)
+  if (functions <= concurrency) return
   throw new MillraceError(
     'E_EXPERIMENT',
-    `rollouts.shards is ${rollouts.shards}, but stage ${stage} runs at most ${concurrency} functions at once; set fewer shards, or a larger functions.concurrency in millrace.settings.ts and deploy`,
+    `the run wants ${functions} functions (rollouts.functions), but stage ${stage} runs at most ${concurrency} at once; set fewer, or a larger functions.concurrency in millrace.settings.ts and deploy`,
   )
 }
 
@@ -46,7 +48,7 @@ export function checkShards({ rollouts }: Experiment, { stage, concurrency }: St
  */
 export function fitStage(experiment: Experiment, stage: StageDescription, tell: (text: string) => void): Experiment {
   checkFaults(experiment, stage)
-  checkShards(experiment, stage)
+  checkFunctions(experiment, stage)
   const { rollouts } = experiment
   const { timeoutSeconds } = stage
   const longest = timeoutSeconds - LEASE_MARGIN_SECONDS

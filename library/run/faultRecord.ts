@@ -1,5 +1,5 @@
 import type { AttemptFates, CloudFaults } from '../../learner/run/fragmentFates.ts'
-import type { LeaseFateCounts } from '../../learner/rollouts/leases/leaseFates.ts'
+import type { FunctionFateCounts, LeaseFateCounts } from '../../learner/rollouts/leases/leaseFates.ts'
 import type { FaultSetting } from '../../shared/faults/index.ts'
 
 /** How an attempt at a run ended. One that is `running` when the next begins was killed. */
@@ -23,6 +23,8 @@ export interface FaultRecord {
   /** Absent until the learner has begun. */
   readonly account?: FragmentAccount
   readonly leases?: LeaseFateCounts
+  /** Functions that ended without a word, with all leases that they worked on. */
+  readonly functions?: FunctionFateCounts
 }
 
 export interface FragmentAccount {
@@ -57,7 +59,7 @@ export interface FragmentAccount {
 }
 
 /** What an attempt is known by, at one moment of it. */
-export interface FaultSources extends Omit<FaultRecord, 'at' | 'injected' | 'account' | 'leases'> {
+export interface FaultSources extends Omit<FaultRecord, 'at' | 'injected' | 'account' | 'leases' | 'functions'> {
   readonly elapsedMs: number
   readonly cloud: CloudFaults
   /** Undefined until the learner has begun. */
@@ -69,7 +71,8 @@ export function faultRecord({ elapsedMs, cloud, fates, ...rest }: FaultSources):
   const { injected } = cloud
   const at = { elapsedMs: Math.round(elapsedMs), updates: fates?.updates ?? 0 }
   const record = { ...rest, at, injected }
-  return fates ? { ...record, account: accountOf(cloud, fates), leases: fates.leases } : record
+  if (!fates) return record
+  return { ...record, account: accountOf(cloud, fates), leases: fates.leases, functions: fates.functions }
 }
 
 function accountOf(cloud: CloudFaults, { fragments }: AttemptFates): FragmentAccount {

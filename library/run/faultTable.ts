@@ -1,4 +1,4 @@
-import type { LeaseFateCounts } from '../../learner/rollouts/leases/leaseFates.ts'
+import type { FunctionFateCounts, LeaseFateCounts } from '../../learner/rollouts/leases/leaseFates.ts'
 import type { FaultRecord, FragmentAccount } from './faultRecord.ts'
 
 /** A kind of fault: which counts of the emulated cloud are of it, and what the learner saw of it where it can see it. */
@@ -9,14 +9,15 @@ interface Kind {
 }
 
 const lease = (fate: keyof LeaseFateCounts) => (record: FaultRecord) => record.leases?.[fate] ?? 0
+const ended = (fate: keyof FunctionFateCounts) => (record: FaultRecord) => record.functions?.[fate] ?? 0
 const became = (fate: keyof FragmentAccount['became']) => (record: FaultRecord) => record.account?.became[fate] ?? 0
 const failing = (service: string) => new RegExp(`^(throttled|5xx|outage|dropped before|dropped after) ${service}\\.`)
 const failed = (of: string) => (record: FaultRecord) => record.failedCalls[of] ?? 0
 
 const KINDS: readonly Kind[] = [
-  { name: 'functions that crashed', injected: /^crash /, seen: lease('crashed') },
-  { name: 'functions that ran out of time', injected: /^time-out$/, seen: lease('timedOut') },
-  { name: 'functions out of memory', injected: /^out of memory$/, seen: lease('outOfMemory') },
+  { name: 'functions that crashed', injected: /^crash /, seen: ended('crashed') },
+  { name: 'functions that ran out of time', injected: /^time-out$/, seen: ended('timedOut') },
+  { name: 'functions out of memory', injected: /^out of memory$/, seen: ended('outOfMemory') },
   { name: 'messages that came twice', injected: /^message (duplicated|delivered twice)$/, seen: became('duplicate') },
   { name: 'messages that came late', injected: /^message (delayed|reordered)$/ },
   {

@@ -111,7 +111,7 @@ function checkConfig(
   if (changes.length === 0) return
   throw new MillraceError(
     'E_RUN_FOLDER',
-    `the run in ${path} is of other settings: ${listed(changes)}; only stop, budget, faults and rollouts.shards may change when a run goes on`,
+    `the run in ${path} is of other settings: ${listed(changes)}; only stop, budget, faults, rollouts.shards and rollouts.functions may change when a run goes on`,
   )
 }
 

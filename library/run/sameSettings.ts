@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** Settings that may change between two attempts: when the run ends, which faults are injected, how many functions there are; but not how it learns. */
-const FREE = ['stop', 'budget', 'faults', 'rollouts.shards']
+/** Settings that may change between two attempts: when the run ends, which faults are injected, how many streams and functions there are; but not how it learns. */
+const FREE = ['stop', 'budget', 'faults', 'rollouts.shards', 'rollouts.functions']
 const SHOWN = 5
 
 /** By dotted path, what is different in two experiments as `config.json` has them, as `rollouts.shards was 2 and is 4`. */

@@ -17,6 +17,15 @@ interface CostMeterOptions {
   readonly before?: Readonly<Partial<CostByPart>> | undefined
 }
 
+/** A function at work on one lease or several. */
+interface Invocation {
+  readonly startedAt: number
+  /** Leases that are not over. */
+  open: number
+  /** Of the longest of those that are. */
+  ms: number
+}
+
 /** What a run would cost on AWS at list prices: functions, requests and the learner's own hours. Only adds up; it bounds nothing. */
 export class CostMeter {
   private readonly prices: PriceBook
@@ -26,7 +35,8 @@ export class CostMeter {
   private readonly functionGbSecondUsd: number
   private readonly learnerHourUsd: number
   private readonly before: Readonly<Partial<CostByPart>>
-  private readonly running = new Map<string, number>()
+  /** By lease. */
+  private readonly running = new Map<string, Invocation>()
   private functionMs = 0
   private invocations = 0
   private requests = { s3Put: 0, s3Get: 0, sqs: 0 }
@@ -42,17 +52,24 @@ export class CostMeter {
     this.before = before
   }
 
-  leaseStarted(lease: string): void {
+  /** A function was invoked, for these leases. */
+  invoked(leases: readonly string[]): void {
     this.invocations++
-    this.running.set(lease, this.clock())
+    const invocation = { startedAt: this.clock(), open: leases.length, ms: 0 }
+    for (const lease of leases) this.running.set(lease, invocation)
   }
 
-  /** @param report the function's own account; without one (it was lost) the time since its start is what it may have cost */
+  /**
+   * The time of a function is that of its longest lease, and is paid once.
+   *
+   * @param report the function's own account; without one (it was lost) the time since its start is what it may have cost
+   */
   leaseEnded(lease: string, report?: LeaseReport): void {
-    const startedAt = this.running.get(lease)
-    if (startedAt === undefined) return
+    const invocation = this.running.get(lease)
+    if (invocation === undefined) return
     this.running.delete(lease)
-    this.functionMs += report?.totalMs ?? this.clock() - startedAt
+    invocation.ms = Math.max(invocation.ms, report?.totalMs ?? this.clock() - invocation.startedAt)
+    if (--invocation.open === 0) this.functionMs += invocation.ms
     if (report) this.request(report.requests)
   }
 
@@ -63,11 +80,11 @@ export class CostMeter {
     this.requests.sqs += made.sqs ?? 0
   }
 
-  /** USD by part; a running lease counts for the time it has run. */
+  /** USD by part; a running function counts for the time it has run. */
   byPart(): CostByPart {
     const now = this.clock()
     let ms = this.functionMs
-    for (const startedAt of this.running.values()) ms += now - startedAt
+    for (const { startedAt } of new Set(this.running.values())) ms += now - startedAt
     const { prices, requests } = this
     const parts: CostByPart = {
       functions: (ms / 1000) * this.memoryGb * this.functionGbSecondUsd + this.invocations * prices.functionRequest.usd,

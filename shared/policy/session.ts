@@ -28,6 +28,7 @@ export class PolicySession {
   private readonly fetches: Record<string, Tensor> = {}
   private running: Promise<unknown> | undefined
   private released = false
+  private ownsModel = true
 
   private constructor(runtime: { readonly Tensor: TensorConstructor }, session: InferenceSession, spec: PolicySpec) {
     this.runtime = runtime
@@ -73,6 +74,13 @@ export class PolicySession {
       await session.release()
       throw error
     }
+  }
+
+  /** Another user of the same model, to be bound to buffers of its own. Releasing it leaves the model open. */
+  twin(): PolicySession {
+    const twin = new PolicySession(this.runtime, this.session, this.spec)
+    twin.ownsModel = false
+    return twin
   }
 
   /** Number of rows B. */
@@ -149,7 +157,7 @@ export class PolicySession {
     if (this.released) return
     this.released = true
     await this.running?.catch(() => undefined)
-    await this.session.release()
+    if (this.ownsModel) await this.session.release()
   }
 }
 

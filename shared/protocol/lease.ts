@@ -1,14 +1,10 @@
 import * as z from 'zod'
-import { MillraceError } from '../errors.ts'
 import { PolicySpec } from '../policy/spec.ts'
-import { HalfSha256, LeaseToken, Sha256, issues } from './fields.ts'
+import { HalfSha256, LeaseToken, Sha256 } from './fields.ts'
 import { JsonObject } from './json.ts'
 import { listOf, recordOf } from './lists.ts'
 import { Label, Name, ObjectKey, Text } from './names.ts'
 import { SourceGraph } from './sourceGraph.ts'
-import { checkLeaseSize } from './leaseSize.ts'
-
-export { issues }
 
 /** An object of the run's bucket. */
 export const StoredObject = z.strictObject({ key: ObjectKey, sha256: Sha256 })
@@ -51,27 +47,13 @@ export type Pacing = z.infer<typeof Pacing>
 export const LeaseStage = z.strictObject({ name: Label, params: JsonObject })
 export type LeaseStage = z.infer<typeof LeaseStage>
 
-/** The payload of a rollout invocation: everything a stateless function needs to know. Times in ms since the epoch. */
-export const Lease = z.strictObject({
-  format: z.literal(1),
+/** What the leases of one invocation have in common. Times in ms since the epoch. */
+export const LeaseTerms = z.strictObject({
   run: Name,
-  shard: z.number().int().min(0),
-  /** Unique within the run. */
-  lease: Name,
-  /** Every message of this lease has to carry it. It decides nothing else: no seed, nothing in a fragment's body. */
-  token: LeaseToken.optional(),
-  /** Sequence number of the lease's first fragment within its shard. */
-  firstSequence: z.number().int().min(0),
-  /** Fragments before this one are stepped and not sent: they have come already. `firstSequence` unless told. Only in an exact pace. */
-  sendFrom: z.number().int().min(0).optional(),
   /** Versions that may be asked for and that the manifest has no hash of any more. Only in an exact pace. */
   earlierPolicies: listOf(PolicyHash, MAX_EARLIER_POLICIES).optional(),
   /** Save the envs between two fragments this often at most, ms, so that a lease that is lost can be stepped again from there. Only in an exact pace. */
   saveEveryMs: z.number().min(0).optional(),
-  /** How many leases of this shard failed in a row before this one. It goes into the seeds, so that a retry does not repeat what failed. 0 unless told. */
-  retry: z.number().int().min(0).optional(),
-  /** Where the shard's last lease left its envs and random streams: this lease goes on from there. Without it the envs start anew. */
-  envState: StoredObject.optional(),
   env: z.strictObject({
     id: Label,
     config: JsonObject,
@@ -81,8 +63,6 @@ export const Lease = z.strictObject({
   policy: PolicySpec,
   numEnvs: count,
   fragmentLength: count,
-  /** Ends after this many fragments, at `deadline`, or when the manifest says stop: whichever is first. */
-  maxFragments: count,
   deadline: z.number().positive(),
   /** How long it may work at most by the function's own clock: the two clocks may not agree about the deadline. */
   maxMs: z.number().positive().optional(),
@@ -105,7 +85,30 @@ export const Lease = z.strictObject({
   /** How often the manifest is looked at, at most. */
   manifestPollMs: z.number().min(0),
 })
-export type Lease = z.infer<typeof Lease>
+export type LeaseTerms = z.infer<typeof LeaseTerms>
+
+/** A lease's own part: which stream of experience it is of, and where in it it begins. */
+export const StreamLease = z.strictObject({
+  shard: z.number().int().min(0),
+  /** Unique within the run. */
+  lease: Name,
+  /** Every message of this lease has to carry it. It decides nothing else: no seed, nothing in a fragment's body. */
+  token: LeaseToken.optional(),
+  /** Sequence number of the lease's first fragment within its shard. */
+  firstSequence: z.number().int().min(0),
+  /** Fragments before this one are stepped and not sent: they have come already. `firstSequence` unless told. Only in an exact pace. */
+  sendFrom: z.number().int().min(0).optional(),
+  /** How many leases of this shard failed in a row before this one. It goes into the seeds, so that a retry does not repeat what failed. 0 unless told. */
+  retry: z.number().int().min(0).optional(),
+  /** Where the shard's last lease left its envs and random streams: this lease goes on from there. Without it the envs start anew. */
+  envState: StoredObject.optional(),
+  /** Ends after this many fragments, at `deadline`, or when the manifest says stop: whichever is first. */
+  maxFragments: count,
+})
+export type StreamLease = z.infer<typeof StreamLease>
+
+/** A function's work on one stream of experience: all that it needs to know of it. It is given out in an `Invocation`. */
+export type Lease = LeaseTerms & StreamLease
 
 /** Why a function stopped working. */
 export const LeaseEnd = z.enum(['fragments', 'deadline', 'stopped', 'heartbeat', 'error'])
@@ -165,11 +168,3 @@ export const LeaseReport = z.strictObject({
   error: LeaseError.optional(),
 })
 export type LeaseReport = z.infer<typeof LeaseReport>
-
-/** @throws MillraceError E_LEASE naming every field that is wrong, or that a fragment would not fit into any function */
-export function parseLease(event: unknown): Lease {
-  const result = Lease.safeParse(event)
-  if (!result.success) throw new MillraceError('E_LEASE', `not a lease: ${issues(result.error)}`)
-  checkLeaseSize(result.data)
-  return result.data
-}

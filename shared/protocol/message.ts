@@ -2,7 +2,9 @@ import * as z from 'zod'
 import { MillraceError } from '../errors.ts'
 import { printable } from '../printable.ts'
 import { LeaseToken, Sha256, issues } from './fields.ts'
+import { MAX_LEASES } from './invocation.ts'
 import { LeaseReport } from './lease.ts'
+import { listOf } from './lists.ts'
 import { Name, ObjectKey } from './names.ts'
 import { MESSAGE_LIMITS, parseJson, whyNoJson } from './parseJson.ts'
 
@@ -43,25 +45,26 @@ export type LeaseEndMessage = z.infer<typeof LeaseEndMessage>
 export const Message = z.discriminatedUnion('kind', [FragmentMessage, LeaseEndMessage])
 export type Message = z.infer<typeof Message>
 
+/** A lease as the payload of its invocation names it. */
+const NamedLease = z.object({ shard: z.number().int().min(0), lease: Name, token: LeaseToken.optional() })
+
 /**
- * What Lambda itself puts on the queue when an asynchronous invocation came to nothing (its on-failure destination): the lease comes
- * back as `requestPayload`. Only the fields that are needed; AWS may add others.
+ * What Lambda itself puts on the queue when an asynchronous invocation came to nothing (its on-failure destination): its leases come
+ * back in `requestPayload`. Only the fields that are needed; AWS may add others.
  */
 const FailureRecord = z.object({
   requestContext: z.object({ requestId: z.string(), condition: z.string() }),
-  requestPayload: z.object({ run: Name, shard: z.number().int().min(0), lease: Name, token: LeaseToken.optional() }),
+  requestPayload: z.object({ run: Name, leases: listOf(NamedLease, MAX_LEASES) }),
   /** With `functionError` where the function ran and failed; it may not have run at all. */
   responseContext: z.object({ functionError: z.string().nullish() }).nullish(),
   responsePayload: z.unknown().optional(),
 })
 
-/** A lease that the platform ended: its function crashed, ran out of time or memory, or was never started. */
+/** Leases that the platform ended: their function crashed, ran out of time or memory, or was never started. */
 export interface InvocationFailed {
   readonly kind: 'invocationFailed'
   readonly run: string
-  readonly shard: number
-  readonly lease: string
-  readonly token?: string | undefined
+  readonly leases: readonly z.infer<typeof NamedLease>[]
   /** False where no environment was free for it in time. */
   readonly started: boolean
   readonly reason: string

@@ -18,7 +18,8 @@ const FIRST_POLL_MS = 5
 
 /**
  * The run's manifest as a function sees it: polled with If-None-Match beside stepping, never in its way. At most one request
- * is in flight; `glance` starts it and returns at once, its answer shows in `latest` when it has come.
+ * is in flight; `glance` starts it and returns at once, its answer shows in `latest` when it has come. Several leases may look at one:
+ * what one of them learns, all of them know.
  */
 export class ManifestWatch {
   private readonly store: ObjectStore
@@ -36,8 +37,11 @@ export class ManifestWatch {
   private current: Manifest | undefined
   /** Is the learner alive? */
   readonly word: LearnerWord
-  /** Conditional reads made, for the lease's bill. */
-  requests = 0
+  /** Those that pause between two looks, and the signals that end their waiting. */
+  private readonly pausing = new Set<AbortController>()
+  private readonly signals = new Set<AbortSignal>()
+  /** Conditional reads made and not yet on a bill. */
+  private requests = 0
 
   constructor(
     store: ObjectStore,
@@ -91,7 +95,7 @@ export class ManifestWatch {
         if (this.trouble !== undefined) throw this.trouble
         return false
       }
-      await this.clock.sleep(pauseMs, signal)
+      await this.pause(pauseMs, signal)
       pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
     }
   }
@@ -99,18 +103,30 @@ export class ManifestWatch {
   /** Waits until the manifest fulfils `holds` or `untilMs` (monotonic) has come; true if it does. Looks often at first, then more rarely. */
   async waitFor(holds: (manifest: Manifest) => boolean, untilMs: number, signal: AbortSignal): Promise<boolean> {
     let pauseMs = Math.max(WAIT_POLL_MS.least, Math.min(this.pollMs, WAIT_POLL_MS.first))
+    let dueMs = 0
     for (;;) {
-      await this.pollUntil(Math.min(untilMs, this.word.holdsUntil + 1))
+      // Another lease may have looked meanwhile.
+      if (this.inFlight !== undefined || this.clock.monotonic() - this.lastPoll >= dueMs)
+        await this.pollUntil(Math.min(untilMs, this.word.holdsUntil + 1))
       if (holds(this.latest)) return true
       if (signal.aborted || this.clock.monotonic() >= untilMs) return false
-      await this.clock.sleep(Math.min(pauseMs, Math.max(0, untilMs - this.clock.monotonic())), signal)
+      await this.pause(Math.min(pauseMs, Math.max(0, untilMs - this.clock.monotonic())), signal)
+      dueMs = pauseMs
       pauseMs = Math.min(pauseMs * WAIT_POLL_MS.growth, WAIT_POLL_MS.last)
     }
+  }
+
+  /** The conditional reads since this was asked last, for a lease's bill: each is on one. */
+  takeRequests(): number {
+    const { requests } = this
+    this.requests = 0
+    return requests
   }
 
   /** Ends a poll that is still in flight, however long its answer would take, so that nothing outlives a lease. */
   async close(): Promise<void> {
     this.closing.abort()
+    for (const signal of this.signals) signal.removeEventListener('abort', this.wake)
     await this.inFlight
   }
 
@@ -119,6 +135,21 @@ export class ManifestWatch {
     const answered = new AbortController()
     const poll = this.poll().finally(() => answered.abort())
     await Promise.race([poll, this.clock.sleep(Math.max(0, untilMs - this.clock.monotonic()), answered.signal)])
+  }
+
+  /** Ends early where the manifest changed. However many leases pause, a signal has one listener. */
+  private async pause(ms: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    signal.addEventListener('abort', this.wake)
+    this.signals.add(signal)
+    const woken = new AbortController()
+    this.pausing.add(woken)
+    await this.clock.sleep(ms, woken.signal)
+    this.pausing.delete(woken)
+  }
+
+  private readonly wake = (): void => {
+    for (const pausing of this.pausing) pausing.abort()
   }
 
   private poll(): Promise<void> {
@@ -138,6 +169,7 @@ export class ManifestWatch {
         this.current = parseManifest(found.body)
         this.word.heard(this.current)
         this.etag = found.etag
+        this.wake()
       }
       this.trouble = undefined
       this.failure =

@@ -14,6 +14,7 @@ import { Collector } from './collector.ts'
 import { DAMAGED } from './damaged.ts'
 import { type Left, SAVE_POINT_NOTE, leaveState, savePointNote, takeUp } from './leaseState.ts'
 import { Graphs } from '../stages/graphs.ts'
+import { Policies, type PolicyUse } from './policies.ts'
 import { SavePoints } from './savePoints.ts'
 import { StagedFragments } from './stagedFragments.ts'
 
@@ -26,9 +27,8 @@ export interface Collected {
 /** Envs and policy of one execution environment. It outlives a lease: a warm function finds both as it left them. */
 export class RolloutWorker {
   private env: { readonly key: string; readonly vector: VectorEnv } | undefined
-  private policy:
-    | { readonly key: string; readonly session: PolicySession; readonly sha256: string; readonly model: Uint8Array }
-    | undefined
+  private policy: { readonly key: string; readonly hash: string | undefined; readonly use: PolicyUse } | undefined
+  private readonly policies: Policies
   private collector: Collector | undefined
   private readonly staged = new StagedFragments()
   private readonly graphs = new Graphs()
@@ -43,6 +43,11 @@ export class RolloutWorker {
   clockAhead = 0
   /** Objects read from and written to the bucket, for the bill. */
   readonly requests = { s3Get: 0, s3Put: 0 }
+
+  /** @param policies that are open in this process */
+  constructor(policies = new Policies()) {
+    this.policies = policies
+  }
 
   /**
    * Gets ready for a lease. It goes on from the state that the lease names. Without one, or where that cannot be used, env streams
@@ -136,32 +141,30 @@ export class RolloutWorker {
     const lease = this.lease
     if (!lease || !this.collector) throw new MillraceError('E_INTERNAL', 'a policy was given before a lease')
     const key = keys.policy(lease.run, version)
+    const hash = promisedHash(manifest, lease, version)
     // A run may be begun anew under its old name, and its versions count from 0 again.
-    const altered = version === manifest.policy.version && this.policy?.sha256 !== manifest.policy.sha256
-    if (this.policy?.key === key && !altered) {
-      if (!this.bound) this.act(this.collector, version, this.policy)
+    if (this.policy?.key === key && (hash === undefined || this.policy.hash === hash)) {
+      if (!this.bound) this.act(this.collector, version, this.policy.use)
       this.bound = true
       return
     }
-    const model = await this.readModel(manifest, version)
-    const session = await PolicySession.load(model, lease.policy, lease.numEnvs)
-    this.act(this.collector, version, { session, model })
-    const old = this.policy
-    this.policy = {
-      key,
-      session,
-      model,
-      sha256: version === manifest.policy.version ? manifest.policy.sha256 : sha256Hex(model),
+    const use = await this.policies.use(`${key} ${hash}`, async () => {
+      const model = await this.readModel(manifest, version, { key, hash })
+      return { model, session: await PolicySession.load(model, lease.policy, 1) }
+    })
+    try {
+      this.act(this.collector, version, use)
+    } catch (error) {
+      await use.release()
+      throw error
     }
+    const old = this.policy
+    this.policy = { key, hash, use }
     this.bound = true
-    await old?.session.release()
+    await old?.use.release()
   }
 
-  private act(
-    collector: Collector,
-    version: number,
-    { session, model }: { readonly session: PolicySession; readonly model: Uint8Array },
-  ): void {
+  private act(collector: Collector, version: number, { session, model }: PolicyUse): void {
     collector.usePolicy(session, version)
     this.staged.usePolicy(session, version, model)
   }
@@ -208,12 +211,14 @@ export class RolloutWorker {
     }
   }
 
-  private async readModel(manifest: Manifest, version: number): Promise<Uint8Array> {
-    const { policy, run } = manifest
-    if (version === policy.version && policy.inline !== undefined)
-      return checked(Buffer.from(policy.inline, 'base64'), policy)
+  private async readModel(
+    { policy }: Manifest,
+    version: number,
+    { key, hash }: { readonly key: string; readonly hash: string | undefined },
+  ): Promise<Uint8Array> {
+    const isNewest = version === policy.version
+    if (isNewest && policy.inline !== undefined) return checked(Buffer.from(policy.inline, 'base64'), policy)
     this.requests.s3Get++
-    const key = keys.policy(run, version)
     const found = await this.store?.get(key)
     if (found?.kind !== 'found')
       throw new MillraceError('E_POLICY_MODEL', `policy version ${version} is not in the bucket`, {
@@ -221,13 +226,15 @@ export class RolloutWorker {
         version,
         [DAMAGED]: key,
       })
-    return version === policy.version
-      ? checked(found.body, policy)
-      : checkedEarlier(found.body, [...(manifest.earlier ?? []), ...(this.lease?.earlierPolicies ?? [])], {
-          version,
-          key,
-        })
+    return isNewest ? checked(found.body, policy) : checkedEarlier(found.body, hash, { version, key })
   }
+}
+
+/** What the SHA-256 of a version's model begins with, where manifest or lease know it. */
+function promisedHash({ policy, earlier = [] }: Manifest, lease: Lease, version: number): string | undefined {
+  if (version === policy.version) return halfOf(policy.sha256)
+  const ofVersion = ([known]: PolicyHash) => known === version
+  return (earlier.find(ofVersion) ?? lease.earlierPolicies?.find(ofVersion))?.[1]
 }
 
 function collectorFor(lease: Lease, env: VectorEnv): Collector {
@@ -245,10 +252,9 @@ function collectorFor(lease: Lease, env: VectorEnv): Collector {
 /** @throws MillraceError E_POLICY_MODEL when it is not the model that manifest or lease knows under that version */
 function checkedEarlier(
   model: Uint8Array,
-  earlier: readonly PolicyHash[],
+  promised: string | undefined,
   { version, key }: { readonly version: number; readonly key: string },
 ): Uint8Array {
-  const promised = earlier.find(([known]) => known === version)?.[1]
   const found = halfOf(sha256Hex(model))
   if (found === promised) return model
   const says = promised === undefined ? 'does not know it' : `says ${promised}`

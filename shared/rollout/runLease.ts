@@ -5,7 +5,8 @@ import type { Lease, LeaseEnd, LeaseError, LeaseReport, StartParts } from '../pr
 import type { Manifest } from '../protocol/manifest.ts'
 import { showThrown } from '../showValue.ts'
 import { userTrace } from '../userCode/index.ts'
-import { ManifestWatch } from './manifestWatch.ts'
+import type { LeaseGroup } from './leaseGroup.ts'
+import type { ManifestWatch } from './manifestWatch.ts'
 import { Pace } from './pace.ts'
 import { Sender } from './sender.ts'
 import { FragmentSender } from './fragmentSender.ts'
@@ -40,6 +41,8 @@ export interface LeaseJob {
   readonly lease: Lease
   readonly ports: RolloutPorts
   readonly worker: RolloutWorker
+  /** The leases that the function works on beside it. */
+  readonly group: LeaseGroup
   /** Makes the worker ready for this lease, with a store that rides out bad minutes; what it fails with ends the lease. */
   readonly prepare: (store: ObjectStore) => Promise<void>
   readonly signal: AbortSignal
@@ -64,12 +67,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   const before = { ...job.worker.requests }
   const tally = { fragments: 0, envSteps: 0, steppingMs: 0, waitingMs: 0 }
   const stepped = { fragments: 0 }
-  const { clockAhead } = job.worker
-  const watch = new ManifestWatch(ports.store, ports.clock, {
-    run: lease.run,
-    pollMs: lease.manifestPollMs,
-    clockAhead,
-  })
+  const { watch } = job.group
   const untilMs = lastTryMs(job, startedAt)
   const patience = new Patience({ clock: ports.clock, untilMs, worthIt: () => !watch.known || watch.word.holds })
   const store = patientStore(ports.store, patience)
@@ -80,7 +78,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
   let error: LeaseReport['error']
   let left: Left & Pick<LeaseReport, 'nextSequence'> = {}
   try {
-    end = await work(job, { watch, store, sender, sends, tally, stepped, start })
+    end = await work(job, { store, sender, sends, tally, stepped, start })
     await sends.drain()
     // After 'stopped' there is no next lease.
     const nextSequence = lease.firstSequence + stepped.fragments
@@ -91,7 +89,6 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     // The report is the last message, so what is on its way has to arrive first; its own failure came second.
     await sends.drain().catch(() => undefined)
   }
-  await watch.close()
   job.worker.clockAhead = watch.word.clockAhead
   const problem = job.worker.problem ?? left.envStateProblem
   const report: LeaseReport = {
@@ -105,7 +102,7 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
     ...(job.loadMs !== undefined && isWhole(start) ? { start: { loadMs: job.loadMs, ...start } } : {}),
     requests: {
       s3Put: sender.requests.s3Put + job.worker.requests.s3Put - before.s3Put,
-      s3Get: watch.requests + job.worker.requests.s3Get - before.s3Get,
+      s3Get: watch.takeRequests() + job.worker.requests.s3Get - before.s3Get,
       // One more for the report itself.
       sqs: sender.requests.sqs + 1,
     },
@@ -120,7 +117,6 @@ export async function runLease(job: LeaseJob): Promise<LeaseReport> {
 }
 
 interface Progress {
-  readonly watch: ManifestWatch
   readonly store: ObjectStore
   readonly sender: FragmentSender
   readonly sends: Sender
@@ -137,11 +133,9 @@ type FirstParts = Omit<StartParts, 'loadMs'>
 /** True once the first fragment is made, the last of the parts. */
 const isWhole = (start: Partial<FirstParts>): start is FirstParts => start.fragmentMs !== undefined
 
-async function work(
-  job: LeaseJob,
-  { watch, store, sender, sends, tally, stepped, start }: Progress,
-): Promise<LeaseEnd> {
-  const { lease, ports, worker, signal, limitMs = Infinity } = job
+async function work(job: LeaseJob, { store, sender, sends, tally, stepped, start }: Progress): Promise<LeaseEnd> {
+  const { lease, ports, worker, group, signal, limitMs = Infinity } = job
+  const { watch } = group
   const { clock } = ports
   const pace = new Pace(lease)
   const endsAt = leaseEnd(job)
@@ -187,14 +181,21 @@ async function work(
       const from = clock.monotonic()
       // A moment's patience: what it waits for may be on its way.
       const handsOver = (m: Manifest): boolean =>
-        m.handOver === true && clock.monotonic() - from >= HAND_OVER_MS && worker.canHandOverAt(sequence)
+        m.handOver === true &&
+        group.allWait &&
+        clock.monotonic() - from >= HAND_OVER_MS &&
+        worker.canHandOverAt(sequence)
       const over = (m: Manifest): boolean =>
         m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined || handsOver(m)
-      const came = await watch.waitFor(over, Math.min(endMs(), from + pace.patienceMs), signal)
+      const untilMs = Math.min(endMs(), from + pace.patienceMs)
+      const { came, isGivenUp } = await group.whileWaiting(async () => ({
+        came: await watch.waitFor(over, untilMs, signal),
+        isGivenUp: handsOver(watch.latest) && pace.version(sequence, watch.latest) === undefined,
+      }))
       tally.waitingMs += clock.monotonic() - from
       // What was not sent may be what the next version waits for.
       sends.check()
-      if (handsOver(watch.latest) && pace.version(sequence, watch.latest) === undefined) return 'fragments'
+      if (isGivenUp) return 'fragments'
       if (!came) pace.insist()
       continue
     }

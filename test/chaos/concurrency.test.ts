@@ -1,17 +1,19 @@
-// More shards than functions can run at once, on the emulated cloud. Needs dist/.
+// More functions than can run at once, and more shards than functions, on the emulated cloud. Needs dist/.
 import { expect, test } from 'vitest'
 import cartpole from '../../examples/cartpole.ts'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { withOverrides } from '../../learner/experiment.ts'
+import { parseInvocation } from '../../shared/protocol/invocation.ts'
 import { train } from '../../learner/run/service.ts'
 
 test(
-  '16 shards at concurrency 10 reach their goal: they take turns, which is told once',
+  '16 functions at concurrency 10 reach their goal: they take turns, which is told once',
   { timeout: 120_000 },
   async () => {
     const setting = withOverrides(cartpole, {
       'algorithm.deterministic': 'false',
       'rollouts.shards': '16',
+      'rollouts.functions': '16',
       'rollouts.envsPerShard': '4',
       'rollouts.leaseSeconds': '2',
       'stop.meanReturn': '195',
@@ -27,14 +29,14 @@ test(
           ...cloud,
           invoker: {
             async invoke(payload) {
-              shards.add((JSON.parse(new TextDecoder().decode(payload)) as { shard: number }).shard)
+              for (const { shard } of parseInvocation(JSON.parse(new TextDecoder().decode(payload)))) shards.add(shard)
               return await cloud.invoker.invoke(payload)
             },
           },
         },
         observer: {
           onEvent: ({ text }) => events.push(text),
-          onProgress: ({ leasesInFlight }) => (most = Math.max(most, leasesInFlight)),
+          onProgress: ({ functionsInFlight }) => (most = Math.max(most, functionsInFlight)),
         },
       })
       expect(summary.reason).toBe('meanReturn')
@@ -43,6 +45,8 @@ test(
       await cloud.close()
     }
     expect({ most, shards: shards.size }).toEqual({ most: 10, shards: 16 })
-    expect(events).toEqual([expect.stringContaining('10 functions run at once (emulated cloud): shards take turns')])
+    expect(events).toEqual([
+      expect.stringContaining('16 functions, and 10 run at once (emulated cloud): they take turns'),
+    ])
   },
 )

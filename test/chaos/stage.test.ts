@@ -242,7 +242,7 @@ test.each([
   ['run cartpole --stage dem', /^error E_STAGE: .*'dem'.*demo/],
   ['run nothing.ts --stage demo', /^error E_EXPERIMENT: there is no experiment file nothing\.ts/],
   ['run broken.ts --stage demo', /^error E_EXPERIMENT: broken\.ts:1:/],
-  ['run cartpole --stage demo --set rollouts.shards=200', /^error E_\w+: .*200.*50/],
+  ['run cartpole --stage demo --set rollouts.shards=200 rollouts.functions=200', /^error E_\w+: .*200.*50/],
   ['status nobody --stage demo', /^error E_RUN: /],
   ['evaluate nobody --stage demo', /^error E_RUN: /],
 ])('millrace %s is one sentence', async (args, sentence) => {

@@ -123,7 +123,7 @@ test('what cannot go on is refused in a sentence, and left as it is', async () =
   expect(await refused({ resume: 'run', seed: 2 })).toMatchObject({
     code: 'E_RUN_FOLDER',
     message: expect.stringMatching(
-      /is of other settings: seed was 1 and is 2; only stop, budget, faults and rollouts.shards may change/,
+      /is of other settings: seed was 1 and is 2; only stop, budget, faults, rollouts.shards and rollouts.functions may change/,
     ),
   })
   expect(await refused({ resume: 'run' }, { version: '0.2.0' })).toMatchObject({

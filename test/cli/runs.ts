@@ -30,7 +30,7 @@ export function progressAt(n: number, changes: Partial<Progress> = {}): Progress
     stepsPerSecond: 46_545,
     updatesPerSecond: 18.2,
     learnerIdleShare: 0.31,
-    leasesInFlight: 2,
+    functionsInFlight: 2,
     queuedFragments: 1,
     costUsd: 0.0001 * n,
     dropped: { stale: 0, duplicate: 0, corrupt: 0, foreign: 0, envSteps: 0 },

@@ -105,13 +105,24 @@ test.each<[typo: string, make: () => unknown, sentence: string]>([
   [
     'far from any known name',
     () => experiment({ ...base, rollouts: { workers: 3 } } as never),
-    "experiment.rollouts has no field 'workers'; it has shards, envsPerShard,",
+    "experiment.rollouts has no field 'workers'; it has shards, functions, envsPerShard,",
   ],
 ])('an unknown field %s is refused with the nearest known name', (_where, make, sentence) => {
   expect(refusal(make)).toContain(sentence)
 })
 
 test.each<[what: string, make: () => unknown, parts: string[]]>([
+  [
+    'more functions than shards',
+    () => experiment({ ...base, rollouts: { shards: 4, functions: 5 } }),
+    ['experiment.rollouts.functions is 5', '4 shards', 'rollouts.shards'],
+  ],
+  [
+    'too few functions for so many shards',
+    () => experiment({ ...base, rollouts: { shards: 3000, functions: 2 } }),
+    ['experiment.rollouts.functions is 2', '1024', '3000 shards take 3'],
+  ],
+  ['no function', () => experiment({ ...base, rollouts: { functions: 0 } }), ['experiment.rollouts.functions', '>=1']],
   ['a count of 0', () => experiment({ ...base, rollouts: { shards: 0 } }), ['experiment.rollouts.shards', '>=1']],
   ['half an env', () => experiment({ ...base, rollouts: { envsPerShard: 1.5 } }), ['rollouts.envsPerShard', 'int']],
   [

@@ -216,7 +216,7 @@ describe('a run folder', () => {
       )
     expect(await refusal({ ...setting, seed: 9, rollouts: { ...setting.rollouts, envsPerShard: 2 } })).toMatchObject({
       code: 'E_RUN_FOLDER',
-      message: `the run in ${run} is of other settings: rollouts.envsPerShard was 8 and is 2, seed was 1 and is 9; only stop, budget, faults and rollouts.shards may change when a run goes on`,
+      message: `the run in ${run} is of other settings: rollouts.envsPerShard was 8 and is 2, seed was 1 and is 9; only stop, budget, faults, rollouts.shards and rollouts.functions may change when a run goes on`,
     })
     expect(await refusal({ ...setting, env: 'CartPole-v1' })).toMatchObject({
       message: expect.stringContaining('env was "Identity-v0" and is "CartPole-v1"'),

@@ -2,6 +2,7 @@ import { sha256Hex } from '../../../shared/batch/hash.ts'
 import { openFragment } from '../../../shared/batch/index.ts'
 import { isMillraceError } from '../../../shared/errors.ts'
 import { type EvaluationRequest, EvaluationResult } from '../../../shared/protocol/evaluation.ts'
+import { invocationOf } from '../../../shared/protocol/invocation.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
 import type { LeaseReport } from '../../../shared/protocol/lease.ts'
 import { parseMessage } from '../../../shared/protocol/message.ts'
@@ -65,7 +66,7 @@ async function oneLease(
   const { spec } = await publishProbe(context)
   const lease = `${context.name}-${which}`
   const startedAt = clock.monotonic()
-  const payload = new TextEncoder().encode(JSON.stringify(probeLease(context, spec, lease)))
+  const payload = new TextEncoder().encode(JSON.stringify(invocationOf([probeLease(context, spec, lease)])))
   const invoked = await within(limits.functions, context, async () => {
     const answer = await context.rollout.invoke(payload)
     if (answer.kind === 'unavailable') throw answer.error
@@ -124,8 +125,7 @@ async function receive(context: DoctorContext, lease: string): Promise<Arrived> 
 function ours(body: string, lease: string) {
   try {
     const message = parseMessage(body)
-    const of = message.kind === 'leaseEnd' ? message.report.lease : message.lease
-    return of === lease ? message : undefined
+    return leasesOf(message).includes(lease) ? message : undefined
   } catch (error) {
     if (isMillraceError(error, 'E_MESSAGE')) return undefined
     throw error
@@ -143,4 +143,9 @@ function evaluation({ stage, name }: DoctorContext): EvaluationRequest {
     seed: 1,
     stochastic: false,
   }
+}
+
+function leasesOf(message: ReturnType<typeof parseMessage>): readonly string[] {
+  if (message.kind === 'invocationFailed') return message.leases.map(({ lease }) => lease)
+  return [message.kind === 'leaseEnd' ? message.report.lease : message.lease]
 }

@@ -93,7 +93,7 @@ export class Repairs {
 
   /** The platform says that an invocation came to nothing. @returns whether it was one of these */
   cameToNothing(of: { readonly lease: string } | { readonly requestId: string }, reason: string): boolean {
-    const is = (held: Held) => ('lease' in of ? held.lease === of.lease : held.requestId === of.requestId)
+    const is = (held: Held) => ('lease' in of ? held.lease === of.lease : held.invocation.requestId === of.requestId)
     const found = [...this.held].find(([, held]) => is(held))
     if (!found) return false
     const [shard, held] = found
@@ -154,7 +154,8 @@ export class Repairs {
     const given = new AbortController()
     void this.tellOfWaiting(shard, given.signal)
     // Every shard may be waiting for it.
-    const held = await this.issuer.issue(shard, start, 0).finally(() => given.abort())
+    const wanted = { streams: [{ shard, start }], ticket: 0 }
+    const [held] = await this.issuer.issue(wanted).finally(() => given.abort())
     if (!held || this.held.get(shard) !== held || signal.aborted) return
     this.watchdogs.set(shard, Math.max(0, held.dueAt - clock.monotonic()) + GRACE_MS, () => {
       if (this.held.get(shard) !== held) return

@@ -141,8 +141,8 @@ export class Admission {
   }
 
   /** @throws MillraceError E_MESSAGE for a lease that was never given out, or without its token */
-  failure(failed: Pick<InvocationFailed, 'shard' | 'lease' | 'token'>): void {
-    this.find(failed, failed.token)
+  failure({ leases }: Pick<InvocationFailed, 'leases'>): void {
+    for (const lease of leases) this.find(lease, lease.token)
   }
 
   private find(where: { readonly shard: number; readonly lease: string }, token: string | undefined): Remembered {

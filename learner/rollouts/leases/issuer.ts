@@ -1,9 +1,10 @@
 import { OUTAGE_MS } from '../../../shared/cloud/patience.ts'
 import type { Clock, Invoker } from '../../../shared/cloud/ports.ts'
 import type { CostMeter } from '../../../shared/cost/costMeter.ts'
-import type { Lease, LeaseReport, StoredObject } from '../../../shared/protocol/lease.ts'
+import type { Invocation } from '../../../shared/protocol/invocation.ts'
+import type { LeaseReport, StoredObject } from '../../../shared/protocol/lease.ts'
 import { UnconfirmedLeases } from './unconfirmedLeases.ts'
-import type { LeaseFates } from './leaseFates.ts'
+import type { LeaseFate, LeaseFates } from './leaseFates.ts'
 import type { Places } from './places.ts'
 import { RecurringWarning } from '../recurringWarning.ts'
 
@@ -11,17 +12,34 @@ const PAUSE_MS = { first: 50, last: 5_000 }
 
 /** What is known of the lease a shard works under. Times in monotonic ms: a wall clock that is set must not end leases. */
 export interface Held {
+  readonly shard: number
   readonly lease: string
   readonly firstSequence: number
   /** As it was asked for. */
   readonly start: LeaseStart
   readonly issuedAt: number
   readonly dueAt: number
-  requestId?: string
   /** Has a fragment of the shard come since? */
   heard: boolean
+  readonly invocation: HeldInvocation
+}
+
+/** The function at work on a lease, and perhaps on others beside it. */
+export interface HeldInvocation {
+  requestId?: string
+  /** Leases of it that are not over. */
+  open: number
   /** Its turn among those that wait for a function; see `Places`. */
   readonly ticket: number
+}
+
+/** What one function is wanted for. */
+export interface Wanted {
+  readonly streams: readonly { readonly shard: number; readonly start: LeaseStart }[]
+  /** Its turn, from `Places.ticket`. */
+  readonly ticket: number
+  /** When its leases are to end, by when they begin, monotonic ms; after `leaseMs` unless told. */
+  readonly endsAt?: (now: number) => number | undefined
 }
 
 /** Where a shard's next lease begins. */
@@ -37,11 +55,10 @@ export interface LeaseStart {
   readonly maxFragments?: number
 }
 
-interface LeaseIdentity {
+/** A lease to be given out. */
+export interface NewLease extends LeaseStart {
   readonly shard: number
   readonly lease: string
-  /** ms since the epoch */
-  readonly deadline: number
 }
 
 export interface IssuerOptions {
@@ -53,8 +70,11 @@ export interface IssuerOptions {
   readonly leaseMs: number
   /** Counts what becomes of leases. */
   readonly fates?: LeaseFates | undefined
-  /** The payload for one lease. */
-  readonly makeLease: (lease: LeaseStart & LeaseIdentity) => Lease
+  /** The payload for leases that one function works on. @param deadline ms since the epoch; `lastsMs`: how long it is until then */
+  readonly makeInvocation: (
+    leases: readonly NewLease[],
+    until: { readonly deadline: number; readonly lastsMs: number },
+  ) => Invocation
   readonly onEvent: (text: string) => void
   readonly signal: AbortSignal
 }
@@ -77,42 +97,35 @@ export class Issuer {
   }
 
   /**
-   * Every try is a lease of its own: what became of the one before it may be unknown.
+   * Every try is of leases of their own: what became of those before may be unknown.
    *
-   * @param ticket its turn, from `Places.ticket`
-   * @returns the lease that was taken; undefined where the run ended first, or the lease did
+   * @returns the leases that were taken and are not over yet; none where the run ended first
    * @throws MillraceError E_INVOKE when Lambda refuses, or has failed for three minutes
    */
-  async issue(shard: number, start: LeaseStart, ticket: number): Promise<Held | undefined> {
-    const { invoker, clock, meter, places, fates, leaseMs, makeLease, onEvent, signal } = this.options
+  async issue({ streams, ticket, endsAt }: Wanted): Promise<readonly Held[]> {
+    const { invoker, clock, places, leaseMs, onEvent, signal } = this.options
     let outSince: number | undefined
+    const firstSequence = Math.min(...streams.map(({ start }) => start.firstSequence))
     for (let pauseMs = PAUSE_MS.first; !signal.aborted;) {
-      const { firstSequence } = start
-      const turn = await places.enter({ shard, firstSequence, ticket })
-      if (!turn) return undefined
-      const lease = `${shard}-${this.mark}${this.issued++}`
+      const turn = await places.enter({ firstSequence, ticket })
+      if (!turn) return []
       const issuedAt = clock.monotonic()
-      const dueAt = issuedAt + leaseMs
-      const deadline = clock.now() + leaseMs
-      const payload = new TextEncoder().encode(JSON.stringify(makeLease({ shard, lease, deadline, ...start })))
-      const held: Held = { lease, firstSequence, start, issuedAt, dueAt, heard: false, ticket }
-      this.held.set(shard, held)
-      meter.leaseStarted(lease)
-      fates?.issued(lease)
-      const result = await invoker.invoke(payload).catch((error: unknown) => {
+      const dueAt = endsAt?.(issuedAt) ?? issuedAt + leaseMs
+      const leases = this.begin(streams, { issuedAt, dueAt, ticket })
+      const result = await invoker.invoke(this.payload(leases, dueAt - issuedAt)).catch((error: unknown) => {
         turn.failed()
         throw error
       })
-      if (result.kind === 'accepted' || this.held.get(shard) !== held) {
+      const held = leases.filter((one) => this.held.get(one.shard) === one)
+      // A goodbye that was faster than the answer, whatever that says, has seen to its shard.
+      if (result.kind === 'accepted' || held.length < leases.length) {
         turn.taken()
-        // Its goodbye was faster than the answer, whatever that says, and has seen to its shard.
-        if (this.held.get(shard) !== held) return undefined
-        if (result.kind === 'accepted' && result.requestId !== undefined) held.requestId = result.requestId
+        const [first] = held
+        if (first && result.kind === 'accepted' && result.requestId !== undefined)
+          first.invocation.requestId = result.requestId
         return held
       }
-      meter.leaseEnded(lease)
-      fates?.over(lease, result.kind === 'throttled' ? 'throttled' : 'unanswered')
-      this.held.delete(shard)
+      this.cameToNothing(leases, result.kind === 'throttled' ? 'throttled' : 'unanswered')
       if (result.kind === 'throttled') {
         outSince = undefined
         turn.refused(result.reason)
@@ -120,14 +133,52 @@ export class Issuer {
       }
       turn.failed()
       const now = clock.monotonic()
-      this.unconfirmed.add(lease, dueAt, now)
+      this.unconfirmed.add(
+        leases.map(({ lease }) => lease),
+        dueAt,
+        now,
+      )
       outSince ??= now
       if (now - outSince >= OUTAGE_MS) throw result.error
       if (this.outage.isDue(now)) onEvent(`${result.error.message}; trying again, for ${OUTAGE_MS / 60_000} minutes`)
       await clock.sleep(pauseMs, signal)
       pauseMs = Math.min(pauseMs * 2, PAUSE_MS.last)
     }
-    return undefined
+    return []
+  }
+
+  private begin(
+    streams: Wanted['streams'],
+    { ticket, ...times }: Pick<Held, 'issuedAt' | 'dueAt'> & Pick<HeldInvocation, 'ticket'>,
+  ): readonly Held[] {
+    const { meter, fates } = this.options
+    const invocation: HeldInvocation = { open: streams.length, ticket }
+    const leases = streams.map(({ shard, start }): Held => {
+      const { firstSequence } = start
+      const lease = `${shard}-${this.mark}${this.issued++}`
+      return { shard, lease, firstSequence, start, ...times, heard: false, invocation }
+    })
+    for (const one of leases) this.held.set(one.shard, one)
+    const names = leases.map(({ lease }) => lease)
+    meter.invoked(names)
+    fates?.issued(names)
+    return leases
+  }
+
+  private payload(leases: readonly Held[], lastsMs: number): Uint8Array {
+    const { clock, makeInvocation } = this.options
+    const given = leases.map(({ shard, lease, start }) => ({ shard, lease, ...start }))
+    const invocation = makeInvocation(given, { deadline: clock.now() + lastsMs, lastsMs })
+    return new TextEncoder().encode(JSON.stringify(invocation))
+  }
+
+  private cameToNothing(leases: readonly Held[], fate: LeaseFate): void {
+    const { meter, fates } = this.options
+    for (const { shard, lease } of leases) {
+      meter.leaseEnded(lease)
+      fates?.over(lease, fate)
+      this.held.delete(shard)
+    }
   }
 
   /** A goodbye came, of whatever lease. */

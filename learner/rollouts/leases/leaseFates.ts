@@ -19,11 +19,21 @@ export type LeaseFate =
 /** Leases issued are those that are open and all the others together. */
 export type LeaseFateCounts = Readonly<Record<LeaseFate | 'issued' | 'open', number>>
 
+/** How a function came to its end without a word: all leases that it still worked on ended with it. */
+type FunctionFate = 'crashed' | 'timedOut' | 'outOfMemory'
+export type FunctionFateCounts = Readonly<Record<FunctionFate, number>>
+
+/** One function, for one lease or several. */
+interface Invocation {
+  isOver: boolean
+}
+
 /** Counts what becomes of every lease of one attempt at a run: each has one end, the first that was told. */
 export class LeaseFates {
   private issuedInAll = 0
   private closed = false
-  private readonly open = new Set<string>()
+  private readonly open = new Map<string, Invocation>()
+  private readonly functionEnds: Record<FunctionFate, number> = { crashed: 0, timedOut: 0, outOfMemory: 0 }
   private readonly ends: Record<LeaseFate, number> = {
     ended: 0,
     failed: 0,
@@ -36,18 +46,30 @@ export class LeaseFates {
     unanswered: 0,
   }
 
-  issued(lease: string): void {
-    this.issuedInAll++
-    this.open.add(lease)
+  /** Leases of one invocation. */
+  issued(leases: readonly string[]): void {
+    this.issuedInAll += leases.length
+    const invocation = { isOver: false }
+    for (const lease of leases) this.open.set(lease, invocation)
   }
 
   over(lease: string, fate: LeaseFate): void {
     if (!this.closed && this.open.delete(lease)) this.ends[fate]++
   }
 
-  /** The platform says that an invocation came to nothing. */
+  /** The platform says that an invocation came to nothing, which ended this lease. */
   cameToNothing(lease: string, { started, reason }: { readonly started: boolean; readonly reason: string }): void {
-    this.over(lease, started ? fateOf(reason) : 'notStarted')
+    const invocation = this.open.get(lease)
+    const fate = fateOf(reason)
+    this.over(lease, started ? fate : 'notStarted')
+    if (!started || !invocation || invocation.isOver || this.closed) return
+    invocation.isOver = true
+    this.functionEnds[fate]++
+  }
+
+  /** Of invocations, where the above are of leases. */
+  get functions(): FunctionFateCounts {
+    return { ...this.functionEnds }
   }
 
   /** The run is over: what is open now stays open, however its functions are ended. */
@@ -62,7 +84,7 @@ export class LeaseFates {
 }
 
 /** Of what AWS says: `Task timed out after 3.00 seconds`, `Runtime.OutOfMemory`, `signal: killed`. */
-function fateOf(reason: string): LeaseFate {
+function fateOf(reason: string): FunctionFate {
   if (/timed out/i.test(reason)) return 'timedOut'
   return /OutOfMemory/i.test(reason) ? 'outOfMemory' : 'crashed'
 }

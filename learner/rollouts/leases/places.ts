@@ -11,10 +11,9 @@ const LEAVES_MS = 20
 /** How long a number of places that was found out counts before some more are tried; doubles with every try in vain. */
 const GROW_MS = { first: 90_000, last: 600_000 }
 
-/** One that waits for a function. */
-export interface Wish {
-  readonly shard: number
-  /** Where its lease begins. */
+/** Work that waits for a function. */
+interface Wish {
+  /** Where the first of its leases begins. */
   readonly firstSequence: number
   /** From `ticket`, or 0 for what cannot wait: the lowest is served first. */
   readonly ticket: number
@@ -36,9 +35,10 @@ export interface PlacesOptions {
   readonly concurrency?: number | undefined
   /** The name of the cloud, for the sentence about it. */
   readonly where?: string
-  readonly shards: number
+  /** How many the run wants at once. */
+  readonly functions: number
   /** Could a lease that begins there step a fragment now? Those that could go first. */
-  readonly hasWork?: (shard: number, firstSequence: number) => boolean
+  readonly hasWork?: (firstSequence: number) => boolean
   /** What `handOver` says is not what functions were told last. */
   readonly onWanted?: (() => void) | undefined
   readonly onEvent: (text: string) => void
@@ -48,12 +48,12 @@ export interface PlacesOptions {
 }
 
 /**
- * The places that Lambda has for a run's functions. Shards take them in the order in which they asked, so that each gets its turn where
- * there are fewer places than shards; the leases that are held go on untouched.
+ * The places that Lambda has for a run's functions. The streams of one function take a place together. They do so in the order in which
+ * they asked, so that all get their turn where there are fewer places than functions; the leases that are held go on untouched.
  *
  * Lambda's word is heard in both its forms. An invocation that is refused (429: the account's concurrency, 1,000 new environments in ten
  * seconds) makes all others wait; one at a time is tried then, after pauses that double up to five seconds, and at once when a function
- * ended; every round that is taken lets one more be on its way. So however many shards wait, Lambda refuses one a pause, what was on its way
+ * ended; every round that is taken lets one more be on its way. So however many wait, Lambda refuses one a pause, what was on its way
  * when the limit was met (64 at most), and two for each that it takes after.
  * An invocation that was taken and found no environment within a minute tells how many there are; after a while some more are tried.
  */
@@ -86,11 +86,11 @@ export class Places {
     })
   }
 
-  /** Says before the start that shards will take turns, where that is known. */
+  /** Says before the start that streams will take turns, where that is known. */
   open(): void {
-    const { concurrency, where = 'what the cloud has', shards } = this.options
-    if (concurrency !== undefined && concurrency < shards)
-      this.tell(`${concurrency} functions run at once (${where})`, `${concurrency} shards`)
+    const { concurrency, where = 'what the cloud has', functions } = this.options
+    if (concurrency !== undefined && concurrency < functions)
+      this.tell(`${concurrency} run at once (${where})`, `of ${concurrency}`)
   }
 
   /** A place in the queue, to be kept until there was a function. */
@@ -98,7 +98,7 @@ export class Places {
     return this.tickets++
   }
 
-  /** Do shards wait for a place that have something to do in it? As functions are told then. */
+  /** Do streams wait for a place that have something to do in it? As functions are told then. */
   handOver(): boolean {
     this.said = this.areWanted()
     return this.said
@@ -107,7 +107,7 @@ export class Places {
   private areWanted(): boolean {
     const { hasWork = () => true } = this.options
     if (this.occupied < this.limit) return false
-    return this.waiting.some(({ shard, firstSequence }) => hasWork(shard, firstSequence))
+    return this.waiting.some(({ firstSequence }) => hasWork(firstSequence))
   }
 
   /** Waits for a turn; undefined when the run ended first. */
@@ -120,7 +120,7 @@ export class Places {
     })
   }
 
-  /** A lease is over, however it ended. */
+  /** A function is done, however it ended. */
   leave(): void {
     if (this.waiting.length === 0) {
       this.occupied--
@@ -134,15 +134,15 @@ export class Places {
     })
   }
 
-  /** A lease is over that Lambda took and never had a place for. */
+  /** It was one that Lambda took and never had a place for. */
   leaveUnstarted(): void {
     this.occupied--
     const found = Math.max(1, this.occupied)
-    if (found < Math.min(this.limit, this.options.shards)) {
+    if (found < Math.min(this.limit, this.options.functions)) {
       this.limit = found
       this.growAt = this.options.clock.monotonic() + this.growMs
       this.growMs = Math.min(this.growMs * 2, GROW_MS.last)
-      this.tell('Lambda has no room for so many functions at once', 'fewer')
+      this.tell('Lambda has no room for so many at once', 'with fewer')
     }
     this.pump()
   }
@@ -151,7 +151,7 @@ export class Places {
     this.grow()
     while (this.waiting.length > 0 && !this.pause && this.trying + 1 <= this.width && this.occupied < this.limit) {
       const { hasWork } = this.options
-      const ready = hasWork ? this.waiting.findIndex((wish) => hasWork(wish.shard, wish.firstSequence)) : 0
+      const ready = hasWork ? this.waiting.findIndex((wish) => hasWork(wish.firstSequence)) : 0
       const [next] = this.waiting.splice(Math.max(0, ready), 1)
       this.occupied++
       this.trying++
@@ -184,11 +184,11 @@ export class Places {
   }
 
   private refused(reason: string): void {
-    const { clock, shards, onEvent, random = Math.random } = this.options
+    const { clock, functions, onEvent, random = Math.random } = this.options
     if (this.warning.isDue(clock.monotonic())) {
       const working = this.occupied - this.trying
       onEvent(
-        `Lambda refuses to start more functions now (${reason}): ${working} of ${shards} shards have one, the others wait for their turn`,
+        `Lambda refuses to start more functions now (${reason}): ${working} of ${functions} are at work, the others wait for their turn`,
       )
     }
     if (this.pause) return
@@ -206,18 +206,20 @@ export class Places {
 
   /** There may be more room than there was. */
   private grow(): void {
-    const { clock, concurrency = Number.POSITIVE_INFINITY, shards } = this.options
+    const { clock, concurrency = Number.POSITIVE_INFINITY, functions } = this.options
     if (this.waiting.length === 0 || this.occupied < this.limit || this.limit >= concurrency) return
     const now = clock.monotonic()
     if (now < this.growAt) return
-    this.limit = Math.min(Math.ceil(this.limit * 1.25), concurrency, shards + 1)
+    this.limit = Math.min(Math.ceil(this.limit * 1.25), concurrency, functions + 1)
     this.growAt = now + this.growMs
   }
 
   private tell(room: string, enough: string): void {
-    const { shards, onEvent } = this.options
+    const { functions, onEvent } = this.options
     if (this.told) return
     this.told = true
-    onEvent(`rollouts.shards is ${shards}, and ${room}: shards take turns; ${enough} would be as fast`)
+    onEvent(
+      `the run wants ${functions} functions, and ${room}: they take turns; rollouts.functions ${enough} would be as fast`,
+    )
   }
 }

@@ -20,7 +20,7 @@ import {
 } from '../../../shared/batch/index.ts'
 import { JsonObject } from '../../../shared/protocol/json.ts'
 import { parseEvaluation } from '../../../shared/protocol/evaluation.ts'
-import { parseLease } from '../../../shared/protocol/lease.ts'
+import { invocationOf, parseInvocation } from '../../../shared/protocol/invocation.ts'
 import { encodeManifest, parseManifest } from '../../../shared/protocol/manifest.ts'
 import { parseMessage } from '../../../shared/protocol/message.ts'
 import { parseJson } from '../../../shared/protocol/parseJson.ts'
@@ -122,7 +122,7 @@ const report = {
 }
 const failed = {
   requestContext: { requestId: 'r', condition: 'RetriesExhausted' },
-  requestPayload: leaseOf(),
+  requestPayload: invocationOf([leaseOf(), leaseOf({ shard: 1, lease: 'lease-1' })]),
   responsePayload: { errorMessage: 'm' },
 }
 const sqs = {
@@ -178,9 +178,9 @@ export const targets: readonly Target[] = [
     },
   },
   {
-    name: 'lease',
-    seeds: [bytesOf(leaseOf({ env, stages: [{ name: 's', params: { a: [1] } }] }))],
-    decode: (bytes) => void parseLease(event(bytes)),
+    name: 'invocation',
+    seeds: [bytesOf(invocationOf([leaseOf({ env, stages: [{ name: 's', params: { a: [1] } }] })]))],
+    decode: (bytes) => void parseInvocation(event(bytes)),
   },
   { name: 'evaluation', seeds: [bytesOf(evaluation)], decode: (bytes) => void parseEvaluation(event(bytes)) },
   { name: 'manifest', seeds: [manifest], decode: (bytes) => void parseManifest(bytes) },

@@ -145,7 +145,7 @@ describe('millrace deploy', () => {
     const fewer = host()
     expect(await deploy(fewer, before({ concurrency: 64, requested: ['a', 'b'] }))).toBe(0)
     expect(fewer.out.text).toContain(
-      '2 runs wait or are under way; they go on with the new settings, and one of more than 50 shards will fail\n',
+      '2 runs wait or are under way; they go on with the new settings, and one that wants more than 50 functions will fail\n',
     )
   })
 

@@ -7,7 +7,7 @@ import type { z } from 'zod'
 import type { Clock } from '../../../shared/cloud/ports.ts'
 import { MillraceError } from '../../../shared/errors.ts'
 import { keys } from '../../../shared/protocol/keys.ts'
-import { parseLease } from '../../../shared/protocol/lease.ts'
+import { parseInvocation } from '../../../shared/protocol/invocation.ts'
 import type { StageDescription } from '../../../shared/protocol/stage.ts'
 import { RolloutWorker } from '../../../shared/rollout/index.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
@@ -102,7 +102,7 @@ function healthyStage({
     rollout: {
       async invoke(payload) {
         if (reserved === 0) return { kind: 'throttled', reason: 'none reserved' }
-        const lease = parseLease(JSON.parse(new TextDecoder().decode(payload)))
+        const [lease] = parseInvocation(JSON.parse(new TextDecoder().decode(payload)))
         called++
         const cold = called <= coldCalls
         const sent: typeof queue = {
@@ -159,7 +159,7 @@ const PROGRESS: z.infer<typeof ProgressRecord> = {
   stepsPerSecond: 500,
   updatesPerSecond: 6,
   learnerIdleShare: 0,
-  leasesInFlight: 1,
+  functionsInFlight: 1,
   queuedFragments: 0,
   costUsd: 0.001,
   dropped: { stale: 0, duplicate: 0, corrupt: 0, foreign: 0, envSteps: 0 },

@@ -357,11 +357,13 @@ describe('what is wrong is seen before anything is uploaded', () => {
     return error
   }
 
-  test('more shards than the stage has functions: both numbers are named', async () => {
-    const error = await refused({ options: { set: { 'rollouts.shards': '64' } } })
+  test('more functions than the stage has: both numbers are named', async () => {
+    const error = await refused({ options: { set: { 'rollouts.shards': '64', 'rollouts.functions': '64' } } })
     expect(error).toMatchObject({
       code: 'E_EXPERIMENT',
-      message: expect.stringMatching(/rollouts\.shards is 64, but stage demo runs at most 50 functions at once/),
+      message: expect.stringMatching(
+        /wants 64 functions \(rollouts\.functions\), but stage demo runs at most 50 at once/,
+      ),
     })
   })
 

@@ -17,7 +17,8 @@ import { planOf } from '../../../learner/planOf.ts'
 import { decodeBatch, encodeBatch, openSealed, sealBatch } from '../../../shared/batch/index.ts'
 import type { PolicySpec } from '../../../shared/policy/spec.ts'
 import { MillraceError } from '../../../shared/errors.ts'
-import { parseLease } from '../../../shared/protocol/lease.ts'
+import { parseInvocation } from '../../../shared/protocol/invocation.ts'
+import type { Lease } from '../../../shared/protocol/lease.ts'
 import { parseManifest } from '../../../shared/protocol/manifest.ts'
 
 const setting = {
@@ -30,7 +31,7 @@ const endless = experiment(setting)
 interface Attempt {
   readonly checkpoints: readonly { readonly bytes: Uint8Array; readonly updates: number }[]
   readonly lines: readonly UpdateLine[]
-  readonly leases: readonly ReturnType<typeof parseLease>[]
+  readonly leases: readonly Lease[]
   readonly firstPolicy: Uint8Array | undefined
   readonly events: readonly string[]
   readonly result: Awaited<ReturnType<typeof train>>
@@ -46,7 +47,7 @@ async function attempt(
   const abort = new AbortController()
   const checkpoints: { bytes: Uint8Array; updates: number }[] = []
   const lines: UpdateLine[] = []
-  const leases: ReturnType<typeof parseLease>[] = []
+  const leases: Lease[] = []
   const policies: Uint8Array[] = []
   const events: string[] = []
   try {
@@ -56,7 +57,7 @@ async function attempt(
         ...cloud,
         invoker: {
           invoke(payload) {
-            leases.push(parseLease(JSON.parse(new TextDecoder().decode(payload))))
+            leases.push(...parseInvocation(JSON.parse(new TextDecoder().decode(payload))))
             return cloud.invoker.invoke(payload)
           },
         },
@@ -219,7 +220,7 @@ test('a deterministic run that ended before its first checkpoint begins as it di
   expect(second.result.summary.deterministic).toBeUndefined()
 })
 
-test.each([1, 3])('a run goes on at another number of functions: 2, then %i', async (shards) => {
+test.each([1, 3])('a run goes on at another number of shards: 2, then %i', async (shards) => {
   const two = withOverrides(endless, { 'rollouts.shards': '2' })
   const first = await attempt(two, { updates: 3 })
   const { bytes, updates } = first.checkpoints.at(-1)!

@@ -1,11 +1,13 @@
 import { vi } from 'vitest'
 import { Handover } from '../../../learner/rollouts/leases/handover.ts'
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../learner/rollouts/leases/leaseKeeper.ts'
+import type { NewLease } from '../../../learner/rollouts/leases/issuer.ts'
 import { Places } from '../../../learner/rollouts/leases/places.ts'
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import { CostMeter } from '../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../shared/cost/priceBook.ts'
-import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
+import { invocationOf, parseInvocation } from '../../../shared/protocol/invocation.ts'
+import type { LeaseReport } from '../../../shared/protocol/lease.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
 import { RUN, leaseOf } from '../../shared/rollout/leases.ts'
@@ -29,7 +31,7 @@ export function keeperOf(
   // Without jitter.
   const places = new Places({
     clock: systemClock,
-    shards: 4,
+    functions: 4,
     random: () => 1,
     onEvent: (text) => events.push(text),
     signal: abort.signal,
@@ -41,7 +43,10 @@ export function keeperOf(
     clock: systemClock,
     meter,
     leaseMs: LEASE_MS,
-    makeLease: (lease) => leaseOf(lease),
+    makeInvocation: ([first, ...rest], { deadline }) => {
+      const of = (lease: NewLease | undefined) => leaseOf({ ...lease, deadline })
+      return invocationOf([of(first), ...rest.map(of)])
+    },
     goOnAt: () => 1000,
     heardAllSince: () => true,
     exact: false,
@@ -56,7 +61,8 @@ export function keeperOf(
     ...changes,
   })
   const settled = () => vi.advanceTimersByTimeAsync(0)
-  const leases = () => invoker.payloads as readonly Lease[]
+  const invocations = () => invoker.payloads.map(parseInvocation)
+  const leases = () => invocations().flat()
   return {
     keeper,
     handover,
@@ -67,6 +73,7 @@ export function keeperOf(
     events,
     fatal,
     leases,
+    invocations,
     settled,
     async open(shards: number) {
       places.open()

@@ -1,5 +1,6 @@
 import { systemClock } from '../../../shared/cloud/clock.ts'
 import type { InvokeResult } from '../../../shared/cloud/ports.ts'
+import { parseInvocation } from '../../../shared/protocol/invocation.ts'
 import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
 import { reportOf } from './inboxes.ts'
 
@@ -73,7 +74,7 @@ export function limitedLambda(limits: LambdaLimits) {
     /** The share of all that `places` could have done that functions did. */
     use: (places: number): number => busyMs / (places * (systemClock.monotonic() - from)),
     async invoke(payload: Uint8Array): Promise<InvokeResult> {
-      const lease = JSON.parse(new TextDecoder().decode(payload)) as Lease
+      const [lease] = parseInvocation(JSON.parse(new TextDecoder().decode(payload)))
       seen.mostOnTheirWay = Math.max(seen.mostOnTheirWay, ++seen.onTheirWay)
       await systemClock.sleep(ANSWER_MS)
       seen.onTheirWay--

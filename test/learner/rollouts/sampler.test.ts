@@ -9,14 +9,15 @@ import { columnNamed, columnOf, packFragment, rolloutForm, toMessage } from '../
 import type { SampleBatch } from '../../../shared/batch/sampleBatch.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
 import { MillraceError } from '../../../shared/errors.ts'
-import { type Pacing, parseLease } from '../../../shared/protocol/lease.ts'
-import { RolloutWorker } from '../../../shared/rollout/index.ts'
+import { parseInvocation } from '../../../shared/protocol/invocation.ts'
+import type { Lease, Pacing } from '../../../shared/protocol/lease.ts'
+import { RolloutWorkers } from '../../../shared/rollout/index.ts'
 import { fakeInvoker } from '../../fakes/fakeInvoker.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
 import { sampleFragment } from '../../shared/batch/arbitrary.ts'
 import { reportOf } from './inboxes.ts'
-import { RUN, leaseOf, publish, work } from '../../shared/rollout/leases.ts'
+import { RUN, leaseOf, publish, workAll } from '../../shared/rollout/leases.ts'
 import { virtualClock } from '../../fakes/virtualClock.ts'
 
 /** A sampler whose functions are the real rollout core, in this process. */
@@ -26,18 +27,25 @@ function sampling(options: {
   maxFragments?: number
   lostAnswers?: number
   concurrency?: number
+  /** One for each shard unless told. */
+  functions?: number
 }) {
   const world = { version: 0, onNews: () => {} }
   const tokens = new Map<string, string | undefined>()
   const [store, queue, idle] = [memoryStore(), memoryQueue({ clock: virtualClock() }), virtualClock()]
-  const workers = new Map<number, RolloutWorker>()
+  const environments = new Map<number, RolloutWorkers>()
   const invoker = fakeInvoker(async (payload) => {
-    const lease = parseLease(payload)
-    tokens.set(lease.lease, lease.token)
+    const [first, ...rest] = parseInvocation(payload)
     // Two leases of a shard at once are in two environments.
-    const worker = (options.lostAnswers ? undefined : workers.get(lease.shard)) ?? new RolloutWorker()
-    workers.set(lease.shard, worker)
-    await work({ ...lease, maxFragments: options.maxFragments ?? lease.maxFragments }, { store, queue, worker })
+    const kept = options.lostAnswers ? undefined : environments.get(first.shard)
+    const environment = kept ?? new RolloutWorkers()
+    environments.set(first.shard, environment)
+    const given = (lease: Lease) => {
+      tokens.set(lease.lease, lease.token)
+      return { ...lease, maxFragments: options.maxFragments ?? lease.maxFragments }
+    }
+    const workers = environment.take(1 + rest.length)
+    await workAll([given(first), ...rest.map(given)], { store, queue, workers })
   })
   let { lostAnswers = 0 } = options
   const error = new MillraceError('E_INVOKE', 'socket hang up')
@@ -68,7 +76,13 @@ function sampling(options: {
   const sampler = new Sampler({
     run: RUN,
     cloud,
-    rollouts: { shards: options.shards, envsPerShard: 4, fragmentLength: 5, leaseSeconds: 60 },
+    rollouts: {
+      shards: options.shards,
+      functions: options.functions ?? options.shards,
+      envsPerShard: 4,
+      fragmentLength: 5,
+      leaseSeconds: 60,
+    },
     env,
     policy,
     form: rolloutForm(lease),
@@ -98,7 +112,7 @@ test('fragments of every shard come out in order, over as many leases as it take
       s.sampler.consumed(event.item)
     }
   }
-  expect(s.sampler.leasesInFlight).toBe(2)
+  expect(s.sampler.functionsInFlight).toBe(2)
   expect(s.sampler.consumedUpTo).toEqual([8, 8])
   expect(s.sampler.rejected).toEqual({ duplicate: 0, corrupt: 0, foreign: 0 })
   await publish(s.store, {}, { stop: true })
@@ -234,9 +248,14 @@ test.each(['exact', 'newest'] as const)(
 )
 
 /** The first rounds of a run with batches in order, as hashes; functions take turns where there are fewer places than shards. */
-async function rounds(concurrency?: number) {
+async function rounds({ concurrency, functions }: { concurrency?: number; functions?: number } = {}) {
   const pacing = { mode: 'exact', perVersion: 1, lead: 0 } as const
-  const s = sampling({ shards: 3, pacing, ...(concurrency !== undefined && { concurrency }) })
+  const s = sampling({
+    shards: 3,
+    pacing,
+    ...(concurrency !== undefined && { concurrency }),
+    ...(functions && { functions }),
+  })
   let [stop, writing] = [false, Promise.resolve()]
   // One write at a time, the newest state last, as the publisher does.
   const tell = async () => {
@@ -279,9 +298,17 @@ test('batches in order from fewer places than shards: whoever only waits makes r
   const all = await rounds()
   expect({ leases: all.leases, events: all.events }).toEqual({ leases: 3, events: [] })
   for (const places of [2, 1]) {
-    const some = await rounds(places)
+    const some = await rounds({ concurrency: places })
     expect(some.came).toEqual(all.came)
     expect(some.leases).toBeGreaterThan(4)
-    expect(some.events).toEqual([expect.stringContaining('shards take turns')])
+    expect(some.events).toEqual([expect.stringContaining('they take turns')])
+  }
+})
+
+test('the data are the same from fewer functions than shards, each of which works on several', async () => {
+  const all = await rounds()
+  for (const functions of [2, 1]) {
+    const some = await rounds({ functions })
+    expect(some).toEqual({ came: all.came, leases: functions, events: [] })
   }
 })

@@ -27,7 +27,7 @@ function reporting() {
   const state = new RunState(() => undefined)
   const learner = { busyMs: 0, rewardScale: 1, policy: vi.fn(), save: vi.fn(), train: vi.fn(), close: vi.fn() }
   const sampler = {
-    leasesInFlight: 3,
+    functionsInFlight: 3,
     queuedFragments: 5,
     rejected: { duplicate: 2, corrupt: 1, foreign: 4 },
   } as unknown as Sampler
@@ -87,7 +87,7 @@ test('progress comes ten times a second, with rates over the last two seconds on
   expect(last.updatesPerSecond).toBeCloseTo(10, 0)
   expect(last.stepsPerSecond / last.updatesPerSecond).toBeCloseTo(STEPS, 6)
   expect(last.learnerIdleShare).toBeCloseTo(0.5, 1)
-  expect(last).toMatchObject({ leasesInFlight: 3, queuedFragments: 5, updates: 40, atMs: 6000 })
+  expect(last).toMatchObject({ functionsInFlight: 3, queuedFragments: 5, updates: 40, atMs: 6000 })
   expect(last.costUsd).toBeCloseTo(r.meter.total(), 12)
   r.reporter.close()
 })

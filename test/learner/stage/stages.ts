@@ -298,7 +298,7 @@ function progressOf(updates: number, atMs: number): Progress {
     stepsPerSecond: 1280,
     updatesPerSecond: 2,
     learnerIdleShare: 0.5,
-    leasesInFlight: 2,
+    functionsInFlight: 2,
     queuedFragments: 0,
     costUsd: 0.001 * updates,
     dropped: { stale: 0, duplicate: 0, corrupt: 0, foreign: 0, envSteps: 0 },

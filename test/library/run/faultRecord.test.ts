@@ -34,7 +34,13 @@ const record = (cloud: Partial<FaultSources['cloud']>, fragments: Partial<typeof
     failedCalls: {},
     warnings: 0,
     cloud: { ...COUNTED, ...cloud },
-    fates: { updates: 1, trainedSteps: 0, fragments: { ...NONE, ...fragments }, leases: new LeaseFates().counts },
+    fates: {
+      updates: 1,
+      trainedSteps: 0,
+      fragments: { ...NONE, ...fragments },
+      leases: new LeaseFates().counts,
+      functions: new LeaseFates().functions,
+    },
     ...more,
   })
 
@@ -94,9 +100,20 @@ test('of a killed attempt, what its checkpoint lacks is undone, and what was not
   expect(settled(later, steps(11)).account?.became).toMatchObject({ trained: 2, undone: 4 })
 })
 
+test('a function that crashes with all its leases is one function, and as many leases as had not ended', () => {
+  const fates = new LeaseFates()
+  fates.issued(['a', 'b', 'c'])
+  fates.issued(['d', 'e'])
+  fates.over('a', 'ended')
+  for (const lease of ['a', 'b', 'c', 'c']) fates.cameToNothing(lease, { started: true, reason: 'exit status 3' })
+  for (const lease of ['d', 'e']) fates.cameToNothing(lease, { started: false, reason: 'it was not started' })
+  expect(fates.counts).toMatchObject({ issued: 5, ended: 1, crashed: 2, notStarted: 2, open: 0 })
+  expect(fates.functions).toEqual({ crashed: 1, timedOut: 0, outOfMemory: 0 })
+})
+
 test('every lease has one end, the first that was told, and those issued are all ends and the open ones together', () => {
   const leases = new LeaseFates()
-  for (const lease of ['a', 'b', 'c', 'd', 'e', 'f']) leases.issued(lease)
+  for (const lease of ['a', 'b', 'c', 'd', 'e', 'f']) leases.issued([lease])
   leases.over('a', 'ended')
   leases.over('b', 'lost')
   leases.over('b', 'ended')

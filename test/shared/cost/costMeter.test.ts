@@ -49,7 +49,7 @@ test('the bill is functions by memory and time, requests by kind and the learner
         for (const { at, id, start } of moments) {
           clock.now = from + at
           const one = leases[id]!
-          if (start) meter.leaseStarted(`lease-${id}`)
+          if (start) meter.invoked([`lease-${id}`])
           else if (one.reports) {
             // A function's own account counts, not the time until it was heard.
             meter.leaseEnded(`lease-${id}`, reportOf(one.runMs / 2, one.requests))
@@ -77,17 +77,32 @@ test('the bill is functions by memory and time, requests by kind and the learner
 
 test('a function that still runs counts for the time it has run', () => {
   const { clock, meter } = metering(1024)
-  meter.leaseStarted('a')
+  meter.invoked(['a'])
   clock.now += 60_000
-  meter.leaseStarted('b')
+  meter.invoked(['b'])
   clock.now += 30_000
   const { functions } = meter.byPart()
   expect(functions).toBeCloseTo(120 * US_EAST_1.functionGbSecond.usd + 2 * US_EAST_1.functionRequest.usd, 12)
 })
 
+test('a function that works on several leases is paid once, for as long as the longest of them took', () => {
+  const { clock, meter } = metering(1024)
+  meter.invoked(['a', 'b', 'c'])
+  clock.now += 60_000
+  const { functions: running } = meter.byPart()
+  expect(running).toBeCloseTo(60 * US_EAST_1.functionGbSecond.usd + US_EAST_1.functionRequest.usd, 12)
+  meter.leaseEnded('b', reportOf(58_000, { s3Put: 1, s3Get: 2, sqs: 3 }))
+  meter.leaseEnded('a', reportOf(59_000, { s3Put: 1, s3Get: 2, sqs: 3 }))
+  expect(meter.byPart().functions).toBe(running)
+  meter.leaseEnded('c', reportOf(57_000, { s3Put: 1, s3Get: 2, sqs: 3 }))
+  const { functions, s3 } = meter.byPart()
+  expect(functions).toBeCloseTo(59 * US_EAST_1.functionGbSecond.usd + US_EAST_1.functionRequest.usd, 12)
+  expect(s3).toBeCloseTo(3 * US_EAST_1.s3Write.usd + 6 * US_EAST_1.s3Read.usd, 12)
+})
+
 test('a goodbye heard twice, or of a lease never started, is billed no second time', () => {
   const { meter } = metering()
-  meter.leaseStarted('a')
+  meter.invoked(['a'])
   meter.leaseEnded('a', reportOf(1000, { s3Put: 1, s3Get: 2, sqs: 3 }))
   const once = meter.byPart()
   meter.leaseEnded('a', reportOf(1000, { s3Put: 1, s3Get: 2, sqs: 3 }))
@@ -97,7 +112,7 @@ test('a goodbye heard twice, or of a lease never started, is billed no second ti
 
 test('an hour of one function of 1 GB costs what the price list says', () => {
   const { clock, meter } = metering(1024)
-  meter.leaseStarted('a')
+  meter.invoked(['a'])
   clock.now += HOUR_MS
   expect(meter.byPart().functions).toBeCloseTo(0.04800044, 8)
   expect(meter.byPart().learner).toBeCloseTo(1.006, 12)
@@ -118,7 +133,7 @@ test('every price names its unit and its source; none is free', () => {
 test('a wall clock that is set by an hour costs nothing and takes nothing back', async () => {
   const clock = virtualClock()
   const meter = new CostMeter(US_EAST_1, { memoryMb: 1024, now: () => clock.monotonic() })
-  meter.leaseStarted('a')
+  meter.invoked(['a'])
   await clock.advance(1_000)
   for (const jumpMs of [HOUR_MS, -2 * HOUR_MS]) {
     const before = meter.total()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseLease } from '../../../shared/protocol/lease.ts'
+import { invocationOf, parseInvocation } from '../../../shared/protocol/invocation.ts'
 import { leaseOf } from '../rollout/leases.ts'
 
 const policy = (shape: number[], n = 2) => ({
@@ -15,7 +15,7 @@ test.each([
   ['observations', { policy: policy([2 ** 20, 2 ** 20]) }],
   ['actions', { policy: policy([4], 2 ** 40) }],
 ])('a lease with too many %s for any memory is refused before any is taken', (_, changes) => {
-  expect(() => parseLease(leaseOf(changes))).toThrow(
+  expect(() => parseInvocation(invocationOf([leaseOf(changes)]))).toThrow(
     expect.objectContaining({
       code: 'E_LEASE',
       message: expect.stringMatching(/^a fragment of this lease has [\de.+]+ GiB/),
@@ -24,5 +24,7 @@ test.each([
 })
 
 test('pictures of 224 x 224 x 3 from 32 envs fit', () => {
-  expect(parseLease(leaseOf({ numEnvs: 32, fragmentLength: 20, policy: policy([224, 224, 3]) }))).toBeDefined()
+  expect(
+    parseInvocation(invocationOf([leaseOf({ numEnvs: 32, fragmentLength: 20, policy: policy([224, 224, 3]) })])),
+  ).toBeDefined()
 })

@@ -1,23 +1,20 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { keys } from '../../../shared/protocol/keys.ts'
-import { Lease, LeaseReport, parseLease } from '../../../shared/protocol/lease.ts'
+import { type Invocation, invocationOf, parseInvocation } from '../../../shared/protocol/invocation.ts'
+import type { LeaseReport } from '../../../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, parseManifest } from '../../../shared/protocol/manifest.ts'
 import { type FragmentMessage, type LeaseEndMessage, parseMessage } from '../../../shared/protocol/message.ts'
 
 const sha256 = 'ab'.repeat(32)
 
-const lease: Lease = {
-  format: 1,
+const invocation: Invocation = {
+  format: 2,
   run: 'cartpole-1',
-  shard: 0,
-  lease: 'lease-1',
-  firstSequence: 0,
   env: { id: 'CartPole-v1', config: { gravity: 9.8 }, code: { key: 'code/cartpole-1/abab.mjs', sha256 } },
   policy: { observation: { shape: [4] }, action: { kind: 'discrete', n: 2 }, distribution: 'categorical' },
   numEnvs: 32,
   fragmentLength: 20,
-  maxFragments: 100,
   deadline: 1_795_248_000_000,
   pacing: { mode: 'exact', perVersion: 1, lead: 1, patienceMs: 5000 },
   stages: [{ name: 'gae', params: { gamma: 0.99 } }],
@@ -29,6 +26,10 @@ const lease: Lease = {
   compress: false,
   maxSendsInFlight: 4,
   manifestPollMs: 200,
+  leases: [
+    { shard: 0, lease: 'lease-1', firstSequence: 0, maxFragments: 100 },
+    { shard: 3, lease: 'lease-2', firstSequence: 7, sendFrom: 9, maxFragments: 100 },
+  ],
 }
 
 const report: LeaseReport = {
@@ -94,13 +95,28 @@ const sealed = (value: unknown) =>
 
 /** Each contract with its parser, so that every guarantee below is checked on all of them. */
 const contracts = {
-  lease: { good: lease, parse: (value: unknown) => parseLease(value), code: 'E_LEASE' },
-  manifest: { good: manifest, parse: (value: unknown) => parseManifest(sealed(value)), code: 'E_MANIFEST' },
-  fragment: { good: fragment, parse: (value: unknown) => parseMessage(JSON.stringify(value)), code: 'E_MESSAGE' },
-  leaseEnd: { good: leaseEnd, parse: (value: unknown) => parseMessage(JSON.stringify(value)), code: 'E_MESSAGE' },
+  invocation: {
+    good: invocation,
+    parse: (value: unknown) => invocationOf(parseInvocation(value)),
+    code: 'E_LEASE',
+    another: 1,
+  },
+  manifest: { good: manifest, parse: (value: unknown) => parseManifest(sealed(value)), code: 'E_MANIFEST', another: 2 },
+  fragment: {
+    good: fragment,
+    parse: (value: unknown) => parseMessage(JSON.stringify(value)),
+    code: 'E_MESSAGE',
+    another: 2,
+  },
+  leaseEnd: {
+    good: leaseEnd,
+    parse: (value: unknown) => parseMessage(JSON.stringify(value)),
+    code: 'E_MESSAGE',
+    another: 2,
+  },
 }
 
-describe.each(Object.entries(contracts))('%s', (_name, { good, parse, code }) => {
+describe.each(Object.entries(contracts))('%s', (_name, { good, parse, code, another }) => {
   const refusal = (message: RegExp) => expect.objectContaining({ code, message: expect.stringMatching(message) })
 
   test('comes back from JSON as it was', () => {
@@ -117,21 +133,25 @@ describe.each(Object.entries(contracts))('%s', (_name, { good, parse, code }) =>
   })
 
   test('another format version is refused', () => {
-    expect(() => parse({ ...good, format: 2 })).toThrow(refusal(/format: .*1/))
+    expect(() => parse({ ...good, format: another })).toThrow(
+      refusal(
+        new RegExp(`format: .*${good.format}|of format ${another}, and this function reads format ${good.format}`),
+      ),
+    )
   })
 
   test('any JSON that is not one is refused in at most 600 characters', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
-        expect(() => parse(value)).toThrow(refusal(/^not a .{1,600}$/))
+        expect(() => parse(value)).toThrow(refusal(/^(not an? |this invocation is of format ).{1,600}$/))
       }),
     )
     const many = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`field${i}`, i]))
-    expect(() => parse({ ...good, ...many })).toThrow(refusal(/^not a .{1,600}$/))
+    expect(() => parse({ ...good, ...many })).toThrow(refusal(/^(not an? |this invocation is of format ).{1,600}$/))
   })
 })
 
-test('a lease is refused with a sentence however deep, large or odd its data are', () => {
+test('an invocation is refused with a sentence however deep, large or odd its data are', () => {
   const deep: unknown = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000))
   const odd = [
     deep,
@@ -142,25 +162,28 @@ test('a lease is refused with a sentence however deep, large or odd its data are
   ]
   for (const data of odd) {
     for (const event of [
-      { ...lease, env: { ...lease.env, config: data } },
-      { ...lease, stages: [{ name: 'gae', params: data }] },
-      { ...lease, exploration: data },
-      { ...lease, run: data },
+      { ...invocation, env: { ...invocation.env, config: data } },
+      { ...invocation, stages: [{ name: 'gae', params: data }] },
+      { ...invocation, exploration: data },
+      { ...invocation, run: data },
       data,
     ])
-      expect(() => parseLease(event)).toThrow(expect.objectContaining({ code: 'E_LEASE' }))
+      expect(() => parseInvocation(event)).toThrow(expect.objectContaining({ code: 'E_LEASE' }))
   }
 })
 
 describe('a wrong field is named with what was expected', () => {
   test.each<[keyof typeof contracts, path: string, value: unknown, expected: RegExp]>([
-    ['lease', 'numEnvs', 0, /numEnvs: .*1/],
-    ['lease', 'fragmentLength', 2.5, /fragmentLength: .*int/],
-    ['lease', 'env.code.sha256', 'AB'.repeat(32), /env\.code\.sha256: expected 64 lower-case hex digits/],
-    ['lease', 'pacing.mode', 'newst', /pacing\.mode: .*"exact"\|"newest"/],
-    ['lease', 'policy.action.kind', 'dicrete', /policy\.action\.kind: /],
-    ['lease', 'policy.action.n', 1, /policy\.action\.n: .*2/],
-    ['lease', 'stages.0.name', '', /stages\.0\.name: /],
+    ['invocation', 'numEnvs', 0, /numEnvs: .*1/],
+    ['invocation', 'fragmentLength', 2.5, /fragmentLength: .*int/],
+    ['invocation', 'env.code.sha256', 'AB'.repeat(32), /env\.code\.sha256: expected 64 lower-case hex digits/],
+    ['invocation', 'pacing.mode', 'newst', /pacing\.mode: .*"exact"\|"newest"/],
+    ['invocation', 'policy.action.kind', 'dicrete', /policy\.action\.kind: /],
+    ['invocation', 'policy.action.n', 1, /policy\.action\.n: .*2/],
+    ['invocation', 'stages.0.name', '', /stages\.0\.name: /],
+    ['invocation', 'leases.1.firstSequence', -1, /leases\.1\.firstSequence: /],
+    ['invocation', 'leases', [], /an invocation without a lease/],
+    ['invocation', 'leases.1.shard', 0, /two leases of one shard/],
     ['manifest', 'policy.version', -1, /policy\.version: .*0/],
     ['manifest', 'policy.sha256', 'x', /policy\.sha256: expected 64/],
     ['manifest', 'heartbeatUntil', null, /heartbeatUntil: .*number/],
@@ -179,7 +202,7 @@ describe('a wrong field is named with what was expected', () => {
   })
 })
 
-/** As AWS's documentation shows it, with a lease as the event. */
+/** As AWS's documentation shows it, with an invocation of ours as the event. */
 const failure = {
   version: '1.0',
   timestamp: '2026-11-21T09:00:00.568Z',
@@ -189,7 +212,7 @@ const failure = {
     condition: 'RetriesExhausted',
     approximateInvokeCount: 1,
   },
-  requestPayload: lease,
+  requestPayload: invocation,
   responseContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
   responsePayload: {
     errorType: 'Runtime.ExitError',
@@ -199,9 +222,13 @@ const failure = {
 
 describe("Lambda's record of an invocation that failed", () => {
   const parsed = (value: unknown) => parseMessage(JSON.stringify(value))
-  const of = { kind: 'invocationFailed', run: 'cartpole-1', shard: 0, lease: 'lease-1' }
+  const leases = [
+    { shard: 0, lease: 'lease-1' },
+    { shard: 3, lease: 'lease-2' },
+  ]
+  const of = { kind: 'invocationFailed', run: 'cartpole-1', leases }
 
-  test('names the lease, and why in the platform’s words', () => {
+  test('names the leases, and why in the platform’s words', () => {
     const reason = 'the function ended with an error: Error: Runtime exited with error: signal: killed'
     expect(parsed(failure)).toEqual({ ...of, started: true, reason })
     expect(parsed({ ...failure, responsePayload: null })).toMatchObject({ started: true })
@@ -215,7 +242,7 @@ describe("Lambda's record of an invocation that failed", () => {
     expect(parsed({ ...aged, responseContext: null, responsePayload: null })).toEqual(never)
   })
 
-  test('of an event that was no lease of ours is refused', () => {
+  test('of an event that was no invocation of ours is refused', () => {
     expect(() => parsed({ ...failure, requestPayload: { hello: 1 } })).toThrow(
       expect.objectContaining({ code: 'E_MESSAGE', message: expect.stringMatching(/requestPayload\.run/) }),
     )
@@ -223,7 +250,7 @@ describe("Lambda's record of an invocation that failed", () => {
 })
 
 test('what is optional may be absent', () => {
-  expect(parseLease(change(lease, 'env.code', undefined)).env).not.toHaveProperty('code')
+  expect(parseInvocation(change(invocation, 'env.code', undefined))[0].env).not.toHaveProperty('code')
   expect(contracts.manifest.parse(change(manifest, 'policy.inline', undefined)).policy).not.toHaveProperty('inline')
   expect(contracts.leaseEnd.parse(change(leaseEnd, 'report.error', undefined))).not.toHaveProperty('report.error')
 })

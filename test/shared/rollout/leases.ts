@@ -18,7 +18,7 @@ import type { EnvSource } from '../../../shared/env/index.ts'
 import type { Lease, LeaseReport } from '../../../shared/protocol/lease.ts'
 import { type Manifest, encodeManifest, halfOf } from '../../../shared/protocol/manifest.ts'
 import { type FragmentMessage, type Message, parseMessage } from '../../../shared/protocol/message.ts'
-import { RolloutWorker, runLease } from '../../../shared/rollout/index.ts'
+import { RolloutWorker, RolloutWorkers, runInvocation } from '../../../shared/rollout/index.ts'
 import type { VirtualClock } from '../../fakes/virtualClock.ts'
 
 /** A policy over CartPole's observations that never learned anything. */
@@ -47,7 +47,6 @@ export const FAR_FUTURE = 9e15
 /** A small lease on CartPole that ends after three fragments of [5, 4]. */
 export function leaseOf(changes: Partial<Lease> = {}): Lease {
   return {
-    format: 1,
     run: RUN,
     shard: 0,
     lease: 'lease-0',
@@ -126,13 +125,24 @@ export interface World {
 }
 
 /** Works on a lease as the handler does, with fakes for the cloud. */
-export function work(lease: Lease, world: World): Promise<LeaseReport> {
-  const { store, queue, clock = systemClock, worker = new RolloutWorker(), source = lease.env.id } = world
-  return runLease({
-    lease,
+export async function work(lease: Lease, world: World): Promise<LeaseReport> {
+  const { worker = new RolloutWorker(), ...rest } = world
+  const [report] = await workAll([lease], { ...rest, workers: [worker] })
+  if (!report) throw new Error('no report')
+  return report
+}
+
+/** The same of several, by one function. */
+export function workAll(
+  leases: readonly [Lease, ...Lease[]],
+  world: Omit<World, 'worker'> & { readonly workers?: readonly RolloutWorker[] },
+): Promise<readonly LeaseReport[]> {
+  const { store, queue, clock = systemClock, workers = new RolloutWorkers().take(leases.length), source } = world
+  return runInvocation({
+    leases,
     ports: { store, queue, clock },
-    worker,
-    prepare: async (patient) => worker.begin(lease, patient, source),
+    workers,
+    source: async ({ env }) => source ?? env.id,
     signal: world.signal ?? new AbortController().signal,
     coldStart: true,
     ...(world.loadMs === undefined ? {} : { loadMs: world.loadMs }),

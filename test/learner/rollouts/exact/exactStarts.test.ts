@@ -11,7 +11,8 @@ import { systemClock } from '../../../../shared/cloud/clock.ts'
 import type { BatchQueue, ObjectStore } from '../../../../shared/cloud/ports.ts'
 import { CostMeter } from '../../../../shared/cost/costMeter.ts'
 import { US_EAST_1 } from '../../../../shared/cost/priceBook.ts'
-import { type Lease, parseLease } from '../../../../shared/protocol/lease.ts'
+import { invocationOf, parseInvocation } from '../../../../shared/protocol/invocation.ts'
+import type { Lease } from '../../../../shared/protocol/lease.ts'
 import { fakeInvoker } from '../../../fakes/fakeInvoker.ts'
 import { memoryQueue } from '../../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../../fakes/memoryStore.ts'
@@ -47,7 +48,7 @@ function flipped(body: string): string {
 const crashOf = (lease: Lease): string =>
   JSON.stringify({
     requestContext: { requestId: 'r', condition: 'RetriesExhausted' },
-    requestPayload: lease,
+    requestPayload: invocationOf([lease]),
     responseContext: { functionError: 'Unhandled' },
   })
 
@@ -76,7 +77,7 @@ async function fragmentsUnder(faults: readonly Fault[]): Promise<{ got: SampleBa
   const [store, queue, idle] = [memoryStore(), memoryQueue({ clock: virtualClock() }), virtualClock()]
   let leases = 0
   const invoker = fakeInvoker(async (payload) => {
-    const lease = parseLease(payload)
+    const [lease] = parseInvocation(payload)
     const fault = faults[leases++] ?? { kind: 'none', at: 0, length: 4, saves: true }
     const { length } = fault
     const steps = length + (lease.sendFrom ?? lease.firstSequence) - lease.firstSequence

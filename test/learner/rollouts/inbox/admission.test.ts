@@ -176,13 +176,15 @@ describe('goodbyes', () => {
   test('a failed invocation of a lease that was never given out is refused', () => {
     const { admission, issue } = admitting(newest)
     issue('0-0')
-    expect(() => admission.failure({ shard: 0, lease: '0-0', token: TOKEN })).not.toThrow()
+    expect(() => admission.failure({ leases: [{ shard: 0, lease: '0-0', token: TOKEN }] })).not.toThrow()
     for (const at of [
       { shard: 0, lease: '0-1', token: TOKEN },
       { shard: 1, lease: '0-0', token: TOKEN },
       { shard: 9, lease: '0-0', token: TOKEN },
       { shard: 0, lease: '0-0' },
     ])
-      expect(() => admission.failure(at)).toThrow(expect.objectContaining({ code: 'E_MESSAGE' }))
+      expect(() => admission.failure({ leases: [{ shard: 0, lease: '0-0', token: TOKEN }, at] })).toThrow(
+        expect.objectContaining({ code: 'E_MESSAGE' }),
+      )
   })
 })

@@ -107,13 +107,13 @@ test('an invocation that the platform gave up comes with its lease, once; that o
   const box = inboxOf()
   const record = (run: string) => ({
     requestContext: { requestId: 'r-1', condition: 'RetriesExhausted' },
-    requestPayload: { run, shard: 2, lease: '2-0' },
+    requestPayload: { run, leases: [{ shard: 2, lease: '2-0' }] },
     responseContext: { functionError: 'Unhandled' },
     responsePayload: { errorMessage: 'Task timed out after 180.00 seconds' },
   })
   await box.send(record(RUN), record('run-2'))
   expect(box.failed).toMatchObject([
-    { shard: 2, lease: '2-0', started: true, reason: expect.stringContaining('timed out') },
+    { leases: [{ shard: 2, lease: '2-0' }], started: true, reason: expect.stringContaining('timed out') },
   ])
   expect(box.inbox.rejected.foreign).toBe(1)
   await box.end()

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LeaseKeeper } from '../../../../learner/rollouts/leases/leaseKeeper.ts'
 import { US_EAST_1 } from '../../../../shared/cost/priceBook.ts'
 import { MillraceError } from '../../../../shared/errors.ts'
+import { parseInvocation } from '../../../../shared/protocol/invocation.ts'
 import type { Lease } from '../../../../shared/protocol/lease.ts'
 import { reportOf } from '../inboxes.ts'
 import { LEASE_MS, keeperOf } from '../keepers.ts'
@@ -15,7 +16,7 @@ function deafInvoker(lost: number, onTaken: (lease: Lease) => void = () => undef
   return {
     leases,
     async invoke(payload: Uint8Array) {
-      const lease = JSON.parse(new TextDecoder().decode(payload)) as Lease
+      const [lease] = parseInvocation(JSON.parse(new TextDecoder().decode(payload)))
       leases.push(lease)
       onTaken(lease)
       const error = new MillraceError('E_INVOKE', 'cannot invoke rollout: socket hang up (Error)')
@@ -33,7 +34,7 @@ test('an invocation without an answer is tried again under a new lease, with pau
   expect(k.leases()).toHaveLength(2)
   expect(k.leases().map(({ lease }) => lease)).not.toContain('0-0')
   expect(k.events).toEqual([expect.stringMatching(/^no answer, as the test asked; trying again, for 3 minutes$/)])
-  expect({ fatal: k.fatal, inFlight: k.keeper.inFlight }).toEqual({ fatal: [], inFlight: 2 })
+  expect({ fatal: k.fatal, inFlight: k.keeper.functions }).toEqual({ fatal: [], inFlight: 2 })
 })
 
 test('an outage ends the run once it has lasted three minutes; one every few minutes never does', async () => {
@@ -97,5 +98,5 @@ test('a goodbye that comes before the lack of an answer renews its shard, once',
   await k.open(1)
   await vi.advanceTimersByTimeAsync(LEASE_MS - 1)
   expect(invoker.leases).toMatchObject([{ firstSequence: 0 }, { firstSequence: 2 }])
-  expect(k.keeper.inFlight).toBe(1)
+  expect(k.keeper.functions).toBe(1)
 })

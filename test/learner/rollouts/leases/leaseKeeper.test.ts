@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LeaseKeeper } from '../../../../learner/rollouts/leases/leaseKeeper.ts'
 import { US_EAST_1 } from '../../../../shared/cost/priceBook.ts'
+import { parseInvocation } from '../../../../shared/protocol/invocation.ts'
 import type { Lease } from '../../../../shared/protocol/lease.ts'
 import { reportOf } from '../inboxes.ts'
 import { LATE_MS, LEASE_MS, keeperOf } from '../keepers.ts'
@@ -19,7 +20,7 @@ test('every shard gets one lease, each with a name of its own, from sequence 0, 
   for (const lease of k.leases()) {
     expect(lease).toMatchObject({ firstSequence: 0, deadline: Date.now() + LEASE_MS })
   }
-  expect(k.keeper.inFlight).toBe(4)
+  expect(k.keeper.functions).toBe(4)
 })
 
 test.each(['fragments', 'deadline', 'heartbeat'] as const)(
@@ -36,7 +37,7 @@ test.each(['fragments', 'deadline', 'heartbeat'] as const)(
       { shard: 0, firstSequence: 1 },
     ])
     expect(new Set(k.leases().map(({ lease }) => lease)).size).toBe(5)
-    expect(k.keeper.inFlight).toBe(2)
+    expect(k.keeper.functions).toBe(2)
     expect({ events: k.events, fatal: k.fatal }).toEqual({ events: [], fatal: [] })
   },
 )
@@ -46,7 +47,7 @@ test('a lease that ended because the learner said stop is not renewed', async ()
   await k.open(2)
   await k.ends(1, { end: 'stopped', fragments: 7 })
   expect(k.leases()).toHaveLength(2)
-  expect(k.keeper.inFlight).toBe(1)
+  expect(k.keeper.functions).toBe(1)
 })
 
 test('a goodbye that comes twice, or from a lease long replaced, starts nothing', async () => {
@@ -57,7 +58,7 @@ test('a goodbye that comes twice, or from a lease long replaced, starts nothing'
   k.keeper.ended(reportOf({ shard: 9, lease: 'unheard-of' }))
   await k.settled()
   expect(k.leases()).toHaveLength(2)
-  expect(k.keeper.inFlight).toBe(1)
+  expect(k.keeper.functions).toBe(1)
 })
 
 test('a lease that says nothing after its deadline is lost: it is told, and replaced where its shard should go on', async () => {
@@ -280,7 +281,7 @@ test('an invocation that the platform says has crashed is replaced at once, and 
   const leases: Lease[] = []
   const named = {
     async invoke(payload: Uint8Array) {
-      leases.push(JSON.parse(new TextDecoder().decode(payload)) as Lease)
+      leases.push(...parseInvocation(JSON.parse(new TextDecoder().decode(payload))))
       return { kind: 'accepted' as const, requestId: `request-${leases.length}` }
     },
   }
@@ -379,7 +380,7 @@ test('a goodbye that overtakes the answer of its invocation counts', async () =>
   let keeper: LeaseKeeper | undefined
   const hasty = {
     async invoke(payload: Uint8Array) {
-      const lease = JSON.parse(new TextDecoder().decode(payload)) as Lease
+      const [lease] = parseInvocation(JSON.parse(new TextDecoder().decode(payload)))
       reported.push(lease)
       if (reported.length < 3) keeper?.ended(reportOf({ shard: 0, lease: lease.lease, fragments: 2 }))
       return { kind: 'accepted' as const }

@@ -24,7 +24,7 @@ async function running({ shards, known, ...limits }: Setting, forMs: number) {
     onNotStarted: ({ shard, lease }) =>
       keeper?.cameToNothing({ shard, lease, started: false, reason: 'it was not started (EventAgeExceeded)' }),
   })
-  const k = keeperOf({ invoker: lambda }, { shards, concurrency: known, random: Math.random })
+  const k = keeperOf({ invoker: lambda }, { functions: shards, concurrency: known, random: Math.random })
   keeper = k.keeper
   await k.open(shards)
   await vi.advanceTimersByTimeAsync(forMs)
@@ -32,7 +32,7 @@ async function running({ shards, known, ...limits }: Setting, forMs: number) {
     { length: shards },
     (_, shard) => lambda.done.filter((lease) => lease.shard === shard).length,
   )
-  const { inFlight } = k.keeper
+  const inFlight = k.keeper.functions
   k.abort.abort()
   await k.keeper.close()
   return { ...lambda, ...k, inFlight, turns }
@@ -67,8 +67,8 @@ const HOUR_MS = 3_600_000
 
 test.each([
   { without: 'refused', told: 'Lambda refuses' },
-  { without: 'refused', known: 10, told: '10 functions run at once (what the cloud has): shards take turns' },
-  { without: 'queued', known: 10, told: '10 functions run at once (what the cloud has): shards take turns' },
+  { without: 'refused', known: 10, told: '16 functions, and 10 run at once (what the cloud has): they take turns' },
+  { without: 'queued', known: 10, told: '16 functions, and 10 run at once (what the cloud has): they take turns' },
 ] as const)(
   'concurrency 10 and 16 shards ($without, known: $known): all ten work all the time, shards take turns, no lease is lost, told once',
   async ({ without, told, ...known }) => {
@@ -86,7 +86,7 @@ test.each([
 test('a limit that nobody knows of and Lambda only tells after a minute is found out: after it the shards take turns', async () => {
   const run = await running({ shards: 16, concurrency: 10, without: 'queued', leaseMs: 59_000 }, HOUR_MS)
   expect(run.fatal).toEqual([])
-  expect(run.events.filter((text) => text.includes('shards take turns'))).toHaveLength(1)
+  expect(run.events.filter((text) => text.includes('they take turns'))).toHaveLength(1)
   expect(run.events.filter((text) => text.includes('lost'))).toEqual([])
   expect(run.seen.atOnce).toBe(10)
   expect(run.use(10)).toBeGreaterThan(0.9)
