@@ -16,6 +16,7 @@ export function cartPoleRunner(T: number, B: number): ProgramRunner {
     maxGradNorm: 0.5,
     rewardScale: 0.1,
     sharedTrunk: true,
+    normalizeValues: false,
   })
   const program = compile(algorithm.program({ policy, T, B }), {
     name: algorithm.name,

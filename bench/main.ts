@@ -2,8 +2,9 @@ import { availableParallelism, cpus } from 'node:os'
 import { type Row } from './result.ts'
 
 /**
- * `npm run bench [-- --json] [rollout] [train] [conv] [dense] [end-to-end] [flow] [slow-episodes] [cold-start]`: every figure of the README,
- * each beside a baseline of the same run. `-- --soak 20` runs the quoted setting for 20 minutes instead, `-- --envs` steps every built-in env.
+ * `npm run bench [-- --json] [rollout] [train] [conv] [dense] [end-to-end] [ppo] [flow] [slow-episodes] [cold-start]`: every figure of the README,
+ * each beside a baseline of the same run. `-- --soak 20` runs the quoted setting for 20 minutes instead, `-- --cpu 20` tells what a fragment of it costs
+ * by thread, `-- --envs` steps every built-in env.
  */
 
 const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
@@ -12,6 +13,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Row>>> = {
   conv: async () => await (await import('./networkStep.ts')).convStepRow(),
   dense: async () => await (await import('./networkStep.ts')).denseStepRow(),
   'end-to-end': async () => await (await import('./endToEnd.ts')).endToEndRow(),
+  ppo: async () => await (await import('./endToEnd.ts')).ppoEndToEndRow(),
   flow: async () => await (await import('./flow.ts')).flowRow(),
   'slow-episodes': async () => await (await import('./slowEpisodes.ts')).slowEpisodesRow(),
   'cold-start': async () => await (await import('./coldStart.ts')).coldStartRow(),
@@ -21,6 +23,12 @@ const soakAt = process.argv.indexOf('--soak')
 if (soakAt >= 0) {
   const { soak } = await import('./soak.ts')
   process.exit((await soak(Number(process.argv[soakAt + 1] ?? 20))) ? 0 : 1)
+}
+
+const cpuAt = process.argv.indexOf('--cpu')
+if (cpuAt >= 0) {
+  await (await import('./cpuBudget.ts')).cpuBudget(Number(process.argv[cpuAt + 1] ?? 20))
+  process.exit(0)
 }
 
 const envsAt = process.argv.indexOf('--envs')

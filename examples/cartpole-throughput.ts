@@ -10,6 +10,7 @@ export default experiment({
     maxGradNorm: 0.5,
     rewardScale: 0.1,
     sharedTrunk: true,
+    normalizeValues: false,
     trainBatchSteps: 6_144,
   }),
   rollouts: { shards: 1, envsPerShard: 128, fragmentLength: 48 },

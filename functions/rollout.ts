@@ -1,12 +1,13 @@
 // It runs the policy. It is loaded with the handler, so that an error in it shows when the function starts, before there is a lease.
 import 'onnxruntime-node'
-import { s3Client, s3ObjectStore, sqsClient, sqsQueue, systemClock } from '../shared/cloud/index.ts'
+import { systemClock } from '../shared/cloud/index.ts'
 import { allowedEndpoints } from '../shared/protocol/endpointsFromLease.ts'
 import { parseInvocation } from '../shared/protocol/invocation.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
 import { RolloutWorkers, runInvocation } from '../shared/rollout/index.ts'
 import { envSource } from './envSource.ts'
 import { ownProcess } from './ownProcess.ts'
+import { type Services, services } from './services.ts'
 
 /** What Lambda tells a handler about itself. */
 interface LambdaContext {
@@ -14,8 +15,8 @@ interface LambdaContext {
 }
 
 // Made once an execution environment and kept while it is warm.
-const clients = { s3: s3Client(), sqs: sqsClient() }
-const elsewhere = new Map<string, typeof clients>()
+const here = services()
+const elsewhere = new Map<string, Services>()
 const workers = new RolloutWorkers()
 let warm = false
 /** Since the process began. */
@@ -34,9 +35,9 @@ export async function handler(event: unknown, context: LambdaContext): Promise<r
   ownProcess()
   const coldStart = !warm
   warm = true
-  const { s3, sqs } = clientsFor(first)
-  const store = s3ObjectStore(s3, first.bucket)
-  const queue = sqsQueue(sqs, { queueUrl: first.queueUrl })
+  const used = servicesFor(first)
+  const store = used.store(first.bucket)
+  const queue = used.queue(first.queueUrl)
   return await runInvocation({
     leases,
     ports: { store, queue, clock: systemClock },
@@ -50,18 +51,15 @@ export async function handler(event: unknown, context: LambdaContext): Promise<r
 }
 
 /** Where it is allowed, a lease names the endpoints of S3 and SQS. Endpoints of a finished run are not kept. */
-function clientsFor(lease: Lease): typeof clients {
+function servicesFor(lease: Lease): Services {
   const endpoints = allowedEndpoints(lease, process.env)
-  if (!endpoints) return clients
+  if (!endpoints) return here
   const place = `${endpoints.s3} ${endpoints.sqs}`
   const known = elsewhere.get(place)
   if (known) return known
-  for (const { s3, sqs } of elsewhere.values()) {
-    s3.destroy()
-    sqs.destroy()
-  }
+  for (const old of elsewhere.values()) old.destroy()
   elsewhere.clear()
-  const made = { s3: s3Client({ endpoint: endpoints.s3 }), sqs: sqsClient({ endpoint: endpoints.sqs }) }
+  const made = services(endpoints)
   elsewhere.set(place, made)
   return made
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { PolicySpec } from '../shared/policy/spec.ts'
+import { fromAuthor } from './authorError.ts'
 import { parseSettings } from './settings.ts'
 import type { Flow, Plan } from './flow/index.ts'
 import type { ProgramDescription } from './program/index.ts'
@@ -63,6 +64,8 @@ export interface Algorithm {
   pacing(setting: PlanSetting): PacingSetting
   /** Fragments of one train batch. */
   fragmentsPerUpdate(setting: PlanSetting): number
+  /** Refuses sizes of rollouts that its settings cannot work with. @throws MillraceError E_EXPERIMENT naming the setting */
+  check?(setting: PlanSetting): void
   /** The same algorithm with other settings, checked. @throws MillraceError E_EXPERIMENT */
   withConfig(config: unknown): Algorithm
 }
@@ -81,6 +84,8 @@ export interface AlgorithmDefinition<S extends z.ZodObject> {
   program(config: z.output<S>, sizes: ProgramSizes): ProgramDescription
   pacing(config: z.output<S>, setting: PlanSetting): PacingSetting
   fragmentsPerUpdate(config: z.output<S>, setting: PlanSetting): number
+  /** Refuses sizes of rollouts that these settings cannot work with: called before anything of a run starts. @throws MillraceError E_EXPERIMENT */
+  check?(config: z.output<S>, setting: PlanSetting): void
 }
 
 const EngineSettings = z.object(ENGINE_SETTINGS)
@@ -89,20 +94,24 @@ const EngineSettings = z.object(ENGINE_SETTINGS)
 export function algorithm<S extends z.ZodObject>(
   definition: AlgorithmDefinition<S>,
 ): (config?: z.input<S>) => Algorithm {
+  const schema = definition.config.strict() as unknown as S // a typo is never a default
   const make = (input: unknown): Algorithm => {
-    const config = parseSettings(definition.config, input ?? {}, definition.name)
+    const { name } = definition
+    const config = parseSettings(schema, input ?? {}, name)
+    const own = <T>(part: string, ask: () => T): T => fromAuthor(name, part, ask)
     return {
-      name: definition.name,
+      name,
       about: definition.about ?? { sentence: '', paper: '' },
       config,
       actions: definition.actions ?? ACTION_KINDS,
-      plan: (plan, setting) => definition.plan(plan, config, setting),
-      policy: (fitting) => definition.policy?.(config, fitting) ?? fitting,
-      program: (sizes) => definition.program(config, sizes),
+      plan: (plan, setting) => own('plan', () => definition.plan(plan, config, setting)),
+      policy: (fitting) => own('policy', () => definition.policy?.(config, fitting) ?? fitting),
+      program: (sizes) => own('program', () => definition.program(config, sizes)),
       rollouts: definition.rollouts ?? {},
       engine: EngineSettings.parse(config),
-      pacing: (setting) => definition.pacing(config, setting),
-      fragmentsPerUpdate: (setting) => definition.fragmentsPerUpdate(config, setting),
+      pacing: (setting) => own('pacing', () => definition.pacing(config, setting)),
+      fragmentsPerUpdate: (setting) => own('fragmentsPerUpdate', () => definition.fragmentsPerUpdate(config, setting)),
+      check: (setting) => own('check', () => definition.check?.(config, setting)),
       withConfig: make,
     }
   }

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { MillraceError } from '../shared/errors.ts'
 import { Faults } from '../shared/faults/index.ts'
 import type { EnvSource } from '../shared/env/index.ts'
-import type { Algorithm } from './algorithm.ts'
+import type { Algorithm, PlanSetting } from './algorithm.ts'
 import { MAX_LEASES } from '../shared/protocol/invocation.ts'
 import { isPrototypeKey, JsonObject } from '../shared/protocol/json.ts'
 import { isTooMuchJson, parseJson, whyNoJson } from '../shared/protocol/parseJson.ts'
@@ -76,7 +76,12 @@ export function experiment(input: ExperimentInput): Experiment {
   const checked = parseSettings(ExperimentSchema, input, 'experiment')
   // What the user left out the algorithm may know better.
   const rollouts = { ...checked.algorithm.rollouts, ...input.rollouts }
-  return { ...checked, rollouts: checkFunctions(parseSettings(RolloutSettings, rollouts, 'experiment.rollouts')) }
+  const whole = {
+    ...checked,
+    rollouts: checkFunctions(parseSettings(RolloutSettings, rollouts, 'experiment.rollouts')),
+  }
+  whole.algorithm.check?.(settingOf(whole.rollouts))
+  return whole
 }
 
 /** @throws MillraceError E_EXPERIMENT for more functions than there are shards to work on, or too few */
@@ -96,6 +101,12 @@ function checkFunctions(rollouts: RolloutSettings): RolloutSettings {
     )
   return rollouts
 }
+
+/** What a plan may depend on. */
+export const settingOf = ({ shards, fragmentLength, envsPerShard }: RolloutSettings): PlanSetting => ({
+  shards,
+  fragmentSteps: fragmentLength * envsPerShard,
+})
 
 /**
  * A copy of an experiment with overrides by dotted path, as `--set` gives them: `rollouts.shards`, `algorithm.learningRate`, `seed`.

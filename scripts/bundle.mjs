@@ -28,6 +28,7 @@ const library = {
   batch: 'shared/batch/index.ts',
   flow: 'learner/flow/index.ts',
   tensor: 'learner/tensor/index.ts',
+  algorithm: 'library/algorithm.ts',
   policy: 'library/policy.ts',
   'local-cloud': 'infra/local/index.ts',
   settings: 'infra/aws/settings.ts',

@@ -7,7 +7,10 @@ import { dirname, join, relative, resolve, sep } from 'node:path'
 const ARROWS = [
   { room: 'learner/flow', may: ['shared/errors.ts'] },
   { room: 'learner/tensor', may: ['shared/errors.ts'] },
-  { room: 'learner/program', may: ['learner/tensor', 'shared/errors.ts', 'shared/random.ts', 'shared/policy'] },
+  {
+    room: 'learner/program',
+    may: ['learner/tensor', 'shared/batch/range.ts', 'shared/errors.ts', 'shared/random.ts', 'shared/policy'],
+  },
   { room: 'learner/heads', may: ['learner/tensor', 'shared/errors.ts', 'shared/policy'] },
   { room: 'learner/networks', may: ['learner/tensor', 'shared/errors.ts'] },
   { room: 'learner/losses', may: ['learner/tensor', 'learner/heads', 'shared/errors.ts', 'shared/policy'] },

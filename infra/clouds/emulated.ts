@@ -1,5 +1,4 @@
 import { CreateBucketCommand, HeadBucketCommand } from '@aws-sdk/client-s3'
-import { DeleteQueueCommand } from '@aws-sdk/client-sqs'
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { RunCloud } from '../../learner/run/cloud.ts'
@@ -21,6 +20,8 @@ import { MillraceError } from '../../shared/errors.ts'
 import type { LocalCloud } from '../local/cloud.ts'
 import type { DroppedEvent } from '../local/lambda/events.ts'
 import type { InvocationReport } from '../local/lambda/usage.ts'
+import { type DirectQueueNames, directQueue } from '../local/direct/directQueue.ts'
+import { directStore } from '../local/direct/directStore.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { failedCalls } from './failedCalls.ts'
 import { stormyWeather } from './weather.ts'
@@ -28,7 +29,7 @@ import { FunctionLines } from './functionLines.ts'
 import { HEARTBEAT_MS, ROLLOUT_MEMORY_MB, isQueueNamed, names } from './names.ts'
 import { provisionedCloud } from './provision.ts'
 import { createQueues } from './queues.ts'
-import { type RunQueue, openRunQueue } from './runQueue.ts'
+import { openRunQueue } from './runQueue.ts'
 
 /** On loopback time is what is dear: a small body in the message saves two round trips, a large one costs more as base64 than they do. */
 const SPILL_ABOVE_BYTES = 64 * 1024
@@ -60,8 +61,11 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
   })
   refuseUnreachable()
   const weather = faults && stormyWeather(faults)
+  // Faults are met by the SDK, as they would be on AWS. Where there are none, calls that stay on this machine go without it.
+  const isDirect = weather?.isCalm ?? true
   const local = await provisionedCloud({
     etags: 'opaque',
+    sdkOnly: !isDirect,
     ...weather?.hooks,
     lambda: {
       ...(accountConcurrency !== undefined && { accountConcurrency }),
@@ -75,12 +79,13 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
     const clients = awsClients({ localEndpoint: local.endpoint, credentials: local.credentials })
     const refused = weather && failedCalls(clients)
     await foreignBucket(clients)
-    const { queueUrl, deadLetterQueueUrl, close: closeQueue } = await runQueue(clients, local.endpoint)
-    const watched = (queue: BatchQueue): BatchQueue => weather?.ledger.watched(queue) ?? queue
+    const sharing = { sqs: clients.sqs, local, failed, outputs, isDirect }
+    const { queue, queueUrl, close: closeQueue } = await runQueue(sharing)
     const shared: RunCloud = {
       where: whereOf(),
-      store: s3ObjectStore(clients.s3, names.bucket),
-      queue: watched(sqsQueue(clients.sqs, { queueUrl, deadLetterQueueUrl })),
+      store:
+        isDirect && !isForeign('S3') ? directStore(local.s3, names.bucket) : s3ObjectStore(clients.s3, names.bucket),
+      queue: weather?.ledger.watched(queue) ?? queue,
       invoker: lambdaInvoker(clients.lambda, names.rolloutFunction),
       clock: systemClock,
       bucket: names.bucket,
@@ -104,7 +109,7 @@ export async function emulatedRunCloud({ faults, accountConcurrency }: EmulatedO
     }
     // With faults it is one run's: what is counted is counted of all.
     if (weather) return shared
-    return { ...shared, forRun: async () => await ownQueue(shared, { sqs: clients.sqs, local, failed, outputs }) }
+    return { ...shared, forRun: async () => await ownQueue(shared, sharing) }
   } catch (error) {
     await local.close()
     throw error
@@ -126,16 +131,19 @@ interface Sharing {
   readonly local: LocalCloud
   readonly failed: Set<OnFailed>
   readonly outputs: Set<OnOutput>
+  /** Is what lies in this process used without a socket in between? */
+  readonly isDirect: boolean
 }
 
 /** The cloud for one run of several: a run takes every message of its queue, so each has a queue of its own. */
-async function ownQueue(shared: RunCloud, { sqs, local, failed, outputs }: Sharing): Promise<RunCloud> {
-  const { queueUrl, deadLetterQueueUrl, close } = (await foreignQueue(sqs)) ?? newQueueHere(sqs, local)
+async function ownQueue(shared: RunCloud, sharing: Sharing): Promise<RunCloud> {
+  const { failed, outputs } = sharing
+  const { queue, queueUrl, close } = (await foreignQueue(sharing)) ?? newQueueHere(sharing)
   let own: OnFailed | undefined
   let output: OnOutput | undefined
   return {
     ...shared,
-    queue: sqsQueue(sqs, { queueUrl, deadLetterQueueUrl }),
+    queue,
     queueUrl,
     onInvocationFailed(listener) {
       own = listener
@@ -153,24 +161,33 @@ async function ownQueue(shared: RunCloud, { sqs, local, failed, outputs }: Shari
   }
 }
 
-function newQueueHere(sqs: AwsClients['sqs'], local: LocalCloud): RunQueue {
-  const queue = `${names.queue}-${randomUUID().slice(0, 8)}`
-  createQueues(local, { queue, deadLetterQueue: names.deadLetterQueue })
-  const queueUrl = urlHere(local.endpoint, queue)
-  return {
-    queueUrl,
-    deadLetterQueueUrl: urlHere(local.endpoint, names.deadLetterQueue),
-    close: async () => void (await sqs.send(new DeleteQueueCommand({ QueueUrl: queueUrl }))),
-  }
+interface OpenQueue {
+  readonly queue: BatchQueue
+  /** For functions. */
+  readonly queueUrl: string
+  close(this: void): Promise<void>
+}
+
+function newQueueHere(sharing: Sharing): OpenQueue {
+  const own = { queue: `${names.queue}-${randomUUID().slice(0, 8)}`, deadLetterQueue: names.deadLetterQueue }
+  createQueues(sharing.local, own)
+  return { ...queueHere(sharing, own), close: async () => sharing.local.sqs.deleteQueue(own.queue) }
+}
+
+function queueHere({ sqs, local, isDirect }: Sharing, own: DirectQueueNames): Omit<OpenQueue, 'close'> {
+  const [queueUrl, deadLetterQueueUrl] = [own.queue, own.deadLetterQueue].map((name) => urlHere(local.endpoint, name))
+  const urls = { queueUrl: queueUrl ?? '', deadLetterQueueUrl }
+  return { queue: isDirect ? directQueue(local.sqs, own) : sqsQueue(sqs, urls), queueUrl: urls.queueUrl }
 }
 
 const urlHere = (endpoint: string, queue: string): string => `${endpoint}/000000000000/${queue}`
 
 /** In an SQS elsewhere, which other runs may use, a run gets a queue of its own. */
-async function foreignQueue(sqs: AwsClients['sqs']): Promise<RunQueue | undefined> {
+async function foreignQueue({ sqs }: Sharing): Promise<OpenQueue | undefined> {
   const where = configuredEndpoint('SQS')
   if (where === undefined) return undefined
-  return await openRunQueue(sqs, { ...names, shared: isQueueNamed, clock: backgroundClock, where })
+  const { close, ...urls } = await openRunQueue(sqs, { ...names, shared: isQueueNamed, clock: backgroundClock, where })
+  return { queue: sqsQueue(sqs, urls), queueUrl: urls.queueUrl, close }
 }
 
 /** A bucket that lies elsewhere is made there if it is missing; that of this process exists. */
@@ -182,13 +199,8 @@ async function foreignBucket({ s3 }: AwsClients): Promise<void> {
 }
 
 /** The queue of this process is this run's alone. */
-async function runQueue({ sqs }: AwsClients, endpoint: string): Promise<RunQueue> {
-  const here = {
-    queueUrl: urlHere(endpoint, names.queue),
-    deadLetterQueueUrl: urlHere(endpoint, names.deadLetterQueue),
-    close: async () => {},
-  }
-  return (await foreignQueue(sqs)) ?? here
+async function runQueue(sharing: Sharing): Promise<OpenQueue> {
+  return (await foreignQueue(sharing)) ?? { ...queueHere(sharing, names), close: async () => {} }
 }
 
 const isForeign = (service: 'S3' | 'SQS' | 'LAMBDA'): boolean => configuredEndpoint(service) !== undefined

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { emulatedCredentials, environmentCredentials } from '../../shared/cloud/credentials.ts'
 import { configuredEndpoint } from '../../shared/cloud/endpoints.ts'
+import { SDK_ONLY } from '../../shared/cloud/loopback/wire.ts'
 import { type LocalCloud, type LocalCloudOptions, localCloud } from '../local/cloud.ts'
 import { packageRoot } from '../local/packageRoot.ts'
 import { EVENTS } from '../aws/limits.ts'
@@ -15,6 +16,8 @@ const FUNCTION_TIMEOUT_MS = 900_000
 export interface ProvisionOptions {
   /** May leases say where S3 and SQS are, on this machine? For a cloud that serves the runs of other processes. */
   readonly endpointsFromLease?: boolean
+  /** Do functions make every call through the SDK, so that it is the SDK that meets what fails? */
+  readonly sdkOnly?: boolean
 }
 
 /**
@@ -28,6 +31,7 @@ export interface ProvisionOptions {
  */
 export async function provisionedCloud({
   endpointsFromLease = false,
+  sdkOnly = false,
   ...options
 }: LocalCloudOptions & ProvisionOptions = {}): Promise<LocalCloud> {
   rolloutVariables('') // what is wrong with the variables is said before anything starts
@@ -47,6 +51,7 @@ export async function provisionedCloud({
     environment: {
       ...rolloutVariables(cloud.endpoint),
       ...(endpointsFromLease && { [ENDPOINTS_FROM_LEASE]: 'loopback' }),
+      ...(sdkOnly && { [SDK_ONLY]: '1' }),
     },
   })
   return cloud

@@ -2,13 +2,15 @@ import type { CloudFaults } from '../../learner/run/fragmentFates.ts'
 import { backgroundClock } from '../../shared/cloud/clock.ts'
 import { configuredEndpoint } from '../../shared/cloud/endpoints.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import type { FaultSetting } from '../../shared/faults/index.ts'
+import { type FaultSetting, isCalm } from '../../shared/faults/index.ts'
 import { Storm } from '../local/faults/storm.ts'
 import { MessageLedger } from './messageLedger.ts'
 import { names } from './names.ts'
 
 /** A run's faults, and the books that are kept of them. */
 export interface Weather {
+  /** Is there no fault at all, only the books? */
+  readonly isCalm: boolean
   /** For the emulated cloud. */
   readonly hooks: ReturnType<Storm['hooks']>
   readonly ledger: MessageLedger
@@ -30,6 +32,7 @@ export function stormyWeather(setting: FaultSetting): Weather {
     onKept: (id, body, isCopy) => ledger.kept(id, body, isCopy),
   })
   return {
+    isCalm: isCalm(setting),
     hooks: storm.hooks(),
     ledger,
     report: (failed) => ({ injected: storm.injected, failedCalls: { ...failed }, ...ledger.counts() }),

@@ -1,16 +1,15 @@
 import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
 import { actorCriticLoss, explainedVariance } from '../losses/index.ts'
-import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { rate as fed, rolloutColumns } from '../program/index.ts'
-import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
-import { fragmentsOfRounds, synchronousPacing } from './synchronous.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
+import { rounds, synchronous } from './synchronous.ts'
 
 /** Defaults: those of Stable-Baselines3 (RMSprop as in the paper's code, 7e-4, decay 0.99, epsilon 1e-5, clip 0.5, value 0.5). */
 const A2cConfig = z.strictObject({
@@ -20,6 +19,7 @@ const A2cConfig = z.strictObject({
   /** Of generalised advantage estimation; 1 is the n-step return of the paper. */
   lambda: z.number().min(0).max(1).default(1),
   ...NETWORK_SETTINGS,
+  ...NORMALIZATION_SETTINGS,
   /** Env steps of an update, rounded up to whole rounds of all shards. */
   trainBatchSteps: z.number().int().min(1).default(320),
   ...ENGINE_SETTINGS,
@@ -39,14 +39,10 @@ export const a2c = algorithm({
   rollouts: { fragmentLength: 5 },
 
   plan: (plan, c, setting) =>
-    plan
-      .source('rollouts', rolloutSource)
-      .gatherSync()
-      .via(inOrder({ shards: setting.shards, ...(setting.from && { from: setting.from }) }))
-      .via(concatBatches({ minSteps: fragmentsOfRounds(c.trainBatchSteps, setting) * setting.fragmentSteps }))
-      .via(countSamples())
+    rounds(plan, c, setting)
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
+  ...synchronous,
 
   policy: policyOf,
 
@@ -55,18 +51,19 @@ export const a2c = algorithm({
     const batch = rolloutColumns(sizes)
     const { policy, values, nextValues } = network.evaluate(batch)
     const { advantages, returns } = estimated(batch, { values, nextValues }, c)
+    const { standard, shrink, kept } = network.normalization
     const loss = actorCriticLoss(
       {
         logProbs: policy.logProb(batch.actions),
-        values,
+        values: standard(values),
         entropy: policy.entropy(),
-        advantages,
-        targets: returns,
+        advantages: shrink(advantages),
+        targets: standard(returns),
       },
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: 'mean' },
     )
     const optimizer = { kind: c.optimizer, epsilon: c.epsilon }
-    return {
+    const program = {
       sets: { policy: network.parameters },
       graphs: {
         a2c: {
@@ -79,11 +76,9 @@ export const a2c = algorithm({
         },
       },
       calls: { update: [{ run: 'a2c' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets: returns, graph: 'a2c' })
   },
-
-  fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c.trainBatchSteps, setting),
-  pacing: (c, setting) => synchronousPacing(c.trainBatchSteps, setting),
 })

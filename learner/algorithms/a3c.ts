@@ -9,7 +9,7 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
-import { NETWORK_SETTINGS } from './networkSettings.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
 /** Defaults: those of our A2C. The paper's: RMSprop whose statistics all threads share, as here. */
 const A3cConfig = z.strictObject({
@@ -33,6 +33,10 @@ const A3cConfig = z.strictObject({
  */
 export const a3c = algorithm({
   name: 'a3c',
+  about: {
+    sentence: 'functions compute the gradients of their own steps, and each is applied as it comes',
+    paper: 'Mnih et al. 2016, arXiv:1602.01783',
+  },
   config: A3cConfig,
   rollouts: { fragmentLength: 5 },
 
@@ -41,12 +45,14 @@ export const a3c = algorithm({
       .source('rollouts', rolloutSource)
       .atSource(gradients({ graph: 'gradients', rates: ratesOf(c), stepsPerVersion: fragmentSteps }))
       .gatherAsync({ reissue: 'after' })
-    return (c.deterministic ? each.via(inOrder({ shards, ...(from && { from }) })) : each)
+    return (c.deterministic ? each.via(inOrder({ shards, from })) : each)
       .via(concatBatches({ minSteps: fragmentSteps }))
       .via(countSamples())
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy())
   },
+
+  policy: policyOf,
 
   program(c, sizes) {
     const network = actorCritic(c, sizes.policy)
@@ -76,7 +82,7 @@ export const a3c = algorithm({
         },
       },
       calls: { update: [{ run: 'apply' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
   },

@@ -5,6 +5,7 @@ import { gae } from '../losses/index.ts'
 import { policyValueNetwork } from '../networks/index.ts'
 import type { RolloutColumns, StepColumns } from '../program/index.ts'
 import { rate } from '../settings.ts'
+import { type Normalization, type NormalizationSettings, normalization } from './normalization.ts'
 import { type NetworkSettings, headOf } from './networkSettings.ts'
 import { type Tensor, cast, concat, flatten, gather, input, mul, reshape, sub } from '../tensor/index.ts'
 
@@ -28,7 +29,7 @@ export const ratesOf = ({ learningRate, entropyCoef }: Pick<LossSettings, 'learn
   entropy_coef: entropyCoef,
 })
 
-type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
+export type LossSettings = z.output<z.ZodObject<typeof LOSS_SETTINGS>>
 
 export interface ActorCritic {
   /** In the order in which they lie in the flat vector. */
@@ -41,6 +42,8 @@ export interface ActorCritic {
   apply(steps: Pick<StepColumns, 'observations' | 'actionMask'>): Evaluated
   /** With dynamic rows: `observations` [N, ...D] to what a policy of its kind gives, and `value` [N] where it is asked for. */
   readonly published: { readonly inputs: readonly Tensor[]; readonly outputs: Readonly<Record<string, Tensor>> }
+  /** Running statistics of observations and returns, where the settings ask for them. */
+  readonly normalization: Normalization
 }
 
 export interface Evaluated {
@@ -57,20 +60,29 @@ export interface Distribution {
   entropy(): Tensor
 }
 
-/** Policy and value for what a spec says of observations and actions. */
-export function actorCritic(settings: NetworkSettings, spec: PolicySpec): ActorCritic {
+/**
+ * Policy and value for what a spec says of observations and actions.
+ *
+ * @param shared the statistics of the network that this one is a copy of
+ */
+export function actorCritic(
+  settings: NetworkSettings & NormalizationSettings,
+  spec: PolicySpec,
+  shared?: Normalization,
+): ActorCritic {
   const { shape, dtype = 'float32', high = 1 } = spec.observation
   const head = headOf(settings, spec)
   const scale = dtype === 'uint8' ? { scale: 1 / Math.max(1, high) } : {}
   const network = policyValueNetwork({ ...settings, ...scale }, { shape, policyOutputs: head.outputs })
   const observations = input('observations', ['N', ...shape], dtype)
-  const published = network.apply(observations)
+  const running = shared ?? normalization(settings, spec, network)
+  const published = network.apply(running.observations(observations))
   const outputs = { [MODEL_OUTPUTS[spec.distribution]]: head.params(published.policy) }
   const apply: ActorCritic['apply'] = (steps) => {
-    const { policy, value } = network.apply(steps.observations, head.axis)
+    const { policy, value } = network.apply(running.observations(steps.observations), head.axis)
     const params = head.params(policy)
     const masked = steps.actionMask && head.mask ? head.mask(params, steps.actionMask) : params
-    return { policy: distribution(head, masked), values: flatten(value) }
+    return { policy: distribution(head, masked), values: running.values(flatten(value)) }
   }
   return {
     parameters: [...network.parameters, ...head.parameters],
@@ -81,13 +93,15 @@ export function actorCritic(settings: NetworkSettings, spec: PolicySpec): ActorC
       const { observations: seen, actionMask } = batch
       const mask = actionMask && { actionMask: reshape(actionMask, [N, ...actionMask.shape.slice(2)]) }
       const here = apply({ observations: reshape(seen, [N, ...shape]), ...mask })
-      const all = concat([here.values, flatten(network.apply(batch.extraObservations).value)])
+      const extra = network.apply(running.observations(batch.extraObservations))
+      const all = concat([here.values, running.values(flatten(extra.value))])
       return { ...here, nextValues: gather(all, batch.nextIndex) }
     },
     published: {
       inputs: [observations],
-      outputs: settings.publishValue ? { ...outputs, value: flatten(published.value) } : outputs,
+      outputs: settings.publishValue ? { ...outputs, value: running.values(flatten(published.value)) } : outputs,
     },
+    normalization: running,
   }
 }
 

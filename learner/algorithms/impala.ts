@@ -10,11 +10,11 @@ import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
+import { ASYNCHRONOUS_SETTINGS, type AsynchronousPlan, asynchronous, checkLag, isExact } from './asynchronous.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+import { NORMALIZATION_SETTINGS } from './normalization.ts'
 
-const count = z.number().int().min(1)
-
-/** Defaults: RLlib's IMPALA (batch 500, Adam, value 0.5, 2 requests in flight), but for rate, entropy and clip: with its own, CartPole is not solved. */
+/** Defaults: RLlib's IMPALA (Adam, value 0.5, 2 requests in flight), but for batch, rate, entropy and clip: with its own, CartPole is not solved. */
 const ImpalaConfig = z
   .strictObject({
     ...LOSS_SETTINGS,
@@ -25,27 +25,36 @@ const ImpalaConfig = z
     rhoBar: z.number().positive().default(1),
     cBar: z.number().positive().default(1),
     pgRhoBar: z.number().positive().default(1),
+    /** `none`: every importance weight is 1, as if the policy that acted were the one that learns. */
+    correction: z.enum(['vtrace', 'none']).default('vtrace'),
     entropyCoef: rate.default(0.003),
     /** Limits scaled rewards to ± this. */
     rewardClip: z.number().positive().optional(),
     /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */
     reduction: z.enum(['sum', 'mean']).default('mean'),
     ...NETWORK_SETTINGS,
-    trainBatchSteps: count.default(500),
-    publishEvery: count.default(1),
-    /** Train batches a shard's rollouts may be ahead of the newest policy. */
-    lead: z.number().int().min(0).default(1),
-    /** Older data is dropped and counted. */
-    maxPolicyLag: count.default(8),
-    inFlight: count.default(2),
-    /** Batches in the order (sequence, shard), each stepped with the policy exactly `lead` batches old: a run repeats bit for bit. */
-    deterministic: z.boolean().default(false),
+    ...NORMALIZATION_SETTINGS,
+    ...ASYNCHRONOUS_SETTINGS,
     ...ENGINE_SETTINGS,
   })
-  .refine((c) => c.maxPolicyLag >= (c.lead + 1) * c.publishEvery, {
-    path: ['maxPolicyLag'],
-    error: 'must be at least (lead + 1) * publishEvery, or what functions make on schedule would be dropped as too old',
-  })
+  .check(checkLag)
+
+/** The paper's figure 1: actors make trajectories without waiting; a queue; one learner, whose policies go back to the actors. */
+export const impalaPlan: AsynchronousPlan = (plan, c, setting) => {
+  const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
+  const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
+  const { shards, from, fragmentSteps } = setting
+  const sample = (isExact(c) ? fragments.via(inOrder({ shards, from })) : fragments)
+    .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
+    .via(concatBatches({ minSteps: asynchronous.fragmentsPerUpdate(c, setting) * fragmentSteps }))
+    .enqueue(batches)
+  const learn = plan
+    .dequeue(batches)
+    .via(countSamples())
+    .via(trainOneStep({ rates: ratesOf(c), publishEvery: c.publishEvery }))
+    .via(publishPolicy())
+  return plan.concurrently([sample, learn], { mode: 'async', output: 1 })
+}
 
 /**
  * IMPALA (Espeholt et al. 2018, arXiv:1802.01561, section 3): actors run ahead of one learner, V-trace corrects for their lag.
@@ -58,22 +67,10 @@ export const impala = algorithm({
     paper: 'Espeholt et al. 2018, arXiv:1802.01561',
   },
   config: ImpalaConfig,
+  rollouts: { envsPerShard: 8 },
 
-  plan(plan, c, { shards, from }) {
-    const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
-    const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
-    const sample = (c.deterministic ? fragments.via(inOrder({ shards, ...(from && { from }) })) : fragments)
-      .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
-      .via(concatBatches({ minSteps: c.trainBatchSteps }))
-      .enqueue(batches)
-    const learn = plan
-      .dequeue(batches)
-      .via(countSamples())
-      .via(trainOneStep({ rates: ratesOf(c), publishEvery: c.publishEvery }))
-      .via(publishPolicy())
-    return plan.concurrently([sample, learn], { mode: 'async', output: 1 })
-  },
-
+  plan: impalaPlan,
+  ...asynchronous,
   policy: policyOf,
 
   program(c, sizes) {
@@ -81,11 +78,12 @@ export const impala = algorithm({
     const network = actorCritic(c, sizes.policy)
     const batch = rolloutColumns(sizes)
     const { policy, values, nextValues } = network.evaluate(batch)
+    const { standard, shrink, kept } = network.normalization
     const logProbs = policy.logProb(batch.actions)
     const scaled = mul(batch.rewards, c.rewardScale)
     const { targets, advantages, rhos } = vtrace(
       {
-        targetLogProbs: reshape(logProbs, [T, B]),
+        targetLogProbs: c.correction === 'none' ? batch.behaviourLogProbs : reshape(logProbs, [T, B]),
         behaviourLogProbs: batch.behaviourLogProbs,
         rewards: c.rewardClip === undefined ? scaled : clip(scaled, -c.rewardClip, c.rewardClip),
         values: reshape(values, [T, B]),
@@ -95,11 +93,17 @@ export const impala = algorithm({
       c,
     )
     const loss = actorCriticLoss(
-      { logProbs, values, entropy: policy.entropy(), advantages: flatten(advantages), targets: flatten(targets) },
+      {
+        logProbs,
+        values: standard(values),
+        entropy: policy.entropy(),
+        advantages: shrink(flatten(advantages)),
+        targets: standard(flatten(targets)),
+      },
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: c.reduction },
     )
     const optimizer = { kind: c.optimizer, epsilon: c.epsilon }
-    return {
+    const program = {
       sets: { policy: network.parameters },
       graphs: {
         vtrace: {
@@ -113,17 +117,9 @@ export const impala = algorithm({
         },
       },
       calls: { update: [{ run: 'vtrace' }] },
-      policies: { default: { set: 'policy', ...network.published } },
+      policies: { default: { sets: ['policy'], ...network.published } },
       rewardScale: c.rewardScale,
     }
+    return kept(program, { batch, targets, graph: 'vtrace' })
   },
-
-  fragmentsPerUpdate: (c, { fragmentSteps }) => Math.ceil(c.trainBatchSteps / fragmentSteps),
-
-  pacing: (c, { shards, fragmentSteps }) => ({
-    mode: c.deterministic ? 'exact' : 'newest',
-    perVersion: (c.publishEvery * Math.ceil(c.trainBatchSteps / fragmentSteps)) / shards,
-    lead: c.lead,
-    publishEvery: c.publishEvery,
-  }),
 })

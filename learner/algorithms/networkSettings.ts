@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { describeSpace, spaceSize } from '../../shared/env/space.ts'
 import { MillraceError } from '../../shared/errors.ts'
-import type { PolicySpec } from '../../shared/policy/spec.ts'
+import { LARGEST_FLOAT32, type PolicySpec } from '../../shared/policy/spec.ts'
 import { type Head, makeHead } from '../heads/index.ts'
 import type { NetworkMaker } from '../networks/index.ts'
 
@@ -23,7 +23,10 @@ export const NETWORK_SETTINGS = {
   layerNorm: z.boolean().default(false),
   /** Layers over observations [H, W, C], under the dense ones; `[]`: none, the image is flattened. */
   convolutions: z.array(Convolution).optional(),
-  /** One stack of layers under policy and value, or one each; one for images, and for a network of the user's own. */
+  /**
+   * One stack of layers under policy and value, or one each. If not given one each, and one for a network of the user's own: where returns are
+   * large, the value's gradients drown the policy's in layers that they share.
+   */
   sharedTrunk: z.boolean().optional(),
   /** A network of the user's own, in place of all of the above. */
   network: z
@@ -51,7 +54,8 @@ export type NetworkSettings = z.output<z.ZodObject<typeof NETWORK_SETTINGS>>
 export function policyOf({ squashed }: NetworkSettings, fitting: PolicySpec): PolicySpec {
   if (!squashed) return fitting
   const { action } = fitting
-  const isFinite = action.kind === 'box' && [action.low, action.high].flat().every(Number.isFinite)
+  const isFinite =
+    action.kind === 'box' && [action.low, action.high].flat().every((bound) => Math.abs(bound) < LARGEST_FLOAT32)
   if (isFinite) return { ...fitting, distribution: 'squashedGaussian' }
   const why = `squashed is for a finite box of actions, and the env's are ${describeSpace(action)}`
   throw new MillraceError('E_POLICY_SPEC', `${why}; leave it out`)

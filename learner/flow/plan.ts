@@ -94,6 +94,12 @@ export class Plan {
     return this.start(flow.node, options) as Run<T>
   }
 
+  /** Names of the resources that its nodes use. */
+  uses(): ReadonlySet<string> {
+    const used = [...this.nodes.values()].flatMap(({ spec }) => spec.definition?.uses ?? [])
+    return new Set(used.map(({ name }) => name))
+  }
+
   /** What runs at a source, in order. */
   stagesOf(source: Sharded<never>): readonly Stage[] {
     const at = [...this.nodes.values()].filter(({ spec }) => spec.from === source)

@@ -11,7 +11,7 @@ import {
   type Operand,
   type Tensor,
 } from '../tensor/index.ts'
-import { clipFraction, clippedSurrogate } from './ppo.ts'
+import { clipFraction, clippedSurrogate, klEstimate } from './ppo.ts'
 
 /** All of one shape, float32: [N] or [T, B]. */
 export interface AppoInputs {
@@ -47,7 +47,12 @@ export interface AppoLoss {
   /** Half the mean squared error, without its coefficient. */
   readonly value: Tensor
   readonly entropy: Tensor
+  /** The mean of `klEstimate` between target and policy. */
+  readonly approxKl: Tensor
+  /** The share of steps whose ratio is outside 1 ± epsilon. */
   readonly clipFraction: Tensor
+  /** The total and its parts, by the names that they are reported under. */
+  readonly metrics: Readonly<Record<string, Tensor>>
 }
 
 /**
@@ -65,5 +70,8 @@ export function appoLoss(inputs: AppoInputs, options: AppoOptions): AppoLoss {
   const withoutKl = sub(add(policy, mul(value, options.valueCoef)), mul(entropy, options.entropyCoef))
   const { kl } = inputs
   const total = kl && options.klCoef !== undefined ? add(withoutKl, mul(reduceMean(kl), options.klCoef)) : withoutKl
-  return { total, policy, value, entropy, clipFraction: clipFraction(ratio, options.clip) }
+  const approxKl = reduceMean(klEstimate(inputs.logProbs, stopGradient(inputs.targetLogProbs)))
+  const clipped = clipFraction(ratio, options.clip)
+  const reported = { loss: total, policyLoss: policy, valueLoss: value, entropy, kl: approxKl, clipFraction: clipped }
+  return { total, policy, value, entropy, approxKl, clipFraction: clipped, metrics: reported }
 }

@@ -41,6 +41,8 @@ export interface Network<K extends string> {
   readonly parameters: readonly Tensor[]
   /** Observations [N, ...shape] to [N, size] for every output, or to [size, N] with `axis` 0, as a head of that axis takes them. */
   apply(observations: Tensor, axis?: 0 | 1): Record<K, Tensor>
+  /** The last layers, where they are known: not of a whole network of the user's own. */
+  readonly layers?: Readonly<Record<K, OutputLayer>>
 }
 
 /**
@@ -70,6 +72,7 @@ export function network<K extends string>({
   const sizes = names.map((output) => outputs[output].size)
   return {
     parameters: [...torsos.flatMap((one) => one.parameters), ...layers.flatMap(({ weight, bias }) => [weight, bias])],
+    layers: Object.fromEntries(names.map((output, i) => [output, layers[i]])) as Record<K, OutputLayer>,
     apply: (x, axis = 1) => {
       const given = torsos.map((one, i) => project(one.apply(x), branches[i] as OutputLayer, axis))
       const parts = shared ? split(given[0] as Tensor, sizes, axis) : given
@@ -79,7 +82,7 @@ export function network<K extends string>({
 }
 
 /** weight [size, width], bias [size] */
-interface OutputLayer {
+export interface OutputLayer {
   readonly weight: Tensor
   readonly bias: Tensor
 }

@@ -22,7 +22,7 @@ export interface OwnPolicyValue {
 export type NetworkMaker = (request: NetworkRequest) => Torso | OwnPolicyValue
 
 export interface PolicyValueSettings extends TorsoSettings {
-  /** One torso under policy and value; if not given, for images and for a network of the user's own. */
+  /** One torso under policy and value; if not given, for a network of the user's own only. */
   readonly sharedTrunk?: boolean | undefined
   readonly network?: NetworkMaker | undefined
 }
@@ -40,7 +40,7 @@ export function policyValueNetwork(
   settings: PolicyValueSettings,
   { shape, policyOutputs }: Omit<NetworkRequest, 'name'>,
 ): Network<'policy' | 'value'> {
-  const { network: own, sharedTrunk = own !== undefined || shape.length === 3 } = settings
+  const { network: own, sharedTrunk = own !== undefined } = settings
   const outputs = { policy: { size: policyOutputs, gain: POLICY_GAIN }, value: { size: 1, gain: VALUE_GAIN } }
   if (!own) return network({ shape, torso: defaultTorso(shape, settings), outputs, shared: sharedTrunk })
   const prepare = (x: Tensor) => mul(cast(x, 'float32'), settings.scale ?? 1)

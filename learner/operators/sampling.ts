@@ -25,7 +25,8 @@ export const countSamples = operator({
  */
 export const inOrder = operator({
   name: 'inOrder',
-  check: ({ shards }: { readonly shards: number; readonly from?: number }) => atLeastOne('inOrder', 'shards', shards),
+  check: ({ shards }: { readonly shards: number; readonly from?: number | undefined }) =>
+    atLeast(1, 'inOrder', { shards }),
   state: () => ({ next: 0, early: new Map<number, SampleBatch>() }),
   async *run(source: AsyncIterable<SampleBatch>, { params, state }) {
     state.next = Math.max(state.next, params.from ?? 0)
@@ -41,11 +42,11 @@ export const inOrder = operator({
 
 /**
  * Drops fragments whose policy is more than `maxPolicyLag` versions old, and counts them.
- * @param maxPolicyLag versions, an integer > 0
+ * @param maxPolicyLag versions, an integer >= 0
  */
 export const dropStale = operator({
   name: 'dropStale',
-  check: ({ maxPolicyLag }: { readonly maxPolicyLag: number }) => atLeastOne('dropStale', 'maxPolicyLag', maxPolicyLag),
+  check: ({ maxPolicyLag }: { readonly maxPolicyLag: number }) => atLeast(0, 'dropStale', { maxPolicyLag }),
   uses: [runState],
   async *run(source: AsyncIterable<SampleBatch>, { params, ctx }) {
     const run = ctx.use(runState)
@@ -64,7 +65,7 @@ export const dropStale = operator({
  */
 export const concatBatches = operator({
   name: 'concatBatches',
-  check: ({ minSteps }: { readonly minSteps: number }) => atLeastOne('concatBatches', 'minSteps', minSteps),
+  check: ({ minSteps }: { readonly minSteps: number }) => atLeast(1, 'concatBatches', { minSteps }),
   state: () => ({ held: [] as SampleBatch[], steps: 0 }),
   async *run(source: AsyncIterable<SampleBatch>, { params, state }) {
     for await (const fragment of source) {
@@ -78,9 +79,12 @@ export const concatBatches = operator({
   },
 })
 
-function atLeastOne(operatorName: string, parameter: string, value: number): void {
-  if (Number.isInteger(value) && value >= 1) return
-  throw new MillraceError('E_PLAN_PARAMETER', `${operatorName} wants ${parameter} >= 1, an integer, got ${value}`, {
-    [parameter]: value,
-  })
+function atLeast(least: number, operatorName: string, parameter: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(parameter))
+    if (!Number.isInteger(value) || value < least)
+      throw new MillraceError(
+        'E_PLAN_PARAMETER',
+        `${operatorName} wants ${name} >= ${least}, an integer, got ${value}`,
+        parameter,
+      )
 }

@@ -4,7 +4,7 @@ import { operator } from '../flow/index.ts'
 import type { Spread } from '../run/observer.ts'
 import { DEFAULT_POLICY } from '../program/index.ts'
 import { learner, publisher, runState } from '../resources.ts'
-import { withRewards } from '../training/divergence.ts'
+import { diverged } from '../training/divergence.ts'
 import type { UpdateResult } from '../run/updateResult.ts'
 
 export interface TrainOneStepParams {
@@ -34,8 +34,9 @@ export const trainOneStep = operator({
     const { metrics, policy } = await ctx
       .use(learner)
       .train(fragments, { call, rates, ...(isPublished && { wantPolicy: DEFAULT_POLICY }) })
-      .catch((error: unknown) => {
-        throw withRewards(error, fragments, ctx.use(learner).rewardScale)
+      .catch(async (error: unknown) => {
+        const { rewardScale } = ctx.use(learner)
+        throw await diverged(error, { update: run.clocks.updates + 1, fragments, rewardScale, keep: run.keepBatch })
       })
     run.trained(fragments)
     const update: UpdateResult = {

@@ -6,8 +6,10 @@ import type { SetState } from './state.ts'
 export class SetBuffers {
   private current: Buffers
   private spare: Buffers
+  private readonly name: string
 
   constructor(name: string, state: SetState) {
+    this.name = name
     this.current = buffersOf(name, state)
     this.spare = buffersOf(name, state)
   }
@@ -25,6 +27,17 @@ export class SetBuffers {
   /** What was written counts from now on. */
   swap(): void {
     ;[this.current, this.spare] = [this.spare, this.current]
+  }
+
+  /** Where assigned weights go, by the name of the output. */
+  get assigned(): Readonly<Record<string, HostTensor>> {
+    const name = `new.set.${this.name}`
+    return { [name]: this.spare.outputs[name] as HostTensor }
+  }
+
+  /** What was assigned counts from now on. The optimizer's state stays. */
+  assign(): void {
+    this.current.state.weights.set(this.spare.state.weights)
   }
 
   /** [P]; valid until the next update begins. */

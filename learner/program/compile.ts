@@ -4,6 +4,7 @@ import {
   type Tensor,
   type Uniform,
   concat,
+  flattenAll,
   initialWeights,
   input,
   inputsOf,
@@ -55,10 +56,10 @@ export function compile(description: ProgramDescription, { name, uniform, seed }
     calls: description.calls,
     scalars: description.scalars ?? {},
     policies: Object.fromEntries(
-      Object.entries(description.policies).map(([policy, { set, inputs, outputs }]) => {
-        const { parameters } = named(sets, set, 'set')
+      Object.entries(description.policies).map(([policy, { sets: own, inputs, outputs }]) => {
+        const parameters = own.flatMap((set) => named(sets, set, 'set').parameters)
         const template = PolicyTemplate.of({ name: 'policy', inputs, outputs }, layoutOf(parameters))
-        return [policy, { set, model: template.model }]
+        return [policy, { sets: own, model: template.model }]
       }),
     ),
     seed,
@@ -91,7 +92,7 @@ function setsOf(
 
 function graphOf(
   name: string,
-  { minimise = {}, gradients = {}, columns = {}, metrics = {} }: GraphDescription,
+  { minimise = {}, assign = [], gradients = {}, columns = {}, metrics = {} }: GraphDescription,
   sets: Readonly<Record<string, Parameters>>,
 ): ProgramGraph {
   const flat = new Map(
@@ -105,6 +106,12 @@ function graphOf(
     const step = minimised(set, { weights: flat.get(set) as Tensor, parameters }, minimisation)
     Object.assign(outputs, step.outputs)
     numbers[single ? 'gradNorm' : `gradNorm_${set}`] = step.gradNorm
+  }
+  const assigned = assignments(name, assign, sets)
+  for (const [set, weights] of Object.entries(assigned)) {
+    if (Object.hasOwn(minimise, set))
+      throw programError(`graph '${name}' makes the set '${set}' better and assigns in it`)
+    outputs[`new.set.${set}`] = weights
   }
   for (const [column, { of, loss }] of Object.entries(gradients)) {
     const { parameters } = named(sets, of, `set, of which graph '${name}' gives the gradient`)
@@ -120,7 +127,34 @@ function graphOf(
     outputs: Object.fromEntries(Object.keys(outputs).map((key, i) => [key, bound[i] as Tensor])),
   }
   const gives = [...Object.keys(gradients), ...Object.keys(columns)]
-  return { graph: packGraph(graph), metrics: names, changes: Object.keys(minimise), gives }
+  return {
+    graph: packGraph(graph),
+    metrics: names,
+    changes: Object.keys(minimise),
+    assigns: Object.keys(assigned),
+    gives,
+  }
+}
+
+/** By set: its whole vector with what is assigned in it. */
+function assignments(
+  graph: string,
+  assign: NonNullable<GraphDescription['assign']>,
+  sets: Readonly<Record<string, Parameters>>,
+): Record<string, Tensor> {
+  const values = new Map(assign)
+  const found = Object.entries(sets).filter(([, { parameters }]) => parameters.some((one) => values.has(one)))
+  const known = new Set(found.flatMap(([, { parameters }]) => parameters))
+  for (const [parameter, value] of values) {
+    if (!known.has(parameter)) throw programError(`graph '${graph}' assigns to what is in no set`)
+    if (parameter.shape.join() !== value.shape.join())
+      throw programError(
+        `graph '${graph}' assigns [${value.shape.join(', ')}] to a parameter [${parameter.shape.join(', ')}]`,
+      )
+  }
+  return Object.fromEntries(
+    found.map(([set, { parameters }]) => [set, flattenAll(parameters.map((one) => values.get(one) ?? one))]),
+  )
 }
 
 /** Every parameter as a slice of its set's flat vector. */

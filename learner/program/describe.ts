@@ -23,6 +23,8 @@ export interface CopiedSet {
 export interface GraphDescription {
   /** By set: what makes it better. */
   readonly minimise?: Readonly<Record<string, Minimisation>>
+  /** Parameters with the values that they have from then on, each of its parameter's shape. Nothing is assigned in a set that is made better. */
+  readonly assign?: readonly (readonly [parameter: Tensor, value: Tensor])[]
   /** By column: the gradient of a loss, [P] in the order of the set's flat vector, not clipped. Nothing is changed by it. */
   readonly gradients?: Readonly<Record<string, GradientDescription>>
   /** What later rules of the call, or the plan, see as columns. */
@@ -57,7 +59,8 @@ export type Minimisation = (
 }
 
 export interface PolicyDescription {
-  readonly set: string
+  /** Whose parameters it has. */
+  readonly sets: readonly string[]
   /** With dynamic rows: `observations` [N, ...D]. */
   readonly inputs: readonly Tensor[]
   readonly outputs: Readonly<Record<string, Tensor>>

@@ -1,4 +1,5 @@
-import { MillraceError } from '../../shared/errors.ts'
+import { shownRange } from '../../shared/batch/range.ts'
+import { MillraceError, isMillraceError } from '../../shared/errors.ts'
 import type { Random } from '../../shared/random.ts'
 import { type Engine, type HostTensor, type LoadedProgram, float32, inputName, unpackGraph } from '../tensor/index.ts'
 import type { SetBuffers } from './buffers.ts'
@@ -6,6 +7,14 @@ import type { MetricMeans } from './metricMeans.ts'
 import { Minibatches } from './minibatches.ts'
 import { bindingOf } from './names.ts'
 import type { ProgramGraph } from './program.ts'
+
+/** A batch of another size than the graph was made for is a slip in an algorithm, whose author knows nothing of engines. */
+function explained(error: unknown): never {
+  const input = isMillraceError(error, 'E_ENGINE') ? String(error.where['input'] ?? '') : ''
+  if (!isMillraceError(error) || !input.startsWith('column.') || !error.message.includes('expected')) throw error
+  const why = 'the plan makes batches of another number of fragments than fragmentsPerUpdate says'
+  throw new MillraceError(error.code, `${error.message}: ${why}`, error.where, { cause: error })
+}
 
 /** Where a graph's inputs come from. */
 export interface StepInputs {
@@ -24,14 +33,21 @@ interface Feed {
 /** A graph of a program in an engine, with memory for what it is fed and gives. */
 export class LoadedGraph {
   private readonly name: string
+  private readonly algorithm: string
   private readonly given: ProgramGraph
   private readonly loaded: LoadedProgram
   private readonly feeds: readonly Feed[]
   private readonly columns: readonly { readonly name: string; readonly shape: readonly (number | string)[] }[]
   private readonly metrics: HostTensor
 
-  private constructor(name: string, given: ProgramGraph, loaded: LoadedProgram, inputs: readonly Input[]) {
+  private constructor(
+    { name, algorithm }: GraphOf,
+    given: ProgramGraph,
+    loaded: LoadedProgram,
+    inputs: readonly Input[],
+  ) {
     this.name = name
+    this.algorithm = algorithm
     this.given = given
     this.loaded = loaded
     this.feeds = inputs.map((input) => ({ name: input.name, from: sourceOf(name, input) }))
@@ -42,22 +58,24 @@ export class LoadedGraph {
   }
 
   /** @throws MillraceError E_ENGINE */
-  static async load(engine: Engine, name: string, given: ProgramGraph): Promise<LoadedGraph> {
+  static async load(engine: Engine, of: GraphOf, given: ProgramGraph): Promise<LoadedGraph> {
     const graph = unpackGraph(given.graph)
     const inputs = graph.inputs.map((node) => ({ name: inputName(node), shape: node.shape }))
-    return new LoadedGraph(name, given, await engine.load(graph), inputs)
+    return new LoadedGraph(of, given, await engine.load(graph), inputs)
   }
 
   /** Runs the graph once. @returns the columns that it gives */
   async step(inputs: StepInputs, means: MetricMeans, call: string): Promise<Readonly<Record<string, HostTensor>>> {
-    const { metrics: names, changes, gives } = this.given
+    const { metrics: names, changes, assigns, gives } = this.given
     const feeds: Record<string, HostTensor> = {}
     for (const { name, from } of this.feeds) feeds[name] = from(inputs)
     const into: Record<string, HostTensor> = names.length > 0 ? { metrics: this.metrics } : {}
     for (const set of changes) Object.assign(into, inputs.sets[set]?.write)
-    const results = await this.loaded.run(feeds, into)
-    this.checkFinite(call)
+    for (const set of assigns) Object.assign(into, inputs.sets[set]?.assigned)
+    const results = await this.loaded.run(feeds, into).catch(explained)
+    this.checkFinite(call, feeds)
     for (const set of changes) inputs.sets[set]?.swap()
+    for (const set of assigns) inputs.sets[set]?.assign()
     means.add(names, this.metrics.data as Float32Array)
     return Object.fromEntries(gives.map((column) => [column, results[`column.${column}`] as HostTensor]))
   }
@@ -81,17 +99,34 @@ export class LoadedGraph {
     await this.loaded.dispose()
   }
 
-  private checkFinite(call: string): void {
+  /** @throws MillraceError E_TRAIN_DIVERGED with the ranges of the columns that the graph was fed: whose fault it is shows there mostly */
+  private checkFinite(call: string, feeds: Readonly<Record<string, HostTensor>>): void {
     const values = this.metrics.data as Float32Array
     const bad = values.findIndex((x) => !Number.isFinite(x))
     if (bad < 0) return
-    const [metric, value] = [this.given.metrics[bad] ?? '', values[bad] as number]
+    const metric = this.given.metrics[bad] ?? ''
+    const ranges = this.columns.map(
+      ({ name }) => `${name} ${shownRange((feeds[`column.${name}`]?.data ?? []) as ArrayLike<number>)}`,
+    )
     throw new MillraceError(
       'E_TRAIN_DIVERGED',
-      `${metric} is ${value} after an update; the weights of before it were kept`,
-      { metric, value, graph: this.name, call },
+      `${this.algorithm}: ${metric} is ${values[bad]} after an update (graph '${this.name}' of call '${call}'); the weights of before it were kept`,
+      {
+        algorithm: this.algorithm,
+        call,
+        graph: this.name,
+        metric,
+        value: String(values[bad]),
+        columns: ranges.join('; '),
+      },
     )
   }
+}
+
+/** Which graph of which algorithm. */
+interface GraphOf {
+  readonly algorithm: string
+  readonly name: string
 }
 
 interface Input {

@@ -50,8 +50,10 @@ export function minimised(
 }
 
 /** [P] of a loss, in the order of the parameters. @throws MillraceError E_GRAPH */
-export const gradientOf = (loss: Tensor, parameters: readonly Tensor[]): Tensor =>
-  flattenAll(gradients(loss, parameters))
+export function gradientOf(loss: Tensor, parameters: readonly Tensor[]): Tensor {
+  if (loss.shape.length === 0) return flattenAll(gradients(loss, parameters))
+  throw programError(`a loss is [${loss.shape.join(', ')}], expected one number: take its reduceMean()`)
+}
 
 function fitting(set: string, gradient: Tensor, size: number): Tensor {
   const [length, ...rest] = gradient.shape

@@ -36,8 +36,9 @@ export interface ProgramGraph {
   readonly graph: PackedGraph
   /** Names of the numbers in its output `metrics` [M]. */
   readonly metrics: readonly string[]
-  /** Sets that it changes. */
+  /** Sets that it makes better, and those in which it assigns. */
   readonly changes: readonly string[]
+  readonly assigns: readonly string[]
   /** Names of the columns that it gives. */
   readonly gives: readonly string[]
 }
@@ -47,6 +48,7 @@ export const DEFAULT_POLICY = 'default'
 
 /** What is published under a name. */
 export interface ProgramPolicy {
-  readonly set: string
+  /** Whose weights, one set after another, the model's are. */
+  readonly sets: readonly string[]
   readonly model: PolicyModel
 }

@@ -81,8 +81,8 @@ export class ProgramRunner {
 
   /** The policy of a name with its weights as the last finished call left them, as ONNX. */
   policy(name: string): Uint8Array<ArrayBuffer> {
-    const { set } = own(this.program.policies, name, 'policy') satisfies ProgramPolicy
-    return own(this.templates, name, 'policy').withWeights(this.setNamed(set).weights)
+    const { sets } = own(this.program.policies, name, 'policy') satisfies ProgramPolicy
+    return own(this.templates, name, 'policy').withWeights(joined(sets.map((set) => this.setNamed(set).weights)))
   }
 
   /** A copy of everything that calls change. */
@@ -133,14 +133,29 @@ export class ProgramRunner {
 }
 
 /** Those that a call runs; others are run by functions. */
-async function loadAll(engine: Engine, { graphs, calls }: Program): Promise<Readonly<Record<string, LoadedGraph>>> {
+async function loadAll(
+  engine: Engine,
+  { name: algorithm, graphs, calls }: Program,
+): Promise<Readonly<Record<string, LoadedGraph>>> {
   const run = new Set(
     Object.values(calls).flatMap((rules) => rules.flatMap((rule) => ('run' in rule ? [rule.run] : []))),
   )
   const loaded = Object.entries(graphs)
     .filter(([name]) => run.has(name))
-    .map(async ([name, graph]) => [name, await LoadedGraph.load(engine, name, graph)] as const)
+    .map(async ([name, graph]) => [name, await LoadedGraph.load(engine, { algorithm, name }, graph)] as const)
   return Object.fromEntries(await Promise.all(loaded))
+}
+
+function joined(vectors: readonly Float32Array[]): Float32Array {
+  const [only] = vectors
+  if (only && vectors.length === 1) return only
+  const whole = new Float32Array(vectors.reduce((length, vector) => length + vector.length, 0))
+  let at = 0
+  for (const vector of vectors) {
+    whole.set(vector, at)
+    at += vector.length
+  }
+  return whole
 }
 
 function mapped<T, R>(of: Readonly<Record<string, T>>, make: (value: T, name: string) => R): Record<string, R> {

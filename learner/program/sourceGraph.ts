@@ -41,14 +41,17 @@ function weightsOf(
   sets: readonly string[],
 ): NonNullable<GraphAtSource['weights']> {
   const policy = policies[DEFAULT_POLICY]
-  const other = sets.find((set) => set !== policy?.set)
+  const [own = '', ...more] = policy?.sets ?? []
+  const other = sets.find((set) => set !== own) ?? more[0]
   if (!policy || other !== undefined)
-    throw programError(`graph '${name}' runs at the source and takes the set '${other}', which is not the policy's`)
+    throw programError(
+      `graph '${name}' runs at the source and takes the set '${other}'; a graph at the source takes one set, which is all of its policy`,
+    )
   const { weights: size, places } = policy.model
   const published = places.reduce((sum, { bytes }) => sum + bytes, 0) / Float32Array.BYTES_PER_ELEMENT
   if (published !== size)
     throw programError(
-      `graph '${name}' runs at the source and takes all ${size} weights of '${policy.set}', of which the policy is published with ${published}; publish it with its value (publishValue: true)`,
+      `graph '${name}' runs at the source and takes all ${size} weights of '${own}', of which the policy is published with ${published}; publish it with its value (publishValue: true)`,
     )
-  return { set: policy.set, size, places: places.map(({ to, from, bytes }) => [to, from, bytes] as const) }
+  return { set: own, size, places: places.map(({ to, from, bytes }) => [to, from, bytes] as const) }
 }

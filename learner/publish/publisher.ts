@@ -31,6 +31,8 @@ export interface PublisherOptions {
   readonly originals?: Originals | undefined
   /** By shard, how far fragments were consumed. */
   readonly consumed: () => readonly number[]
+  /** Tell of what was consumed when the newest policy was made, and not of what was consumed since: a function hears of both at once. */
+  readonly consumedWithPolicy?: boolean | undefined
   /** How many fragments a shard may be ahead of that; unless told, what its pacing says. */
   readonly window?: (() => number) | undefined
   /** Should functions that only wait give their places up? */
@@ -61,6 +63,9 @@ export class Publisher {
   private readonly oldestNeeded: () => number
   private readonly originals: Originals
   private readonly consumed: () => readonly number[]
+  private readonly consumedWithPolicy: boolean
+  /** As of the newest policy. */
+  private consumedThen: readonly number[] = []
   private readonly window: () => number | undefined
   private readonly handOver: () => boolean
   private readonly onRequest: (puts: number) => void
@@ -89,6 +94,7 @@ export class Publisher {
       oldestNeeded,
       originals,
       consumed,
+      consumedWithPolicy = false,
       window,
       handOver,
       onRequest,
@@ -107,6 +113,7 @@ export class Publisher {
     this.oldestNeeded = oldestNeeded ?? (() => Number.POSITIVE_INFINITY)
     this.originals = originals ?? new Originals(store)
     this.consumed = consumed
+    this.consumedWithPolicy = consumedWithPolicy
     this.window = window ?? (() => undefined)
     this.handOver = handOver ?? (() => false)
     this.onRequest = onRequest
@@ -155,15 +162,16 @@ export class Publisher {
   private async writePolicy(version: number, model: Uint8Array): Promise<void> {
     const key = keys.policy(this.run, version)
     const sha256 = sha256Hex(model)
+    const consumed = [...this.consumed()]
     if (this.everyVersion) this.hashes.push([version, halfOf(sha256)])
     if (model.byteLength > INLINE_BYTES) {
       await this.keep(version, model)
-      this.offer({ version, key, sha256 })
+      this.offer({ version, key, sha256 }, consumed)
       await this.write()
     } else {
       // A write costs as much as a fifth of a second of a function, and a small policy has many versions a second.
       const stored = this.everyVersion ? this.keep(version, model) : undefined
-      this.offer({ version, key, sha256, inline: Buffer.from(model).toString('base64') })
+      this.offer({ version, key, sha256, inline: Buffer.from(model).toString('base64') }, consumed)
       await Promise.all([stored, this.write()])
     }
     await this.retire()
@@ -256,8 +264,10 @@ export class Publisher {
   }
 
   /** A large policy whose object took long does not replace one that is newer. */
-  private offer(policy: Manifest['policy']): void {
-    if (!this.policy || this.policy.version < policy.version) this.policy = policy
+  private offer(policy: Manifest['policy'], consumed: readonly number[]): void {
+    if (this.policy && this.policy.version >= policy.version) return
+    this.policy = policy
+    this.consumedThen = consumed
   }
 
   /** Writes the present state; calls made while a write is in flight share the next one. */
@@ -300,7 +310,7 @@ export class Publisher {
         run: this.run,
         policy,
         ...(this.everyVersion && { earlier: this.earlier(policy.version) }),
-        consumed: [...this.consumed()],
+        consumed: [...(this.consumedWithPolicy ? this.consumedThen : this.consumed())],
         ...(window !== undefined && { window }),
         ...(this.handOver() && { handOver: true }),
         heartbeatUntil: this.clock.now() + this.heartbeatMs,

@@ -31,7 +31,12 @@ export const RUN_FILES = {
   faults: 'faults.json',
   /** A folder: what an interrupted run goes on from. */
   checkpoints: 'checkpoints',
+  /** A folder: the batches of updates that diverged; only where one did. */
+  diverged: 'diverged',
 } as const
+
+/** Under `diverged`, the batch of an update. */
+export const divergedFile = (update: number): string => `update-${update}.safetensors`
 
 /** What a run was made with. */
 export interface Versions {

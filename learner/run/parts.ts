@@ -32,6 +32,7 @@ import { leaseFragments } from '../rollouts/leases/fixedLeases.ts'
 import { Sampler } from '../rollouts/sampler.ts'
 import { RunState } from './state.ts'
 import type { TrainOptions } from './service.ts'
+import { keptBatch } from '../training/keptBatch.ts'
 import { makeLearner, programOf } from '../training/makeLearner.ts'
 
 /** A function that waits for a newer policy goes on with the old one after this long, so that a lost fragment cannot stop a run. */
@@ -119,6 +120,10 @@ export async function runParts(
   })
   const state: RunState = new RunState((fragment) => sampler.consumed(fragment))
   if (before) state.restore(before.state, baseVersion)
+  const { keepDiverged } = options
+  if (keepDiverged)
+    state.keepBatch = async (fragments, update, where) =>
+      await keepDiverged(keptBatch(fragments, form.columns, where), update)
   const learner = makeLearner(experiment, {
     setting,
     policy: spec,
@@ -136,6 +141,8 @@ export async function runParts(
     oldestNeeded: () => sampler.oldestVersion,
     originals,
     consumed: () => sampler.consumedUpTo,
+    // Where a function waits for what came of its own last fragment, it must not hear that it was taken before it can have that.
+    consumedWithPolicy: pacing.mode === 'newest' && pacing.lead === 0 && algorithm.fragmentsPerUpdate(setting) === 1,
     window: pacing.mode === 'newest' ? () => sampler.window : undefined,
     handOver: () => sampler.wantsPlaces,
     onRequest: (s3Put) => meter.request({ s3Put }),

@@ -31,6 +31,8 @@ export interface TrainOptions {
   readonly earlier?: { readonly elapsedMs: number; readonly costUsd: number } | undefined
   /** The attempt's number, from 1: each attempt samples from seeds of its own. */
   readonly attempt?: number
+  /** Keeps the batch of an update that diverged, by the update's number. @returns where, for the error */
+  readonly keepDiverged?: ((batch: Uint8Array, update: number) => Promise<string>) | undefined
   /** What runs the train graph, unless the experiment asks for something else. */
   readonly engine?: EngineName | undefined
 }

@@ -1,6 +1,7 @@
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { Clocks } from './clocks.ts'
 import { EpisodeWindow } from './episodeWindow.ts'
+import type { DivergedUpdate } from '../training/divergence.ts'
 import type { UpdateResult } from './updateResult.ts'
 
 /** What of a run's state outlives its learner. */
@@ -27,6 +28,8 @@ export class RunState {
    * checkpoint never knows of one that has none.
    */
   onUpdate: (update: UpdateResult) => void = () => undefined
+  /** Keeps the batch of an update that diverged. @returns where; undefined where nothing is kept */
+  keepBatch: DivergedUpdate['keep'] = async () => undefined
   private readonly acknowledge: (fragment: SampleBatch) => void
   private began = 0
 

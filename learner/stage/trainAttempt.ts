@@ -61,6 +61,11 @@ export async function trainAttempt(record: RunRecord, { request, experiment, fro
         atEveryEnd: true,
         save: (bytes, updates) => saveCheckpoint(record, desk, { bytes, updates, lasted: lasted() }),
       },
+      keepDiverged: async (batch, update) => {
+        const key = keys.diverged(run, update)
+        await parts.store.put(key, batch)
+        return `s3://${cloud.bucket}/${key}`
+      },
       attempt,
       resume: from?.bytes,
       earlier: earlier && { elapsedMs: earlier.atMs, costUsd: earlier.costUsd },

@@ -1,9 +1,10 @@
 import { type ColumnSpec, rolloutColumnSpecs } from '../../shared/batch/index.ts'
 import type { PolicySpec } from '../../shared/policy/spec.ts'
+import { MillraceError } from '../../shared/errors.ts'
 import { deriveSeed } from '../../shared/random.ts'
 import type { PlanSetting } from '../algorithm.ts'
 import type { Experiment } from '../experiment.ts'
-import { type Program, type ProgramState, compile } from '../program/index.ts'
+import { DEFAULT_POLICY, type Program, type ProgramState, compile } from '../program/index.ts'
 import { seededUniform } from '../tensor/index.ts'
 import { type EngineName, onMachine } from './engine.ts'
 import { InlineLearner } from './inlineLearner.ts'
@@ -57,6 +58,11 @@ export function programOf(
   const B = algorithm.fragmentsPerUpdate(setting) * rollouts.envsPerShard
   const sizes = { policy, T, B }
   const description = algorithm.program(sizes)
+  if (!Object.hasOwn(description.policies, DEFAULT_POLICY)) {
+    const there = Object.keys(description.policies).join(', ') || 'none'
+    const sentence = `program: functions act by the policy '${DEFAULT_POLICY}', which there is not; there are ${there}`
+    throw new MillraceError('E_GRAPH', sentence, { algorithm: algorithm.name })
+  }
   checkMemory(
     description,
     { ...sizes, config: algorithm.config },

@@ -40,11 +40,16 @@ export function checkMemory(program: ProgramDescription, { policy, T, B, config 
   const sets = setSizes(program)
   const all = [...sets.values()]
   const weights = all.reduce((sum, set) => sum + set.weights, 0)
-  const published = Math.max(...Object.values(program.policies).map(({ set }) => sets.get(set)?.weights ?? 0))
+  const published = Math.max(
+    ...Object.values(program.policies).map((policy) =>
+      policy.sets.reduce((sum, set) => sum + (sets.get(set)?.weights ?? 0), 0),
+    ),
+  )
   const ofWeights = all.reduce((sum, { weights: own, slots }) => sum + own * BYTES * (2 * (1 + slots) + 1), 0)
   const observation = policy.observation.shape.reduce((product, side) => product * side, 1)
   const units = all.reduce((sum, set) => sum + set.units, 0)
-  const ofBatch = T * B * BYTES * (observation + ROW_EXTRAS + 2 * units)
+  const seen = observation * (policy.observation.dtype === 'uint8' ? 1 : BYTES)
+  const ofBatch = T * B * (seen + BYTES * (ROW_EXTRAS + 2 * units))
   const hidden = Array.isArray(config['hidden']) ? ` with hidden [${config['hidden'].join(', ')}]` : ''
   const described = `a network${hidden} has ${weights.toLocaleString('en-US')} weights`
   const refuse = (what: string, todo: string) => new MillraceError('E_EXPERIMENT', `${what}; ${todo}`)

@@ -1,4 +1,5 @@
 import type { Column } from '../../shared/batch/sampleBatch.ts'
+import type { Where } from '../../shared/errors.ts'
 import type { ProgramState } from '../program/index.ts'
 import type { TrainOptions } from './learner.ts'
 
@@ -28,4 +29,10 @@ export type TrainResponse =
       /** Time the request took in the worker, ms. */
       readonly busyMs: number
     }
-  | { readonly kind: 'failed'; readonly id: number; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'failed'
+      readonly id: number
+      readonly code: string
+      readonly message: string
+      readonly where: Where
+    }

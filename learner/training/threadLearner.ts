@@ -93,7 +93,7 @@ export class ThreadLearner implements Learner {
     const waiter = this.waiting.get(response.id)
     this.waiting.delete(response.id)
     if (response.kind === 'done') waiter?.resolve(response)
-    else waiter?.reject(new MillraceError(response.code as ErrorCode, response.message))
+    else waiter?.reject(new MillraceError(response.code as ErrorCode, response.message, response.where))
   }
 
   private end(error: unknown): void {

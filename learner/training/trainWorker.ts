@@ -26,8 +26,8 @@ function giftsOf({ policy, memory, state }: Extract<TrainResponse, { kind: 'done
 }
 
 const fail = (id: number, error: unknown): void => {
-  const code = isMillraceError(error) ? error.code : 'E_ENGINE'
-  send({ kind: 'failed', id, code, message: error instanceof Error ? error.message : String(error) })
+  const { code, where } = isMillraceError(error) ? error : { code: 'E_ENGINE', where: {} }
+  send({ kind: 'failed', id, code, message: error instanceof Error ? error.message : String(error), where })
 }
 
 const NOTHING = { metrics: {}, policy: undefined, memory: undefined, busyMs: 0 }

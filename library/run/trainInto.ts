@@ -16,6 +16,7 @@ import { saveCheckpoint } from './checkpoints.ts'
 import { cutMetrics } from './cutMetrics.ts'
 import { setAsideDamaged } from './setAside.ts'
 import { diskError, writeWhole } from './disk.ts'
+import { keepDiverged } from './keepDiverged.ts'
 import { FaultLog } from './faultLog.ts'
 import type { AttemptEnd, FaultRecord, WentOn } from './faultRecord.ts'
 import { type MetricsLog, openMetricsLog } from './metricsLog.ts'
@@ -34,7 +35,7 @@ export const CHECKPOINT_SECONDS = 30
 /** The learner service (learner/run/service.ts). An abort ends the run cleanly and still gives its result. */
 export type Train = (
   experiment: Experiment,
-  options: Pick<ServiceOptions, 'run' | 'cloud' | 'checkpoint' | 'resume' | 'earlier'> & {
+  options: Pick<ServiceOptions, 'run' | 'cloud' | 'checkpoint' | 'keepDiverged' | 'resume' | 'earlier'> & {
     observer: RunObserver
     signal: AbortSignal
     envCode?: Uint8Array
@@ -85,15 +86,16 @@ export interface RunOrder {
 export async function trainInto(order: RunOrder): Promise<TrainResult> {
   const { folder, resumed } = order
   if (!folder) return await trainIn(order, await order.envCode(), {})
-  const seen = { updates: 0, outputLines: 0 }
+  const seen = { updates: 0, outputLines: 0, keptBatches: 0 }
   let discarded = false
   try {
     const envCode = await order.envCode()
     await begin(folder, order, envCode)
     return await trainRecorded(folder, { order, envCode, seen })
   } catch (error) {
-    // What envs wrote may be all that says why.
-    discarded = seen.updates + seen.outputLines === 0 && !resumed && !isMillraceError(error, 'E_RUN_FOLDER')
+    // What envs wrote, or the batch that the first update failed on, may be all that says why.
+    discarded =
+      seen.updates + seen.outputLines + seen.keptBatches === 0 && !resumed && !isMillraceError(error, 'E_RUN_FOLDER')
     if (discarded) await folder.discard()
     throw error
   } finally {
@@ -144,7 +146,7 @@ async function begin(folder: RunFolder, order: RunOrder, envCode: Uint8Array | u
 interface Recording {
   readonly order: RunOrder
   readonly envCode: Uint8Array | undefined
-  readonly seen: { updates: number; outputLines: number }
+  readonly seen: { updates: number; outputLines: number; keptBatches: number }
 }
 
 async function trainRecorded(folder: RunFolder, { order, envCode, seen }: Recording): Promise<TrainResult> {
@@ -174,6 +176,10 @@ async function trainRecorded(folder: RunFolder, { order, envCode, seen }: Record
     result = await trainIn(order, envCode, {
       logging: watching,
       checkpoint: checkpointing(folder, { order, log, envCode }),
+      keepDiverged: async (batch, update) => {
+        seen.keptBatches++
+        return await keepDiverged(folder, batch, update)
+      },
     })
   } finally {
     seen.outputLines = logs.outputLines
@@ -191,11 +197,12 @@ async function trainRecorded(folder: RunFolder, { order, envCode, seen }: Record
 interface Watching {
   readonly logging?: RunObserver
   readonly checkpoint?: CheckpointSetting
+  readonly keepDiverged?: NonNullable<ServiceOptions['keepDiverged']>
 }
 
 async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watching: Watching): Promise<TrainResult> {
   const { experiment, run, resumed, signal } = order
-  const { logging, checkpoint } = watching
+  const { logging, checkpoint, keepDiverged: keep } = watching
   const cloud = await order.openCloud()
   const { faults } = experiment
   const log =
@@ -221,6 +228,7 @@ async function trainIn(order: RunOrder, envCode: Uint8Array | undefined, watchin
       signal,
       ...(envCode && { envCode }),
       ...(saving && { checkpoint: saving }),
+      ...(keep && { keepDiverged: keep }),
       ...(resumed && { attempt: resumed.attempt, resume: resumed.from?.bytes, earlier: spentBy(resumed) }),
     })
     const nothing = noUpdate(result.summary)

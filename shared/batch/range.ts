@@ -15,3 +15,9 @@ export function short(value: number): string {
   if (!Number.isFinite(value) || size === 0 || (size >= 1e-3 && size < 1e6)) return String(Number(value.toPrecision(3)))
   return value.toExponential(2).replace(/\.?0*e\+?/, 'e')
 }
+
+/** `-1.5 to 3`; `none` of no numbers. */
+export function shownRange(data: ArrayLike<number>): string {
+  const { min, max } = rangeOf(data)
+  return data.length === 0 ? 'none' : min === max ? short(min) : `${short(min)} to ${short(max)}`
+}

@@ -81,17 +81,23 @@ export function sqsQueue(client: SQSClient, options: SqsQueueOptions): BatchQueu
           `message ${message.id} cannot be rejected: no dead-letter queue is named (${reason})`,
         )
       }
-      const printable = reason.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_REASON) || 'no reason given'
-      const fits = Buffer.byteLength(message.body) + printable.length + 'reasonString'.length <= MAX_BYTES
+      const attributes = deadLetterAttributes(message, reason)
       const command = new SendMessageCommand({
         QueueUrl: deadLetterQueueUrl,
         MessageBody: message.body,
-        ...(fits && { MessageAttributes: { reason: { DataType: 'String', StringValue: printable } } }),
+        ...(attributes && { MessageAttributes: attributes }),
       })
       await attempt(`cannot move message ${message.id} to the dead-letter queue`, client.send(command))
       await attempt(`cannot delete message ${message.id}`, remove([message]))
     },
   }
+}
+
+/** What a message that is put away carries beside its body: why, where there is room for it. */
+export function deadLetterAttributes({ body }: Pick<QueueMessage, 'body'>, reason: string) {
+  const printable = reason.replace(/[^\x20-\x7e]/g, '?').slice(0, MAX_REASON) || 'no reason given'
+  const fits = Buffer.byteLength(body) + printable.length + 'reasonString'.length <= MAX_BYTES
+  return fits ? { reason: { DataType: 'String', StringValue: printable } } : undefined
 }
 
 async function attempt<T>(doing: string, request: Promise<T>): Promise<T> {

@@ -90,3 +90,10 @@ export const FaultSetting = z
   )
 export type FaultSetting = z.infer<typeof FaultSetting>
 export type FaultInput = z.input<typeof FaultSetting>
+
+/** Does this setting inject no fault at all? */
+export function isCalm({ seed, elapsedMs, ...setting }: FaultSetting): boolean {
+  return JSON.stringify({ ...setting, seed, elapsedMs }) === JSON.stringify({ ...NOTHING, seed, elapsedMs })
+}
+
+const NOTHING = FaultSetting.parse({})

@@ -138,12 +138,12 @@ export class PolicySession {
    * @returns [N]
    * @throws MillraceError E_POLICY_MODEL when the model gives no value, or fails
    */
-  async values(observations: Float32Array): Promise<Float32Array> {
+  async values(observations: Observations): Promise<Float32Array> {
     if (!this.session.outputNames.includes(MODEL_VALUE))
       throw new MillraceError('E_POLICY_MODEL', `the policy gives no '${MODEL_VALUE}'; publish it (publishValue: true)`)
     const { shape } = this.spec.observation
     const rows = observations.length / observationSize(this.spec)
-    const feeds = { [MODEL_INPUT]: new this.runtime.Tensor('float32', observations, [rows, ...shape]) }
+    const feeds = { [MODEL_INPUT]: tensorOf(this.runtime, observations, [rows, ...shape]) }
     try {
       const { [MODEL_VALUE]: value } = await this.session.run(feeds, [MODEL_VALUE])
       return value?.data as Float32Array

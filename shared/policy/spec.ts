@@ -7,6 +7,7 @@ import { HEAD_KINDS, type HeadKind } from './headKind.ts'
 
 const MAX_RANK = 32
 const MAX_CHOICES = 4096
+export const LARGEST_FLOAT32 = 3.4028234663852886e38
 const Shape = listOf(z.number().int().min(1), MAX_RANK)
 
 const BoxSchema = z.strictObject({
@@ -124,7 +125,7 @@ export function policySpecFor(observationSpace: Space, actionSpace: Space, maske
     return { observation, action, distribution: 'multiDiscrete', ...rest }
   }
   const { shape: actionShape, low, high } = actionSpace
-  const bounds = (of: number | readonly number[]) => (typeof of === 'number' ? of : [...of])
+  const bounds = (of: number | readonly number[]) => (typeof of === 'number' ? finite(of) : of.map(finite))
   const action = { kind: 'box' as const, shape: [...actionShape], low: bounds(low), high: bounds(high) }
   return { observation, action, distribution: 'gaussian' }
 }
@@ -134,5 +135,8 @@ function observationOf(space: ObservationSpace): PolicySpec['observation'] {
   const shape = space.shape.length === 0 ? [1] : [...space.shape]
   return { shape, ...(space.dtype === 'uint8' && { dtype: space.dtype, high: largest(space) }) }
 }
+
+/** JSON has no infinities: the largest float32 in their place. */
+const finite = (bound: number): number => Math.min(LARGEST_FLOAT32, Math.max(-LARGEST_FLOAT32, bound))
 
 const largest = (space: BoxSpace): number => boxBounds(space).high.reduce((most, high) => Math.max(most, high), 0)

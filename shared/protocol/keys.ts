@@ -21,6 +21,8 @@ export const keys = {
   metrics: (run: string, piece: number) => `runs/${named(run)}/metrics/${ordered(piece)}.jsonl`,
   /** The files of the run folder, by their names there. */
   result: (run: string, file: string) => `runs/${named(run)}/result/${named(file)}`,
+  /** The batch of an update that diverged. */
+  diverged: (run: string, update: number) => `runs/${named(run)}/diverged/update-${update}.safetensors`,
   /** Of an attempt: a learner that was replaced, and does not know it yet, writes over nothing of the next one's. */
   checkpoint: (run: string, updates: number, attempt = 1) =>
     `checkpoints/${named(run)}/${ordered(updates)}${attempt === 1 ? '' : `.${attempt}`}.safetensors`,

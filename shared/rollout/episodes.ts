@@ -1,7 +1,7 @@
 import type { EnvConfig, EnvSource, Space, VectorEnv } from '../env/index.ts'
 import { describeSpace, makeVectorEnv } from '../env/index.ts'
 import { MillraceError } from '../errors.ts'
-import { PolicySession, type PolicySpec, makeActor } from '../policy/index.ts'
+import { PolicySession, type PolicySpec, makeActor, policySpecFor } from '../policy/index.ts'
 import { Random, deriveSeed } from '../random.ts'
 
 /** A finished episode: the sum of its rewards, and its env steps. */
@@ -92,7 +92,7 @@ function checkFit(spec: PolicySpec, { observationSpace, actionSpace }: VectorEnv
   const takes = (shape: readonly number[]) => `observations of shape [${shape.join(', ')}]`
   const [policy, env] = [
     `${takes(spec.observation.shape)} and ${of(spec.action)}`,
-    `${takes(observationSpace.shape)} and ${of(actionSpace)}`,
+    `${takes(observationSpace.shape)} and ${of(policySpecFor(observationSpace, actionSpace).action)}`,
   ]
   if (policy === env) return
   throw new MillraceError('E_POLICY_SPEC', `the policy does not fit the env: it is for ${policy}, the env has ${env}`)

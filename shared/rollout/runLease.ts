@@ -21,6 +21,8 @@ const FIRST_MANIFEST_MS = 30_000
 const SIGN_OF_LIFE_MS = 5_000
 /** What a last look at the manifest may take before a function takes the learner for dead. */
 const LAST_LOOK_MS = 1_000
+/** What several messages are made of is lost with the lease: so long past its end they are finished. */
+const FINISH_MS = 2_500
 /** So long a function waits for its next fragment before it gives its place up. */
 const HAND_OVER_MS = 20
 
@@ -147,15 +149,17 @@ async function work(job: LeaseJob, { store, sender, sends, tally, stepped, start
   /** Of steps that several messages are made of: with the lease they would be lost. */
   let longestWholeMs = 0
   let wholeFrom = 0
+  const isAmid = () => !worker.stepsAt(lease.firstSequence + stepped.fragments)
+  const endMs = () => (isAmid() ? Math.min(lastMs + FINISH_MS, begunAt + limitMs - MARGIN_MS) : lastMs)
   const ended = async (): Promise<LeaseEnd | undefined> => {
     // A fragment may take longer than the learner's word holds, and then nobody has looked since it began.
-    if (!watch.word.holds && clock.monotonic() < lastMs) await watch.look(clock.monotonic() + LAST_LOOK_MS)
+    if (!watch.word.holds && clock.monotonic() < endMs()) await watch.look(clock.monotonic() + LAST_LOOK_MS)
     if (watch.latest.stop || signal.aborted) return 'stopped'
     const now = clock.monotonic()
     // One more fragment, as long as the longest so far, would end when its lease counts as lost or its function is cut off.
     const tooLate = now + longestMs >= Math.min(lastMs + LATE_MS, begunAt + limitMs - MARGIN_MS)
-    const wouldCut = worker.stepsAt(lease.firstSequence + stepped.fragments) && now + longestWholeMs >= lastMs
-    if (now >= lastMs || (stepped.fragments > 0 && (tooLate || wouldCut))) return 'deadline'
+    const wouldCut = !isAmid() && now + longestWholeMs >= lastMs
+    if (now >= endMs() || (stepped.fragments > 0 && (tooLate || wouldCut))) return 'deadline'
     return watch.word.holds ? undefined : 'heartbeat'
   }
   await job.prepare(store)
@@ -183,7 +187,7 @@ async function work(job: LeaseJob, { store, sender, sends, tally, stepped, start
         worker.canHandOverAt(sequence)
       const over = (m: Manifest): boolean =>
         m.stop || !watch.word.holds || sends.hasFailed || pace.version(sequence, m) !== undefined || handsOver(m)
-      const untilMs = Math.min(lastMs, from + pace.patienceMs)
+      const untilMs = Math.min(endMs(), from + pace.patienceMs)
       const { came, isGivenUp } = await group.whileWaiting(async () => ({
         came: await watch.waitFor(over, untilMs, signal),
         isGivenUp: handsOver(watch.latest) && pace.version(sequence, watch.latest) === undefined,

@@ -4,6 +4,7 @@ import { columnNamed, columnOf } from '../batch/columns.ts'
 import { type TrainBatch, concatFragments } from '../batch/concat.ts'
 import type { SampleBatch } from '../batch/sampleBatch.ts'
 import { trainInputs } from '../batch/trainInputs.ts'
+import type { Observations } from '../policy/session.ts'
 import { gaeInto } from '../returns/index.ts'
 import { type StagePorts, sourceStage } from './stage.ts'
 
@@ -45,7 +46,8 @@ async function estimated(
   // As the learner's: a truncated step goes on with the value of the observation its episode ended with.
   const { columns } = trainInputs(joined)
   const data = (name: string) => columnNamed({ columns }, name).data as Float32Array
-  const [values, extra] = [await policy.values(data('observations')), await policy.values(data('extra_observations'))]
+  const seen = (name: string) => columnNamed({ columns }, name).data as Observations
+  const [values, extra] = [await policy.values(seen('observations')), await policy.values(seen('extra_observations'))]
   const nextIndex = columnNamed({ columns }, 'next_index').data
   const nextValues = new Float32Array(T * B)
   for (let i = 0; i < nextValues.length; i++) {

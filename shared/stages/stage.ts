@@ -1,6 +1,7 @@
 import type * as z from 'zod'
 import type { ColumnSpec } from '../batch/columnSpec.ts'
 import type { SampleBatch } from '../batch/sampleBatch.ts'
+import type { Observations } from '../policy/session.ts'
 import type { SourceGraph } from '../protocol/sourceGraph.ts'
 import type { GraphSession } from './graphSession.ts'
 
@@ -19,7 +20,7 @@ export interface StagePolicy {
   /** ONNX; the weights are its initializers. */
   readonly model: Uint8Array
   /** V(x) of N observations, from the model's output `value`: [N]. @throws MillraceError E_POLICY_MODEL where it has no such output */
-  values(observations: Float32Array): Promise<Float32Array>
+  values(observations: Observations): Promise<Float32Array>
 }
 
 /** What a stage has at the source. */

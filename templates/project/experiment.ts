@@ -10,6 +10,7 @@ export default experiment({
     maxGradNorm: 0.5,
     rewardScale: 0.1,
     sharedTrunk: true,
+    normalizeValues: false,
     trainBatchSteps: 640,
     deterministic: true,
   }),

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import cartpole from '../../examples/cartpole.ts'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
-import { type Experiment, withOverrides } from '../../learner/experiment.ts'
+import { a3c } from '../../learner/algorithms/a3c.ts'
+import { ddppo } from '../../learner/algorithms/ddppo.ts'
+import { type Experiment, experiment, withOverrides } from '../../learner/experiment.ts'
 import type { UpdateLine } from '../../learner/run/observer.ts'
 import type { RunCloud } from '../../learner/run/cloud.ts'
 import { train } from '../../learner/run/service.ts'
@@ -48,13 +50,18 @@ interface Happens {
 async function resultOf(
   changes: Readonly<Record<string, string>>,
   { kills = [], damage = false, faults }: Happens = {},
-  { experiment, envCode }: { experiment: Experiment; envCode?: Uint8Array } = { experiment: cartpole },
+  { experiment: given, envCode }: { experiment: Experiment; envCode?: Uint8Array } = { experiment: cartpole },
 ) {
-  const set = { 'algorithm.deterministic': 'true', 'stop.envSteps': '25600', 'stop.meanReturn': '600' }
+  const isChoice = 'deterministic' in given.algorithm.config
+  const set = {
+    ...(isChoice && { 'algorithm.deterministic': 'true' }),
+    'stop.envSteps': '25600',
+    'stop.meanReturn': '600',
+  }
   const cloud = await emulatedRunCloud({ faults: faults && FaultSetting.parse(faults) })
   const lines: UpdateLine[] = []
   try {
-    const { policy, summary } = await train(withOverrides(experiment, { ...set, ...changes }), {
+    const { policy, summary } = await train(withOverrides(given, { ...set, ...changes }), {
       run: 'exact',
       ...(envCode && { envCode }),
       cloud: damage ? damaging(cloud) : cloud,
@@ -120,8 +127,27 @@ test(
   },
 )
 
+test.each([
+  ['A3C', a3c({ hidden: [16] }), 80],
+  ['DD-PPO', ddppo({ hidden: [16], epochs: 2, minibatchSteps: 160 }), 157],
+] as const)(
+  'gradients that functions compute: %s comes to the same policy by the same lines, whatever its leases and functions do',
+  { timeout: 180_000 },
+  async (_, algorithm, updates) => {
+    const own = { experiment: experiment({ env: 'CartPole-v1', algorithm, rollouts: cartpole.rollouts, seed: 3 }) }
+    const { result: calm } = await resultOf({}, {}, own)
+    expect(calm).toMatchObject({ deterministic: undefined, lines: { length: updates } })
+    const short = { 'rollouts.leaseSeconds': '1' }
+    const kills = [Math.floor(updates / 3), Math.floor(updates / 2) + 1]
+    expect((await resultOf(short, { kills }, own)).result).toEqual(calm)
+    expect((await resultOf(short, { faults: WEATHER }, own)).result).toEqual(calm)
+    const spilled = { 'rollouts.spillAboveBytes': '0' }
+    expect(await resultOf(spilled, { damage: true }, own)).toMatchObject({ result: calm, corrupt: 3 })
+  },
+)
+
 /** It walks in noise, and has neither save nor load. */
-const DRIFT = `import { experiment, impala } from 'millrace'
+const driftBy = (algorithm: string) => `import { ddppo, experiment, impala } from 'millrace'
   class Drift {
     static maxEpisodeSteps = 30
     observationSpace = { kind: 'box', shape: [1], low: -Infinity, high: Infinity }
@@ -138,19 +164,22 @@ const DRIFT = `import { experiment, impala } from 'millrace'
   }
   export default experiment({
     env: Drift,
-    algorithm: impala({ trainBatchSteps: 640, hidden: [16] }),
+    algorithm: ${algorithm},
     rollouts: { shards: 2, envsPerShard: 16, fragmentLength: 20, leaseFragments: 7 },
   })`
 
-test(
-  'a deterministic run of an env without save and load comes to the same policy by the same lines, whatever its leases and functions do',
+test.each([
+  ['impala({ trainBatchSteps: 640, hidden: [16] })', 40],
+  ['ddppo({ hidden: [16], epochs: 2, minibatchSteps: 160 })', 157],
+])(
+  'a deterministic run of an env without save and load comes to the same policy by the same lines, whatever its leases and functions do: %s',
   { timeout: 180_000 },
-  async () => {
-    writeFileSync(join(folder(), 'drift.js'), DRIFT)
-    const { experiment, file } = await loadExperiment('drift.js', { cwd: folder() })
-    const own = { experiment, envCode: await bundleEnvCode(file) }
+  async (algorithm, updates) => {
+    writeFileSync(join(folder(), 'drift.js'), driftBy(algorithm))
+    const { experiment: drift, file } = await loadExperiment('drift.js', { cwd: folder() })
+    const own = { experiment: drift, envCode: await bundleEnvCode(file) }
     const { result: calm } = await resultOf({}, {}, own)
-    expect(calm).toMatchObject({ deterministic: undefined, lines: { length: 40 } })
+    expect(calm).toMatchObject({ deterministic: undefined, lines: { length: updates } })
     const happens = { kills: [9, 25], faults: { messages: { duplicate: 0.1, reorder: 0.2 } } }
     expect((await resultOf({ 'rollouts.leaseSeconds': '5' }, happens, own)).result).toEqual(calm)
   },

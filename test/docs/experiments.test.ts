@@ -2,15 +2,24 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { bundleForLearner } from '../../library/load/bundle.ts'
+import { libraryEntries, libraryEntry } from '../../library/load/libraryEntries.ts'
 import { bundleEnvCode, loadExperiment } from '../../library/load/loadExperiment.ts'
 import { serialCloud } from '../../infra/clouds/serial.ts'
-import { RolloutSettings, StopSettings } from '../../learner/experiment.ts'
+import { experimentHash } from '../../learner/checkpoint/checkpoint.ts'
+import { settingsRecord } from '../../learner/run/files.ts'
+import { loadExperimentModule } from '../../learner/stage/experimentModule.ts'
+import { RolloutSettings, StopSettings, withOverrides } from '../../learner/experiment.ts'
 import { impala } from '../../learner/algorithms/impala.ts'
 import { packageRoot } from '../../infra/local/packageRoot.ts'
 import { train } from '../../learner/run/service.ts'
 import { asDefinition, envIds, makeVectorEnv } from '../../shared/env/index.ts'
 
 const page = readFileSync(join(packageRoot(), 'docs/experiments.md'), 'utf8')
+
+/** The example that says this. */
+const block = (words: RegExp): string =>
+  [...page.matchAll(/```ts\n([^]*?)```/g)].map(([, code]) => code ?? '').find((code) => words.test(code)) ?? ''
 
 test('the page names every setting of an experiment and of IMPALA, with its default', () => {
   for (const name of Object.keys(RolloutSettings.shape)) expect(page).toContain(`\`rollouts.${name}\``)
@@ -32,7 +41,7 @@ test('the page names every built-in env, with its time limit', () => {
 })
 
 test('the example of an own env on the page is solved as it stands', async () => {
-  const code = /```ts\n([^]*?)```/.exec(page)?.[1] ?? ''
+  const code = block(/class Echo/)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-page-'))
   try {
     writeFileSync(join(folder, 'echo.ts'), code)
@@ -47,12 +56,10 @@ test('the example of an own env on the page is solved as it stands', async () =>
 })
 
 test('the example of an env that can be saved goes on as if nothing had been', async () => {
-  const code = [...page.matchAll(/```ts\n([^]*?)```/g)]
-    .map(([, block]) => block ?? '')
-    .find((block) => /save\(\)/.test(block))
+  const code = block(/save\(\)/)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-page-'))
   try {
-    writeFileSync(join(folder, 'walk.ts'), code ?? '')
+    writeFileSync(join(folder, 'walk.ts'), code)
     const { experiment } = await loadExperiment('walk.ts', { cwd: folder })
     const [one, other] = [makeVectorEnv(experiment.env, { numEnvs: 3 }), makeVectorEnv(experiment.env, { numEnvs: 3 })]
     const step = (env: typeof one) => env.step(Int32Array.of(0, 1, 1))
@@ -68,6 +75,31 @@ test('the example of an env that can be saved goes on as if nothing had been', a
       expect(other.observations).toEqual(one.observations)
       expect(other.episodeLengths).toEqual(one.episodeLengths)
     }
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+})
+
+test('the network of the page learns as it stands, also at the learner of a stage, and is in the settings by its name', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-page-'))
+  try {
+    writeFileSync(join(folder, 'skip.ts'), block(/millrace\/tensor/))
+    const { experiment: here, file } = await loadExperiment('skip.ts', { cwd: folder })
+    const entries = libraryEntries()
+    const there = await loadExperimentModule(await bundleForLearner(file), {
+      set: { 'stop.envSteps': '4096', 'algorithm.epochs': '1' },
+      libraryEntry: (specifier) => libraryEntry(entries, specifier),
+    })
+    for (const experiment of [{ ...here, stop: there.stop }, there]) {
+      const cloud = serialCloud()
+      const { summary, policy } = await train(experiment, { run: 'skip', cloud })
+      await cloud.close()
+      expect(summary.progress.updates).toBe(2)
+      expect(Buffer.from(policy).includes('trunk.wide.weight')).toBe(true)
+      expect(settingsRecord(experiment, 'CartPole-v1').algorithm.config).toMatchObject({ network: 'function skip' })
+    }
+    expect(experimentHash(here)).toBe(experimentHash({ ...here }))
+    expect(experimentHash(here)).not.toBe(experimentHash(withOverrides(here, { 'algorithm.hidden': '[3]' })))
   } finally {
     rmSync(folder, { recursive: true })
   }

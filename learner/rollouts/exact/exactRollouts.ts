@@ -31,6 +31,7 @@ export function exactRollouts(options: ExactRolloutsOptions, issuing: Issuing) {
   const starts = new ExactStarts({
     run,
     states,
+    rounds: options.form.rounds,
     firstMissing: (shard) => inbox().firstMissing(shard),
     onBroken: options.onBroken,
   })

@@ -17,6 +17,8 @@ const TOO_LONG =
 export interface ExactStartsOptions {
   readonly run: string
   readonly states: SavedStates
+  /** Messages of the same steps; 1 unless told. Between them there is no state to go on from. */
+  readonly rounds?: number | undefined
   /** The first sequence number of a shard that has not come. */
   readonly firstMissing: (shard: number) => number
   /** The run cannot be repeated bit for bit any more; told once. */
@@ -51,13 +53,15 @@ export class ExactStarts {
 
   /** A lease ended without an error. @param start where it began */
   after(report: LeaseReport, start: LeaseStart): LeaseStart {
-    const { states } = this.options
+    const { states, rounds = 1 } = this.options
     const { shard, end, nextSequence: next, episodesCut, envStateProblem } = report
     this.keep(report)
     // It did nothing.
     if (next === undefined || next <= start.firstSequence) return start
     if (Number.isFinite(states.nextStart(next))) return this.afterFixed(report, start, next)
-    const stuck = end === 'deadline' && states.before(shard, next)?.sequence === start.firstSequence
+    // One that ended amid the messages of a fragment says nothing of its envs: they are stepped again.
+    const isAmid = next % rounds !== 0
+    const stuck = end === 'deadline' && !isAmid && states.before(shard, next)?.sequence === start.firstSequence
     const unsaveable = episodesCut !== undefined && envStateProblem === undefined
     if (stuck && (unsaveable || this.fruitless.get(shard) === start.firstSequence))
       this.begin(shard, next, envStateProblem ?? CUT)

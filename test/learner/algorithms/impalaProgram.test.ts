@@ -3,6 +3,7 @@ import * as tfjs from '@tensorflow/tfjs'
 import ort from 'onnxruntime-node'
 import { impala } from '../../../learner/algorithms/impala.ts'
 import type { SetState } from '../../../learner/program/index.ts'
+import { type Feeds, rolloutBatch as batch } from '../program/batches.ts'
 import { discrete, programOf, runnerOf } from '../program/programs.ts'
 import * as t from '../../../learner/tensor/index.ts'
 import { MODEL_INPUT, MODEL_OUTPUTS } from '../../../shared/policy/spec.ts'
@@ -26,6 +27,7 @@ const CONFIG = {
   epsilon: 1e-8,
   publishValue: true,
   sharedTrunk: true,
+  normalizeValues: false,
 } satisfies Options['config']
 const OPTIONS: Options = { config: CONFIG, observationShape: [4], actions: 3, T: 5, B: 3 }
 const RATES = { learning_rate: 0.01, entropy_coef: 0.01 }
@@ -42,35 +44,6 @@ async function trainedOn(options: Options, change: (feeds: Feeds) => void): Prom
   const { policy } = runner.save().sets
   await runner.close()
   return policy
-}
-
-type Feeds = Record<string, t.HostTensor>
-
-/** A random batch with one termination (t 1, env 0) and one truncation (t 2, env 1). */
-function batch({ T, B, observationShape, actions }: Options, seed = 3): Feeds {
-  const uniform = t.seededUniform(seed)
-  const draw = (n: number) => Float32Array.from({ length: n }, () => 2 * uniform() - 1)
-  const flags = (...steps: number[]) => Uint8Array.from({ length: T * B }, (_, i) => Number(steps.includes(i)))
-  const [ended, truncated] = [1 * B, 2 * B + 1]
-  const extra = B + 1
-  const next = Int32Array.from({ length: T * B }, (_, i) => (i === truncated ? T * B + B : i + B))
-  const width = observationShape.reduce((a, b) => a * b, 1)
-  return {
-    observations: t.float32(draw(T * B * width), [T, B, ...observationShape]),
-    extra_observations: t.float32(draw(extra * width), [extra, ...observationShape]),
-    next_index: t.int32(next, [T, B]),
-    actions: t.int32(
-      Array.from({ length: T * B }, () => Math.floor(uniform() * actions)),
-      [T, B],
-    ),
-    behaviour_log_probs: t.float32(
-      draw(T * B).map((x) => -1.1 + 0.3 * x),
-      [T, B],
-    ),
-    rewards: t.float32(draw(T * B), [T, B]),
-    terminated: { dtype: 'uint8', shape: [T, B], data: flags(ended) },
-    episode_end: { dtype: 'uint8', shape: [T, B], data: flags(ended, truncated) },
-  }
 }
 
 const VARIANTS: readonly Options[] = [

@@ -174,7 +174,7 @@ test('countSamples counts every fragment once and changes none', async () => {
 test.each([
   ['inOrder', 'shards', () => inOrder({ shards: 0 })],
   ['inOrder', 'shards', () => inOrder({ shards: 1.5 })],
-  ['dropStale', 'maxPolicyLag', () => dropStale({ maxPolicyLag: 0 })],
+  ['dropStale', 'maxPolicyLag', () => dropStale({ maxPolicyLag: -1 })],
   ['concatBatches', 'minSteps', () => concatBatches({ minSteps: Number.NaN })],
 ])('%s refuses a %s that cannot work when the plan is built', (name, parameter, make) => {
   expect(make).toThrow(

@@ -84,7 +84,7 @@ test('the policy is asked for at every so many updates, and the version it is pu
   )
 })
 
-test('a schedule is read on its own clock, as it stands before the update', async () => {
+test('a schedule is read on its own clock, as it stands before the update (RLlib Flow’s Q6)', async () => {
   const schedule = (clock: Schedule['clock'], over: number): Schedule => ({ clock, from: 1, to: 0, over })
   const batches = Array.from({ length: 4 }, (_, n) => [versionOf(n, 0)])
   const t = await training(batches, {

@@ -137,7 +137,7 @@ test('a step that is not finite changes nothing, and the next one goes on from b
     runner.call('update', { columns: batch([Number.NaN, 1, 1, 1, 1, 1, 1, 1]), rates: RATES }),
   ).rejects.toMatchObject({
     code: 'E_TRAIN_DIVERGED',
-    message: expect.stringMatching(/^loss is NaN/),
+    message: expect.stringMatching(/^toy: loss is NaN/),
     where: { graph: 'descent', call: 'update' },
   })
   expect(runner.save().sets).toEqual(before.sets)

@@ -335,3 +335,23 @@ test('a policy that was damaged in the bucket, or is gone, is written again, and
     [0, 1].map((version) => sha256Hex(modelOf(version, false))),
   )
 })
+
+test.each([false, true])(
+  'where a function waits for its own fragment, no manifest tells that it was taken before it names the policy made of it (large: %s)',
+  async (large) => {
+    const store = memoryStore()
+    const consumed = [0]
+    const { publisher } = publishing(store, { everyVersion: false, consumed: () => consumed, consumedWithPolicy: true })
+    for (let version = 0; version < 4; version++) {
+      const published = publisher.publish(version, modelOf(version, large))
+      // The next fragment is trained on while the write is under way, and a heartbeat comes between.
+      consumed[0] = version + 1
+      publisher.tell()
+      await published
+      publisher.tell()
+      await vi.waitFor(async () => expect((await manifestIn(store)).policy.version).toBe(version))
+      expect((await manifestIn(store)).consumed).toEqual([version])
+    }
+    await publisher.stop()
+  },
+)

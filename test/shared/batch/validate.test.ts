@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { columnNamed, columnOf } from '../../../shared/batch/columns.ts'
 import { firstNonFinite } from '../../../shared/batch/finite.ts'
 import { decodeBatch, encodeBatch, rolloutColumnSpecs, validateFragment } from '../../../shared/batch/index.ts'
-import type { SampleBatch, TypedArray } from '../../../shared/batch/sampleBatch.ts'
+import type { Column, SampleBatch, TypedArray } from '../../../shared/batch/sampleBatch.ts'
 import { formOf, sampleFragment, sizedFragments, withColumns } from './arbitrary.ts'
 
 const SIZE = { T: 4, B: 3, D: 2 }
@@ -183,4 +183,31 @@ test('the test on bits finds the same first NaN or infinity as Number.isFinite',
       expect(firstNonFinite(array)).toBe(array.findIndex((value) => !Number.isFinite(value)))
     }),
   )
+})
+
+test('what a stage made of steps is checked by what it says, and of several messages the first has the steps', () => {
+  const { provenance, notes, columns } = fragment()
+  const specs = form.columns.filter(({ name }) =>
+    ['policy_versions', 'episode_returns', 'episode_lengths'].includes(name),
+  )
+  const gradient = { name: 'gradient', dtypes: ['F32'], dims: [5], join: 'stack' } as const
+  const given = { ...form, rounds: 2, columns: [...specs, gradient] }
+  const kept = Object.fromEntries(specs.map(({ name }) => [name, columns[name] as Column]))
+  const message = (sequence: number, envSteps: number, data = new Float32Array(5)): SampleBatch => ({
+    provenance: { ...provenance, sequence, envSteps },
+    notes,
+    columns: { ...kept, gradient: columnOf(data, [data.length]) },
+  })
+  for (const sequence of [4, 5])
+    for (const envSteps of [0, SIZE.T * SIZE.B]) {
+      const check = () => validateFragment(message(sequence, envSteps), given)
+      if ((sequence === 4) === envSteps > 0) expect(check).not.toThrow()
+      else expect(check).toThrow(expect.objectContaining({ code: 'E_BATCH_SHAPE' }))
+    }
+  expect(() => validateFragment(message(4, SIZE.T * SIZE.B, new Float32Array(6)), given)).toThrow(
+    'gradient is F32 [6], expected F32 [5]',
+  )
+  const nan = new Float32Array(5).fill(Number.NaN, 3)
+  expect(() => validateFragment(message(4, SIZE.T * SIZE.B, nan), given)).toThrow('gradient[3] is NaN')
+  expect(() => validateFragment(fragment(), given)).toThrow('is no column that its lease asks for')
 })

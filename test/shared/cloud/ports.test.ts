@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { localCloud, type LocalCloud } from '../../../infra/local/cloud.ts'
+import { directQueue } from '../../../infra/local/direct/directQueue.ts'
+import { directStore } from '../../../infra/local/direct/directStore.ts'
 import { awsClients, type AwsClients, s3ObjectStore, sqsQueue } from '../../../shared/cloud/index.ts'
+import { bearerOf } from '../../../shared/cloud/credentials.ts'
+import { lightQueue } from '../../../shared/cloud/loopback/lightQueue.ts'
+import { lightStore } from '../../../shared/cloud/loopback/lightStore.ts'
+import { Wire } from '../../../shared/cloud/loopback/wire.ts'
 import type { BatchQueue, ObjectStore } from '../../../shared/cloud/ports.ts'
 import { memoryQueue } from '../../fakes/memoryQueue.ts'
 import { memoryStore } from '../../fakes/memoryStore.ts'
@@ -11,12 +17,15 @@ import { accessTo } from '../../fakes/cloudAccess.ts'
 
 let cloud: LocalCloud
 let clients: AwsClients
+let wire: Wire
 beforeAll(async () => {
   cloud = await localCloud()
   clients = awsClients(accessTo(cloud))
+  wire = new Wire(cloud.endpoint, bearerOf(cloud.credentials))
 })
 afterAll(async () => {
   clients.destroy()
+  wire.destroy()
   await cloud.close()
 })
 
@@ -30,6 +39,22 @@ describe.each<[string, () => ObjectStore]>([
       const bucket = `bucket-${randomUUID()}`
       cloud.s3.createBucket(bucket)
       return s3ObjectStore(clients.s3, bucket)
+    },
+  ],
+  [
+    'directStore',
+    () => {
+      const bucket = `bucket-${randomUUID()}`
+      cloud.s3.createBucket(bucket)
+      return directStore(cloud.s3, bucket)
+    },
+  ],
+  [
+    'lightStore',
+    () => {
+      const bucket = `bucket-${randomUUID()}`
+      cloud.s3.createBucket(bucket)
+      return lightStore(wire, bucket, s3ObjectStore(clients.s3, bucket))
     },
   ],
 ])('%s', (_name, make) => {
@@ -116,6 +141,32 @@ describe.each<[string, () => { queue: BatchQueue; visible: () => number; deadLet
       const url = (name: string) => `${cloud.endpoint}/000000000000/${name}`
       return {
         queue: sqsQueue(clients.sqs, { queueUrl: url(main), deadLetterQueueUrl: url(dead) }),
+        visible: () => Number(mainQueue.describe()['ApproximateNumberOfMessages']),
+        deadLetters: () => deadQueue.receiveNow({ max: 10 }).map(({ body }) => body),
+      }
+    },
+  ],
+  [
+    'directQueue',
+    () => {
+      const [main, dead] = [`q-${randomUUID()}`, `q-${randomUUID()}`]
+      const [mainQueue, deadQueue] = [cloud.sqs.createQueue(main), cloud.sqs.createQueue(dead)]
+      return {
+        queue: directQueue(cloud.sqs, { queue: main, deadLetterQueue: dead }),
+        visible: () => Number(mainQueue.describe()['ApproximateNumberOfMessages']),
+        deadLetters: () => deadQueue.receiveNow({ max: 10 }).map(({ body }) => body),
+      }
+    },
+  ],
+  [
+    'lightQueue',
+    () => {
+      const [main, dead] = [`q-${randomUUID()}`, `q-${randomUUID()}`]
+      const [mainQueue, deadQueue] = [cloud.sqs.createQueue(main), cloud.sqs.createQueue(dead)]
+      const url = (name: string) => `${cloud.endpoint}/000000000000/${name}`
+      const urls = { queueUrl: url(main), deadLetterQueueUrl: url(dead) }
+      return {
+        queue: lightQueue(wire, urls.queueUrl, sqsQueue(clients.sqs, urls)),
         visible: () => Number(mainQueue.describe()['ApproximateNumberOfMessages']),
         deadLetters: () => deadQueue.receiveNow({ max: 10 }).map(({ body }) => body),
       }

@@ -73,7 +73,7 @@ const GRAPHS = (program: Program) => {
   }
 }
 
-test('the mean of several gradients is applied, in whatever order they come, and not their sum (RLlib Flow’s Q1)', async () => {
+test('the mean of several gradients is applied, and not their sum (RLlib Flow’s Q1)', async () => {
   const program = programFor('CartPole-v1')
   const size = program.sets['policy']?.initial.length ?? 0
   const norm = async (...values: number[]) => {

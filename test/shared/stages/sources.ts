@@ -4,6 +4,7 @@ import { publishGraphs } from '../../../learner/publish/publishGraphs.ts'
 import { Originals } from '../../../learner/publish/originals.ts'
 import { type SampleBatch, rolloutColumnSpecs } from '../../../shared/batch/index.ts'
 import { makeVectorEnv } from '../../../shared/env/index.ts'
+import type { Observations } from '../../../shared/policy/session.ts'
 import { PolicySession, type PolicySpec, policySpecFor } from '../../../shared/policy/index.ts'
 import type { LeaseStage } from '../../../shared/protocol/lease.ts'
 import { Collector } from '../../../shared/rollout/index.ts'
@@ -50,7 +51,7 @@ export async function sourceOf(
   const current = () => {
     if (!policy) throw new Error('no policy yet')
     const { session, ...rest } = policy
-    return { ...rest, values: async (observations: Float32Array) => await session.values(observations) }
+    return { ...rest, values: async (observations: Observations) => await session.values(observations) }
   }
   const ports = {
     T,

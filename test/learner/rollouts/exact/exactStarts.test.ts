@@ -213,3 +213,14 @@ test('a lease that cannot come to its fixed end, three times in a row, makes the
   expect(told).toEqual([expect.stringMatching(/leaseSeconds.*leaseFragments/)])
   expect(states.before(0, 45)).toEqual({ sequence: 40 })
 })
+
+test('a lease that ends amid the messages of a fragment is stepped again from its steps, however often', () => {
+  const broken: string[] = []
+  const states = new SavedStates({ shards: 1, store: memoryStore(), consumedUpTo: () => [0] })
+  const onBroken = (reason: string) => void broken.push(reason)
+  const starts = new ExactStarts({ run: RUN, states, rounds: 4, firstMissing: () => 3, onBroken })
+  const report = reportOf({ end: 'deadline', fragments: 3, nextSequence: 3 })
+  for (let lease = 0; lease < 4; lease++)
+    expect(starts.after(report, { firstSequence: 0 })).toEqual({ firstSequence: 0, sendFrom: 3, envState: undefined })
+  expect(broken).toEqual([])
+})

@@ -10,8 +10,9 @@ const TOKEN = '0123456789abcdef'.repeat(2)
 const newest: Pacing = { mode: 'newest', perVersion: 2, lead: 1, patienceMs: 2_000 }
 const exact: Pacing = { mode: 'exact', perVersion: 2, lead: 1, patienceMs: 2_000 }
 
-function admitting(pacing: Pacing, world: { version?: number; consumed?: number[] } = {}) {
-  const state = { version: 0, consumed: [0, 0], ...world }
+function admitting(pacing: Pacing, world: { version?: number; consumed?: number[]; rounds?: number } = {}) {
+  const { rounds = 1, ...given } = world
+  const state = { version: 0, consumed: [0, 0], ...given }
   let nowMs = 1_000_000
   const clock = {
     now: () => nowMs,
@@ -24,6 +25,7 @@ function admitting(pacing: Pacing, world: { version?: number; consumed?: number[
     pacing,
     clock,
     fragmentSteps: STEPS,
+    rounds,
     newestVersion: () => state.version,
     consumedUpTo: () => state.consumed,
   })
@@ -51,6 +53,15 @@ function admitting(pacing: Pacing, world: { version?: number; consumed?: number[
 }
 
 describe('fragments', () => {
+  test('of several messages of the same steps the first has them, and no other', () => {
+    const { issue, takes, state } = admitting({ ...exact, perVersion: 1, lead: 0 }, { rounds: 3 })
+    issue('0-0')
+    state.version = 9
+    for (let sequence = 0; sequence < 9; sequence++)
+      for (const envSteps of [STEPS, 0])
+        expect(takes({ sequence, policyVersion: sequence, envSteps })).toBe((sequence % 3 === 0) === envSteps > 0)
+  })
+
   test.each([
     ['a lease that was never given out', { lease: '0-7' }],
     ['a lease whose name was guessed, without its token', { token: undefined }],

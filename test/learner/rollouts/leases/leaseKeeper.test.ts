@@ -126,7 +126,7 @@ test('throttles are answered with pauses that double up to five seconds, and tol
   ])
 })
 
-test('a lease that failed is told and replaced where its shard should go on', async () => {
+test('a lease that failed is told and replaced where its shard should go on: no shard is dropped for good (RLlib Flow’s Q7)', async () => {
   const k = keeperOf({ goOnAt: (_shard, sentUpTo) => sentUpTo - 1 })
   await k.open(1)
   await k.ends(0, { ...failed, fragments: 5 })

@@ -1,0 +1,115 @@
+import { z } from 'zod'
+import { algorithm } from '../algorithm.ts'
+import { ppoLoss, standardized } from '../losses/index.ts'
+import { gae, sharedGradients } from '../operators/atSource.ts'
+import { countSamples } from '../operators/sampling.ts'
+import { publishPolicy, trainOneStep } from '../operators/training.ts'
+import { column, rate as fed, givenGradient, stepColumns } from '../program/index.ts'
+import { rolloutSource } from '../resources.ts'
+import { rate } from '../settings.ts'
+import { ENGINE_SETTINGS } from '../training/engine.ts'
+import { LOSS_SETTINGS, actorCritic, ratesOf } from './actorCritic.ts'
+import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+
+const count = z.number().int().min(1)
+
+/** Defaults: the paper's clip, gamma and lambda; four epochs of four minibatches, as CleanRL's PPO has them. */
+const DdppoConfig = z.strictObject({
+  ...LOSS_SETTINGS,
+  learningRate: rate.default(1e-3),
+  /** Of generalised advantage estimation. */
+  lambda: z.number().min(0).max(1).default(0.95),
+  /** The ratio of new to old probability counts within 1 ± this. */
+  clip: z.number().positive().default(0.2),
+  /** A value may move so far from the old one before its error stops to count; `null`: as far as it likes. */
+  valueClip: z.number().positive().nullable().default(null),
+  /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
+  standardizeAdvantages: z.boolean().default(true),
+  ...NETWORK_SETTINGS,
+  /** Advantages and gradients are computed where the steps are, by the policy there: all weights have to be in it. */
+  publishValue: z.literal(true).default(true),
+  epochs: count.default(4),
+  /** Steps of one function in a minibatch; an update takes so many of every function. */
+  minibatchSteps: count.default(256),
+  ...ENGINE_SETTINGS,
+})
+
+/**
+ * DD-PPO (Wijmans et al. 2019, arXiv:1911.00357): every function keeps the fragment it made for several epochs of minibatches; of each it
+ * gives the gradient, and goes on when the mean over all functions was applied. Departs: the mean is taken by the learner and not by all
+ * among themselves, so weights are one message away, and the sum, in the order of the shards, is the same every time; nobody is cut
+ * short because others are done (the paper's preemption), as functions have equally many steps.
+ */
+export const ddppo = algorithm({
+  name: 'ddppo',
+  about: {
+    sentence: 'PPO whose functions compute the gradients of their own steps; the learner averages them',
+    paper: 'Wijmans et al. 2019, arXiv:1911.00357',
+  },
+  config: DdppoConfig,
+  rollouts: { envsPerShard: 8, fragmentLength: 128 },
+
+  plan: (plan, c, { shards }) =>
+    plan
+      .source('rollouts', rolloutSource)
+      .atSource(gae({ gamma: c.gamma, lambda: c.lambda, rewardScale: c.rewardScale }))
+      .atSource(
+        sharedGradients({
+          graph: 'surrogate',
+          epochs: c.epochs,
+          rows: c.minibatchSteps,
+          rates: ratesOf(c),
+          stepsPerVersion: (shards * c.minibatchSteps) / c.epochs,
+        }),
+      )
+      .batchAcrossShards()
+      .via(countSamples())
+      .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
+      .via(publishPolicy()),
+
+  policy: policyOf,
+
+  program(c, { policy: spec }) {
+    const rows = [c.minibatchSteps]
+    const network = actorCritic(c, spec)
+    const steps = stepColumns(spec, rows)
+    const { policy, values } = network.apply(steps)
+    const [advantages, oldValues, returns] = [
+      column('advantages', rows),
+      column('old_values', rows),
+      column('returns', rows),
+    ]
+    const loss = ppoLoss(
+      {
+        logProbs: policy.logProb(steps.actions),
+        oldLogProbs: steps.behaviourLogProbs,
+        advantages: c.standardizeAdvantages ? standardized(advantages) : advantages,
+        values,
+        oldValues,
+        returns,
+        entropy: policy.entropy(),
+      },
+      { ...c, entropyCoef: fed('entropy_coef') },
+    )
+    const given = givenGradient(network.parameters, loss.metrics)
+    const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
+    return {
+      sets: { policy: network.parameters },
+      graphs: {
+        surrogate: { gradients: { gradient: { of: 'policy', loss: loss.total } }, metrics: loss.metrics },
+        apply: {
+          minimise: { policy: { gradient: given.gradient, optimizer, maxGradNorm: c.maxGradNorm } },
+          metrics: given.metrics,
+        },
+      },
+      calls: { update: [{ run: 'apply' }] },
+      policies: { default: { sets: ['policy'], ...network.published } },
+      rewardScale: c.rewardScale,
+    }
+  },
+
+  fragmentsPerUpdate: (_, { shards }) => shards,
+
+  // One gradient of every function a version: sequence number n is of version n.
+  pacing: () => ({ mode: 'exact', perVersion: 1, lead: 0, publishEvery: 1 }),
+})

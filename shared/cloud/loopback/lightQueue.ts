@@ -1,0 +1,36 @@
+import { parseJsonBytes } from '../../protocol/parseJson.ts'
+import { type AwsFailure, asMillraceError, awsFailure } from '../awsFailure.ts'
+import type { BatchQueue } from '../ports.ts'
+import type { Answer } from './connection.ts'
+import type { Wire } from './wire.ts'
+
+const HEADERS = 'content-type: application/x-amz-json-1.0\r\nx-amz-target: AmazonSQS.SendMessage\r\n'
+
+/** A queue to which messages are sent over `wire`. Everything else is the given queue's. */
+export function lightQueue(wire: Wire, queueUrl: string, queue: BatchQueue): BatchQueue {
+  return {
+    ...queue,
+    async send(body) {
+      const json = Buffer.from(JSON.stringify({ QueueUrl: queueUrl, MessageBody: body }))
+      let answer: Answer
+      try {
+        answer = await wire.ask({ method: 'POST', path: '/', headers: HEADERS, body: json })
+      } catch (cause) {
+        throw asMillraceError('E_QUEUE', 'cannot send', awsFailure(cause))
+      }
+      if (answer.status !== 200) throw asMillraceError('E_QUEUE', 'cannot send', failureOf(answer))
+    },
+  }
+}
+
+/** SQS says no in JSON. */
+function failureOf({ status, body }: Answer): AwsFailure {
+  let said: { readonly __type?: unknown; readonly message?: unknown } = {}
+  try {
+    said = Object(parseJsonBytes(body)) as typeof said
+  } catch {
+    // then the status is all that there is
+  }
+  const name = String(said.__type ?? 'UnknownError').replace(/^.*#/, '')
+  return { name, message: String(said.message ?? `HTTP ${status}`), status, attempts: 1, cause: undefined }
+}
