@@ -18,9 +18,9 @@ export {
 // Its settings. `z` is the zod that they are checked with.
 export { z } from 'zod'
 export { count, rate as rateSetting } from '../learner/settings.ts'
-export { NORMALIZATION_SETTINGS, type Normalization } from '../learner/algorithms/normalization.ts'
 export { LOSS_SETTINGS, ratesOf } from '../learner/algorithms/actorCritic.ts'
 export { NETWORK_SETTINGS, type NetworkSettings, headOf, policyOf } from '../learner/algorithms/networkSettings.ts'
+export { NORMALIZATION_SETTINGS, type Normalization } from '../learner/algorithms/normalization.ts'
 export { ENGINE_SETTINGS, type EngineSetting } from '../learner/training/engine.ts'
 
 // Its plan: sources, operators, and what operators may use.
@@ -37,9 +37,11 @@ export { fragmentsOfRounds, rounds, synchronous } from '../learner/algorithms/sy
 export {
   ASYNCHRONOUS_SETTINGS,
   type AsynchronousPlan,
+  type AsynchronousSettings,
   asTheyCome,
   asynchronous,
   checkLag,
+  isExact,
 } from '../learner/algorithms/asynchronous.ts'
 export { impalaPlan } from '../learner/algorithms/impala.ts'
 export { checkMinibatches, dividing } from '../learner/algorithms/minibatches.ts'
