@@ -30,7 +30,10 @@ const linesOf = (text: string): number => text.trimEnd().split('\n').length
 function planTextOf(file: string): string {
   const own = /^ {2}plan(\(.*?^ {2}\},$|: \(.*?\),\n)/ms.exec(sourceOf(file))?.[0] ?? ''
   const from = (other: string, what: RegExp): string => what.exec(sourceOf(other))?.[0] ?? ''
-  if (/^ {2}plan: impalaPlan/m.test(sourceOf(file))) return from('impala', /^export const impalaPlan.*?^\}$/ms)
+  if (/^ {2}plan: impalaPlan/m.test(sourceOf(file)))
+    return (
+      from('impala', /^export const impalaPlan.*?^\}$/ms) + from('asynchronous', /^export function asTheyCome.*?^\}$/ms)
+    )
   return own.includes('rounds(') ? own + from('synchronous', /^export const rounds .*?\n\n/ms) : own
 }
 
@@ -107,7 +110,7 @@ test('an update of whole rounds takes the same from every shard, and at least th
 test.each([
   [
     () => ALGORITHMS.ppo({ minibatchSteps: 100 }),
-    /^ppo\.minibatchSteps: 100 does not divide the 2048 env steps of an update.*; 128 does$/,
+    /^ppo\.minibatchSteps: 100 does not divide the 2048 env steps .*; 128 does$/,
   ],
   [
     () => ALGORITHMS.ppo({ minibatchSteps: 4096 }),
