@@ -87,7 +87,7 @@ test('an update of whole rounds takes the same from every shard, and at least th
 test.each([
   [
     () => ALGORITHMS.ppo({ minibatchSteps: 100 }),
-    /^ppo\.minibatchSteps: 100 does not divide the 2048 env steps of an update.*; 128 does$/,
+    /^ppo\.minibatchSteps: 100 does not divide the 2048 env steps .*; 128 does$/,
   ],
   [
     () => ALGORITHMS.ppo({ minibatchSteps: 4096 }),
