@@ -44,7 +44,7 @@ export {
   isExact,
 } from '../learner/algorithms/asynchronous.ts'
 export { impalaPlan } from '../learner/algorithms/impala.ts'
-export { checkMinibatches } from '../learner/algorithms/minibatches.ts'
+export { checkMinibatches, dividing } from '../learner/algorithms/minibatches.ts'
 
 // Its program: networks, heads, losses, and what graphs are fed.
 export {
