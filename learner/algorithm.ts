@@ -48,6 +48,8 @@ export interface Algorithm {
   /** What it is; empty where its author did not say. */
   readonly about: AboutAlgorithm
   readonly config: Readonly<Record<string, unknown>>
+  /** Names of all its settings, of those without a default too. */
+  readonly settings: readonly string[]
   /** Kinds of actions that it learns to choose. */
   readonly actions: readonly ActionKind[]
   /** Builds the plan; nothing runs. One item comes out for every update. @throws MillraceError E_PLAN_PARAMETER */
@@ -103,6 +105,7 @@ export function algorithm<S extends z.ZodObject>(
       name,
       about: definition.about ?? { sentence: '', paper: '' },
       config,
+      settings: Object.keys(schema.shape),
       actions: definition.actions ?? ACTION_KINDS,
       plan: (plan, setting) => own('plan', () => definition.plan(plan, config, setting)),
       policy: (fitting) => own('policy', () => definition.policy?.(config, fitting) ?? fitting),

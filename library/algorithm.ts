@@ -17,7 +17,7 @@ export {
 
 // Its settings. `z` is the zod that they are checked with.
 export { z } from 'zod'
-export { count, rate as rateSetting } from '../learner/settings.ts'
+export { count as countSetting, rate as rateSetting } from '../learner/settings.ts'
 export { LOSS_SETTINGS, ratesOf } from '../learner/algorithms/actorCritic.ts'
 export { NETWORK_SETTINGS, type NetworkSettings, headOf, policyOf } from '../learner/algorithms/networkSettings.ts'
 export { NORMALIZATION_SETTINGS, type Normalization } from '../learner/algorithms/normalization.ts'

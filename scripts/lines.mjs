@@ -36,7 +36,10 @@ export function sharedParts(sources) {
   for (const source of sources) {
     const lines = codeLines(source)
     for (const [at, line] of lines.entries()) {
-      const name = /^export const (\w+)\b[^=]*= \(plan\b/.exec(line)?.[1]
+      const name = /^export (?:const (\w+)\b[^=]*= |function (\w+))(?:<[^(]*>)?\((?:plan\b|$)/
+        .exec(line)
+        ?.slice(1)
+        .find(Boolean)
       if (name === undefined) continue
       const rest = lines.slice(at + 1)
       const end = rest.findIndex((next) => /^[^\s}]/.test(next))
@@ -54,9 +57,17 @@ export function planLines(source, { name = 'the file', parts = {} } = {}) {
   const rest = lines.slice(from + 1)
   const next = rest.findIndex((line) => /^ {2}\w|^}/.test(line)) // the next property, or the end of the definition
   const plan = [lines[from], ...rest.slice(0, next < 0 ? undefined : next)]
-  const taken = Object.entries(parts).filter(([part]) => plan.some((line) => new RegExp(`\\b${part}\\b`).test(line)))
   // Python, which it is compared with, has no lines of brackets.
-  return [...plan.filter((line) => /\w/.test(line)), ...taken.flatMap(([, lines]) => lines)]
+  const all = plan.filter((line) => /\w/.test(line))
+  const taken = new Set()
+  for (const line of all) {
+    for (const part of Object.keys(parts)) {
+      if (taken.has(part) || !new RegExp(`\\b${part}\\b`).test(line)) continue
+      taken.add(part)
+      all.push(...parts[part]) // which may take others
+    }
+  }
+  return all
 }
 
 /**

@@ -67,10 +67,11 @@ test('every entry point of the exports map loads, and its types compile in a str
 import { makeVectorEnv } from 'millrace/env'
 import { decodeBatch } from 'millrace/batch'
 import { Plan, mermaid } from 'millrace/flow'
+import { algorithm } from 'millrace/algorithm'
 import { gradients } from 'millrace/tensor'
 import { localCloud } from 'millrace/local-cloud'
 import { loadPolicy } from 'millrace/policy'
-export const used: unknown[] = [train, makeVectorEnv, decodeBatch, Plan, mermaid, gradients, localCloud, loadPolicy]
+export const used: unknown[] = [train, makeVectorEnv, decodeBatch, Plan, mermaid, algorithm, gradients, localCloud, loadPolicy]
 export type Used = RunSummary
 `,
   )
