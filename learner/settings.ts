@@ -62,6 +62,9 @@ function unwrap(schema: unknown): unknown {
   return at
 }
 
+/** A whole number from 1. */
+export const count = z.number().int().min(1)
+
 /** A constant, or a linear schedule over a named clock of the run. */
 export const rate = z.union([
   z.number().min(0),

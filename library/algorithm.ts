@@ -18,9 +18,9 @@ export {
 // Its settings. `z` is the zod that they are checked with.
 export { z } from 'zod'
 export { rate as rateSetting } from '../learner/settings.ts'
-export { NORMALIZATION_SETTINGS, type Normalization } from '../learner/algorithms/normalization.ts'
 export { LOSS_SETTINGS, ratesOf } from '../learner/algorithms/actorCritic.ts'
 export { NETWORK_SETTINGS, type NetworkSettings, headOf, policyOf } from '../learner/algorithms/networkSettings.ts'
+export { NORMALIZATION_SETTINGS, type Normalization } from '../learner/algorithms/normalization.ts'
 export { ENGINE_SETTINGS, type EngineSetting } from '../learner/training/engine.ts'
 
 // Its plan: sources, operators, and what operators may use.
@@ -34,7 +34,15 @@ export type { UpdateResult } from '../learner/run/updateResult.ts'
 // How far its rollouts may run ahead.
 export type { PacingSetting } from '../learner/rollouts/pacing.ts'
 export { fragmentsOfRounds, rounds, synchronous } from '../learner/algorithms/synchronous.ts'
-export { ASYNCHRONOUS_SETTINGS, asynchronous, checkLag } from '../learner/algorithms/asynchronous.ts'
+export {
+  ASYNCHRONOUS_SETTINGS,
+  type AsynchronousPlan,
+  type AsynchronousSettings,
+  asynchronous,
+  checkLag,
+  isExact,
+} from '../learner/algorithms/asynchronous.ts'
+export { impalaPlan } from '../learner/algorithms/impala.ts'
 export { checkMinibatches } from '../learner/algorithms/minibatches.ts'
 
 // Its program: networks, heads, losses, and what graphs are fed.

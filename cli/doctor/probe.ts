@@ -21,15 +21,15 @@ interface ProbePolicy {
 export function probePolicy(): ProbePolicy {
   const { observationSpace, actionSpace } = new CartPole()
   const spec = policySpecFor(observationSpace, actionSpace)
-  const { parameters, apply } = network({
+  const built = network({
     shape: spec.observation.shape,
     torso: { kind: 'mlp', hidden: [8], activation: 'tanh' },
     outputs: { logits: { size: actionSpace.n, gain: 0.01 } },
     shared: true,
   })
   const observations = input('observations', ['N', ...spec.observation.shape])
-  const layout = layoutOf(parameters)
-  const graph = { name: 'policy', inputs: [observations], outputs: apply(observations) }
+  const layout = layoutOf(built.parameters)
+  const graph = { name: 'policy', inputs: [observations], outputs: built.apply(observations) }
   return { model: PolicyTemplate.of(graph, layout).withWeights(new Float32Array(layout.size)), spec }
 }
 

@@ -2,25 +2,21 @@ import { z } from 'zod'
 import { algorithm } from '../algorithm.ts'
 import { appoLoss, explainedVariance, klEstimate, vtrace } from '../losses/index.ts'
 import { column, rate as fed, rolloutColumns, scalarState, stepColumns } from '../program/index.ts'
-import { rate } from '../settings.ts'
+import { count, rate } from '../settings.ts'
 import { flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, discounting } from './actorCritic.ts'
 import { ASYNCHRONOUS_SETTINGS, asynchronous, checkLag } from './asynchronous.ts'
 import { impalaPlan } from './impala.ts'
-import { checkMinibatches } from './minibatches.ts'
+import { dividing } from './minibatches.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { NORMALIZATION_SETTINGS } from './normalization.ts'
 
-const count = z.number().int().min(1)
-
-/** Defaults: RLlib's APPO (Adam, clip 0.4, value 0.5, lambda 1, no KL penalty), two passes and no entropy term as in its CartPole example. */
+/** Defaults: RLlib's APPO (Adam, clip 0.4, value 0.5, no KL penalty), two passes and no entropy term as in its CartPole example. */
 const AppoConfig = z
   .strictObject({
     ...LOSS_SETTINGS,
     learningRate: rate.default(1e-3),
-    /** Multiplies the weights of V-trace's trace (remark 2 of IMPALA's paper). */
-    lambda: z.number().min(0).max(1).default(1),
     /** The ratio of the policy that learns to the target network's counts within 1 ± this. */
     clip: z.number().positive().default(0.4),
     ...NETWORK_SETTINGS,
@@ -52,8 +48,7 @@ export const appo = algorithm({
   rollouts: { envsPerShard: 8 },
   plan: impalaPlan,
   ...asynchronous,
-  check: (c, setting) =>
-    checkMinibatches('appo', c.minibatchSteps, asynchronous.fragmentsPerUpdate(c, setting) * setting.fragmentSteps),
+  check: dividing('appo', asynchronous),
   policy: policyOf,
 
   program(c, sizes) {
@@ -73,7 +68,7 @@ export const appo = algorithm({
         nextValues,
         ...discounting(batch, c.gamma),
       },
-      { rhoBar: 1, cBar: 1, pgRhoBar: 1, lambda: c.lambda },
+      { rhoBar: 1, cBar: 1, pgRhoBar: 1 },
     )
     const rows = c.minibatchSteps ?? T * B
     const steps = stepColumns(spec, [rows])

@@ -1,12 +1,15 @@
 import { z } from 'zod'
+import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import type { AlgorithmDefinition, PlanSetting } from '../algorithm.ts'
+import type { Flow, Plan } from '../flow/index.ts'
+import { concatBatches, dropStale, inOrder } from '../operators/sampling.ts'
+import { rolloutSource } from '../resources.ts'
 import type { PacingSetting } from '../rollouts/pacing.ts'
+import { count } from '../settings.ts'
 import type { LOSS_SETTINGS } from './actorCritic.ts'
 import { fragmentsOfRounds } from './synchronous.ts'
 
 // Functions step ahead of the learner by a bounded number of train batches: what IMPALA's plan is set by.
-
-const count = z.number().int().min(1)
 
 export const ASYNCHRONOUS_SETTINGS = {
   /** Env steps of an update, rounded up to whole fragments; of an exact run to whole rounds of all shards. RLlib's 500 learn CartPole in three of four runs. */
@@ -43,6 +46,15 @@ export function checkLag({ value, issues }: z.core.ParsePayload<AsynchronousSett
 /** Fragments of one update: as few as reach the batch; of an exact run whole rounds, so that all of a batch is of one policy. */
 const fragmentsFor = (c: AsynchronousSettings, setting: PlanSetting): number =>
   isExact(c) ? fragmentsOfRounds(c, setting) : Math.ceil(c.trainBatchSteps / setting.fragmentSteps)
+
+/** Batches as they come, without what is too old, and in one order where the run is exact: the sampling half of the plan. */
+export function asTheyCome(plan: Plan, c: AsynchronousSettings, setting: PlanSetting): Flow<readonly SampleBatch[]> {
+  const { shards, from, fragmentSteps } = setting
+  const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
+  return (isExact(c) ? fragments.via(inOrder({ shards, from })) : fragments)
+    .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
+    .via(concatBatches({ minSteps: fragmentsFor(c, setting) * fragmentSteps }))
+}
 
 /** Policy lag is bounded by `lead`: on average in a run that takes what comes, exactly in one that is exact. */
 export const asynchronous = {

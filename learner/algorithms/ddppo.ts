@@ -9,6 +9,7 @@ import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, ratesOf } from './actorCritic.ts'
+import { checkMinibatches } from './minibatches.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 
 const count = z.number().int().min(1)
@@ -108,6 +109,7 @@ export const ddppo = algorithm({
     }
   },
 
+  check: (c, { fragmentSteps }) => checkMinibatches('ddppo', c.minibatchSteps, fragmentSteps),
   fragmentsPerUpdate: (_, { shards }) => shards,
 
   // One gradient of every function a version: sequence number n is of version n.

@@ -2,15 +2,14 @@ import { z } from 'zod'
 import type { SampleBatch } from '../../shared/batch/sampleBatch.ts'
 import { algorithm } from '../algorithm.ts'
 import { actorCriticLoss, explainedVariance, vtrace } from '../losses/index.ts'
-import { concatBatches, countSamples, dropStale, inOrder } from '../operators/sampling.ts'
+import { countSamples } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { rate as fed, rolloutColumns } from '../program/index.ts'
-import { rolloutSource } from '../resources.ts'
 import { rate } from '../settings.ts'
 import { clip, flatten, mul, reduceMean, reshape } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, discounting, ratesOf } from './actorCritic.ts'
-import { ASYNCHRONOUS_SETTINGS, type AsynchronousPlan, asynchronous, checkLag, isExact } from './asynchronous.ts'
+import { ASYNCHRONOUS_SETTINGS, type AsynchronousPlan, asTheyCome, asynchronous, checkLag } from './asynchronous.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { NORMALIZATION_SETTINGS } from './normalization.ts'
 
@@ -41,13 +40,8 @@ const ImpalaConfig = z
 
 /** The paper's figure 1: actors make trajectories without waiting; a queue; one learner, whose policies go back to the actors. */
 export const impalaPlan: AsynchronousPlan = (plan, c, setting) => {
-  const batches = plan.queue<SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
-  const fragments = plan.source('rollouts', rolloutSource).gatherAsync({ inFlight: c.inFlight, reissue: 'before' })
-  const { shards, from, fragmentSteps } = setting
-  const sample = (isExact(c) ? fragments.via(inOrder({ shards, from })) : fragments)
-    .via(dropStale({ maxPolicyLag: c.maxPolicyLag }))
-    .via(concatBatches({ minSteps: asynchronous.fragmentsPerUpdate(c, setting) * fragmentSteps }))
-    .enqueue(batches)
+  const batches = plan.queue<readonly SampleBatch[]>('learner', { capacity: 2, whenFull: 'block' })
+  const sample = asTheyCome(plan, c, setting).enqueue(batches)
   const learn = plan
     .dequeue(batches)
     .via(countSamples())

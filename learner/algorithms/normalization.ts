@@ -31,15 +31,15 @@ export interface Kept {
 /** The running statistics of a policy and a value. What is not asked for leaves everything as it is. */
 export interface Normalization {
   /** Of observations [N, ...D]. */
-  observations(x: Tensor): Tensor
+  readonly observations: (x: Tensor) => Tensor
   /** What the network gives, as values. */
-  values(given: Tensor): Tensor
+  readonly values: (given: Tensor) => Tensor
   /** Values and their targets as the value's loss takes them. */
-  standard(values: Tensor): Tensor
+  readonly standard: (values: Tensor) => Tensor
   /** Advantages as a policy gradient takes them. */
-  shrink(advantages: Tensor): Tensor
+  readonly shrink: (advantages: Tensor) => Tensor
   /** A program that keeps the statistics, and publishes what the policy needs of them. */
-  kept(program: ProgramDescription, of: Kept): ProgramDescription
+  readonly kept: (program: ProgramDescription, of: Kept) => ProgramDescription
 }
 
 /** Its set, and the graphs that change it. */

@@ -3,14 +3,13 @@ import { algorithm } from '../algorithm.ts'
 import { explainedVariance, klEstimate, ppoLoss, standardized } from '../losses/index.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { column, rate as fed, rolloutColumns, scalarState, stepColumns } from '../program/index.ts'
+import { count } from '../settings.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
-import { checkMinibatches } from './minibatches.ts'
+import { dividing } from './minibatches.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { NORMALIZATION_SETTINGS } from './normalization.ts'
 import { rounds, synchronous } from './synchronous.ts'
-
-const count = z.number().int().min(1)
 
 /** Defaults: those of the paper for MuJoCo (table 3), as Stable-Baselines3 has them. */
 const PpoConfig = z
@@ -60,8 +59,7 @@ export const ppo = algorithm({
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))
       .via(publishPolicy()),
   ...synchronous,
-  check: (c, setting) =>
-    checkMinibatches('ppo', c.minibatchSteps, synchronous.fragmentsPerUpdate(c, setting) * setting.fragmentSteps),
+  check: dividing('ppo', synchronous),
 
   policy: policyOf,
 

@@ -25,7 +25,7 @@ export const rounds = (plan: Plan, c: SynchronousSettings, setting: PlanSetting)
   plan
     .source('rollouts', rolloutSource)
     .gatherSync()
-    .via(inOrder({ shards: setting.shards, ...(setting.from && { from: setting.from }) }))
+    .via(inOrder({ shards: setting.shards, from: setting.from }))
     .via(concatBatches({ minSteps: fragmentsOfRounds(c, setting) * setting.fragmentSteps }))
     .via(countSamples())
 

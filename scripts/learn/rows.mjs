@@ -2,7 +2,6 @@
 
 const ZOO = 'rl-baselines3-zoo'
 const MINATAR = "MinAtar's curves"
-const NORMALIZED = { waitsFor: 'normalizeObservations' }
 
 /** By the file's name: its env, its env steps, the greedy return that is asked for after them, and what others published. */
 const TUNED = {
@@ -14,7 +13,6 @@ const TUNED = {
     atLeast: -115,
     published: '-110 ± 19',
     source: ZOO,
-    ...NORMALIZED,
   },
   'mountaincar-a2c': {
     env: 'MountainCar-v0',
@@ -22,7 +20,6 @@ const TUNED = {
     atLeast: -115,
     published: '-111 ± 24',
     source: ZOO,
-    ...NORMALIZED,
   },
   'mountaincarcontinuous-a2c': {
     env: 'MountainCarContinuous-v0',
@@ -30,7 +27,6 @@ const TUNED = {
     atLeast: 88,
     published: '91 ± 0.3',
     source: ZOO,
-    ...NORMALIZED,
   },
   'acrobot-ppo': { env: 'Acrobot-v1', within: 1e6, atLeast: -83, published: '-74 ± 18', source: ZOO },
   'acrobot-a2c': { env: 'Acrobot-v1', within: 500_000, atLeast: -83, published: '-83 ± 17', source: ZOO },

@@ -125,7 +125,6 @@ export default experiment({ env: Echo, algorithm: reinforce({ gamma: 0.5 }), sto
 
 test.each([
   ['.via(publishPolicy())', '', /E_PLAN_SHAPE: the plan of reinforce publishes no policy/],
-  ['.via(countSamples())', '', /E_PLAN_SHAPE: the plan of reinforce counts no steps/],
   [
     'reduceMean(square(sub(returns, values)))',
     'square(sub(returns, values))',
@@ -143,8 +142,8 @@ test.each([
     /E_GRAPH: program: functions act by the policy 'default', which there is not; there are main/,
   ],
   [
-    'fragmentsPerUpdate: (c, setting) => fragmentsOfRounds(c, setting)',
-    'fragmentsPerUpdate: () => 7',
+    '...synchronous,',
+    '...synchronous,\n  fragmentsPerUpdate: () => 7,',
     /E_ENGINE: .*another number of fragments than fragmentsPerUpdate says/,
   ],
   [

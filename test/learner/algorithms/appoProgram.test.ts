@@ -8,7 +8,7 @@ import { expectClose } from '../tensor/helpers.ts'
 
 const SIZES = { T: 5, B: 4, observationShape: [4], actions: 3 }
 const RATES = { learning_rate: 0.01, entropy_coef: 0.01 }
-const SAME = { hidden: [8], epsilon: 1e-5, gamma: 0.9, maxGradNorm: 0.5, rewardScale: 0.5 }
+const SAME = { normalizeValues: false, hidden: [8], epsilon: 1e-5, gamma: 0.9, maxGradNorm: 0.5, rewardScale: 0.5 }
 
 async function trained(algorithm: Algorithm, updates = 1) {
   const runner = runnerOf(programOf(algorithm, { policy: discrete(3, [4]), T: 5, B: 4 }))

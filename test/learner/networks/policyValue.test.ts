@@ -5,8 +5,8 @@ import * as t from '../../../learner/tensor/index.ts'
 import { evaluate, expectClose, spread } from '../tensor/helpers.ts'
 
 const torso: NetworkMaker = ({ name, shape: [inputs = 1] }) => {
-  const { parameters, apply } = t.dense({ name: `${name}.own`, inputs, outputs: 5, activation: 'silu' })
-  return { parameters, apply, width: 5 }
+  const layer = t.dense({ name: `${name}.own`, inputs, outputs: 5, activation: 'silu' })
+  return { ...layer, width: 5 }
 }
 
 const whole: NetworkMaker = ({ shape: [inputs = 1], policyOutputs }) => {

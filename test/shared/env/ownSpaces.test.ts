@@ -64,11 +64,10 @@ test('several choices are given to each env as its own list, and one that there 
 test('an observation of bytes is bytes from the vector on: the same numbers, checked before they are narrowed', () => {
   const bytes = makeVectorEnv(Spot, { numEnvs: 4 })
   const floats = makeVectorEnv(
-    named(
-      () =>
-        Object.assign(new Spot(), {
-          observationSpace: { kind: 'box', shape: [5, 4, 2], low: 0, high: 255 },
-        }) as unknown as Env,
+    named(() =>
+      Object.assign(new Spot(), {
+        observationSpace: { kind: 'box', shape: [5, 4, 2], low: 0, high: 255 },
+      }),
     ),
     { numEnvs: 4 },
   )

@@ -28,17 +28,17 @@ export const cartPoleModel = new Uint8Array(
 
 /** A freshly initialised policy for observations of this shape. */
 export function freshModel(observationShape: readonly number[], actions: number, seed: number): Uint8Array {
-  const { parameters, apply } = network({
+  const built = network({
     shape: observationShape,
     torso: { kind: 'mlp', hidden: [8], activation: 'tanh' },
     outputs: { logits: { size: actions, gain: 0.01 }, value: { size: 1, gain: 1 } },
     shared: true,
   })
   const observations = input('observations', ['N', ...observationShape])
-  const { logits, value } = apply(observations)
+  const { logits, value } = built.apply(observations)
   const graph = { name: 'policy', inputs: [observations], outputs: { logits, value: flatten(value) } }
-  const template = PolicyTemplate.of(graph, layoutOf(parameters))
-  return template.withWeights(initialWeights(parameters, seededUniform(seed)))
+  const template = PolicyTemplate.of(graph, layoutOf(built.parameters))
+  return template.withWeights(initialWeights(built.parameters, seededUniform(seed)))
 }
 
 export const RUN = 'run-1'

@@ -14,15 +14,15 @@ const [T, B] = [7, 5]
 function freshModel(spec: PolicySpec): Uint8Array {
   const { shape, dtype } = spec.observation
   const outputs = outputsOf(spec)
-  const { parameters, apply } = policyValueNetwork({ hidden: [8] }, { shape, policyOutputs: outputs })
+  const network = policyValueNetwork({ hidden: [8] }, { shape, policyOutputs: outputs })
   const observations = input('observations', ['N', ...shape], dtype ?? 'float32')
   const graph = {
     name: 'p',
     inputs: [observations],
-    outputs: { [MODEL_OUTPUTS[spec.distribution]]: apply(observations).policy },
+    outputs: { [MODEL_OUTPUTS[spec.distribution]]: network.apply(observations).policy },
   }
-  const weights = initialWeights(parameters, seededUniform(1)).map((w) => 5 * w)
-  return PolicyTemplate.of(graph, layoutOf(parameters)).withWeights(weights)
+  const weights = initialWeights(network.parameters, seededUniform(1)).map((w) => 5 * w)
+  return PolicyTemplate.of(graph, layoutOf(network.parameters)).withWeights(weights)
 }
 
 const specOf = (source: EnvSource): PolicySpec => {
