@@ -43,7 +43,9 @@ export const a3c = algorithm({
   plan(plan, c, { shards, fragmentSteps, from }) {
     const each = plan
       .source('rollouts', rolloutSource)
-      .atSource(gradients({ graph: 'gradients', rates: ratesOf(c), stepsPerVersion: fragmentSteps }))
+      .atSource(
+        gradients({ graph: 'gradients', rates: { entropy_coef: c.entropyCoef }, stepsPerVersion: fragmentSteps }),
+      )
       .gatherAsync({ reissue: 'after' })
     return (c.deterministic ? each.via(inOrder({ shards, from })) : each)
       .via(concatBatches({ minSteps: fragmentSteps }))

@@ -39,7 +39,7 @@ const DdppoConfig = z.strictObject({
 const epochsOf = (c: z.output<typeof DdppoConfig>, { shards }: PlanSetting) => ({
   epochs: c.epochs,
   rows: c.minibatchSteps,
-  rates: ratesOf(c),
+  rates: { entropy_coef: c.entropyCoef },
   stepsPerVersion: (shards * c.minibatchSteps) / c.epochs,
 })
 

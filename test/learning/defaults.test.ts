@@ -2,6 +2,8 @@ import { expect, test } from 'vitest'
 import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { type Algorithm } from '../../learner/algorithm.ts'
 import { a2c } from '../../learner/algorithms/a2c.ts'
+import { a3c } from '../../learner/algorithms/a3c.ts'
+import { ddppo } from '../../learner/algorithms/ddppo.ts'
 import { ppo } from '../../learner/algorithms/ppo.ts'
 import { experiment } from '../../learner/experiment.ts'
 import { train } from '../../learner/run/service.ts'
@@ -30,6 +32,8 @@ test('PPO solves CartPole within 300,000 env steps: the median of three seeds', 
 test.each([
   ['PPO', ppo],
   ['A2C', a2c],
+  ['A3C', a3c],
+  ['DD-PPO', ddppo],
 ] as const)('%s reaches -100 on Acrobot within 500,000 env steps', async (_, algorithm) => {
   expect(await stepsToGoal('Acrobot-v1', algorithm(), -100)).toBeLessThanOrEqual(500_000)
 })

@@ -11,6 +11,7 @@ import { train } from '../../../learner/run/service.ts'
 import { sha256Hex } from '../../../shared/batch/hash.ts'
 import { type FragmentMessage, parseMessage } from '../../../shared/protocol/message.ts'
 
+const STEPS = 960
 const SIZES = { shards: 3, envsPerShard: 4, fragmentLength: 8 }
 
 async function runOf(algorithm: Algorithm, rollouts: object = {}) {
@@ -21,7 +22,7 @@ async function runOf(algorithm: Algorithm, rollouts: object = {}) {
     env: 'CartPole-v1',
     algorithm,
     rollouts: { ...SIZES, ...rollouts },
-    stop: { envSteps: 1920 },
+    stop: { envSteps: STEPS },
   })
   const seen: RunCloud = {
     ...cloud,
@@ -45,7 +46,7 @@ async function runOf(algorithm: Algorithm, rollouts: object = {}) {
 describe('A3C', () => {
   test('a function goes on with the weights that its own last gradient was applied to (RLlib Flow’s Q8 trains one behind), and every delay is logged', async () => {
     const { lines, sent } = await runOf(a3c({ hidden: [8] }))
-    expect(lines.length).toBeGreaterThanOrEqual(1920 / 32)
+    expect(lines.length).toBeGreaterThanOrEqual(STEPS / 32)
     const applied = new Map<number, number>()
     let delayed = 0
     lines.forEach(({ lag }, update) => {
@@ -87,4 +88,32 @@ test.each([
   const { hash } = await runOf(algorithm)
   expect((await runOf(algorithm, { functions: 1 })).hash).toBe(hash)
   expect((await runOf(algorithm, { functions: 2 })).hash).toBe(hash)
+})
+
+test.each([
+  ['A3C', a3c({ hidden: [8], deterministic: true })],
+  ['DD-PPO', ddppo({ hidden: [8], epochs: 2, minibatchSteps: 16 })],
+])('%s, interrupted amid a round or the messages of a fragment, goes on to the same policy', async (_, algorithm) => {
+  const { hash, lines } = await runOf(algorithm)
+  const updates = 10
+  const one = experiment({ env: 'CartPole-v1', algorithm, rollouts: SIZES, stop: { envSteps: STEPS } })
+  let checkpoint: Uint8Array | undefined
+  const save = async (bytes: Uint8Array) => void (checkpoint = bytes)
+  const interrupt = new AbortController()
+  let made = 0
+  const onUpdate = () => void (++made === updates && interrupt.abort())
+  const first = serialCloud()
+  await train(one, {
+    run: 'run',
+    cloud: first,
+    observer: { onUpdate },
+    signal: interrupt.signal,
+    checkpoint: { everyMs: 1e9, save },
+  })
+  await first.close()
+  const second = serialCloud()
+  const { policy, summary } = await train(one, { run: 'run.2', attempt: 2, cloud: second, resume: checkpoint })
+  await second.close()
+  expect([summary.progress.updates, summary.notDeterministicBecause]).toEqual([lines.at(-1)?.updates, undefined])
+  expect(sha256Hex(policy)).toBe(hash)
 })
