@@ -1,6 +1,6 @@
 // It runs the policy. It is loaded with the handler, so that an error in it shows when the function starts, before there is a lease.
 import 'onnxruntime-node'
-import { systemClock } from '../shared/cloud/index.ts'
+import { systemClock } from '../shared/cloud/clock.ts'
 import { allowedEndpoints } from '../shared/protocol/endpointsFromLease.ts'
 import { parseInvocation } from '../shared/protocol/invocation.ts'
 import type { Lease, LeaseReport } from '../shared/protocol/lease.ts'
@@ -15,7 +15,7 @@ interface LambdaContext {
 }
 
 // Made once an execution environment and kept while it is warm.
-const here = services()
+const here = await services()
 const elsewhere = new Map<string, Services>()
 const workers = new RolloutWorkers()
 let warm = false
@@ -35,7 +35,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<r
   ownProcess()
   const coldStart = !warm
   warm = true
-  const used = servicesFor(first)
+  const used = await servicesFor(first)
   const store = used.store(first.bucket)
   const queue = used.queue(first.queueUrl)
   return await runInvocation({
@@ -51,7 +51,7 @@ export async function handler(event: unknown, context: LambdaContext): Promise<r
 }
 
 /** Where it is allowed, a lease names the endpoints of S3 and SQS. Endpoints of a finished run are not kept. */
-function servicesFor(lease: Lease): Services {
+async function servicesFor(lease: Lease): Promise<Services> {
   const endpoints = allowedEndpoints(lease, process.env)
   if (!endpoints) return here
   const place = `${endpoints.s3} ${endpoints.sqs}`
@@ -59,7 +59,7 @@ function servicesFor(lease: Lease): Services {
   if (known) return known
   for (const old of elsewhere.values()) old.destroy()
   elsewhere.clear()
-  const made = services(endpoints)
+  const made = await services(endpoints)
   elsewhere.set(place, made)
   return made
 }

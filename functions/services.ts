@@ -1,14 +1,7 @@
-import {
-  type BatchQueue,
-  type ObjectStore,
-  s3Client,
-  s3ObjectStore,
-  sqsClient,
-  sqsQueue,
-} from '../shared/cloud/index.ts'
 import { lightQueue } from '../shared/cloud/loopback/lightQueue.ts'
 import { lightStore } from '../shared/cloud/loopback/lightStore.ts'
 import { wireTo } from '../shared/cloud/loopback/wire.ts'
+import type { BatchQueue, ObjectStore } from '../shared/cloud/ports.ts'
 
 /** S3 and SQS as a function uses them, with connections that it keeps. */
 export interface Services {
@@ -17,22 +10,37 @@ export interface Services {
   destroy(): void
 }
 
-/** @param endpoints where they are; unless told, where the environment says */
-export function services(endpoints?: { readonly s3: string; readonly sqs: string }): Services {
-  const [s3At, sqsAt] = endpoints ? [{ endpoint: endpoints.s3 }, { endpoint: endpoints.sqs }] : [{}, {}]
-  const [s3, sqs] = [s3Client(s3At), sqsClient(sqsAt)]
-  const [toS3, toSqs] = [wireTo('S3', s3At), wireTo('SQS', sqsAt)]
+export interface Endpoints {
+  readonly s3: string
+  readonly sqs: string
+}
+
+/**
+ * Those of an emulated cloud on this machine, or of AWS. The SDK is half of what a cold start loads, so it is loaded only where it is used.
+ *
+ * @param endpoints where they are; unless told, where the environment says
+ */
+export async function services(endpoints?: Endpoints): Promise<Services> {
+  const toS3 = wireTo('S3', endpoints && { endpoint: endpoints.s3 })
+  const toSqs = wireTo('SQS', endpoints && { endpoint: endpoints.sqs })
+  let loading: Promise<Services> | undefined
+  const sdk = () => (loading ??= import('./sdkServices.ts').then(({ sdkServices }) => sdkServices(endpoints)))
+  if (!toS3 || !toSqs) {
+    const loaded = await sdk()
+    return {
+      store: (bucket) => (toS3 ? lightStore(toS3, bucket, async () => loaded.store(bucket)) : loaded.store(bucket)),
+      queue: (url) => (toSqs ? lightQueue(toSqs, url, async () => loaded.queue(url)) : loaded.queue(url)),
+      destroy() {
+        for (const kept of [toS3, toSqs, loaded]) kept?.destroy()
+      },
+    }
+  }
   return {
-    store(bucket) {
-      const store = s3ObjectStore(s3, bucket)
-      return toS3 ? lightStore(toS3, bucket, store) : store
-    },
-    queue(queueUrl) {
-      const queue = sqsQueue(sqs, { queueUrl })
-      return toSqs ? lightQueue(toSqs, queueUrl, queue) : queue
-    },
+    store: (bucket) => lightStore(toS3, bucket, async () => (await sdk()).store(bucket)),
+    queue: (url) => lightQueue(toSqs, url, async () => (await sdk()).queue(url)),
     destroy() {
-      for (const kept of [s3, sqs, toS3, toSqs]) kept?.destroy()
+      for (const kept of [toS3, toSqs]) kept.destroy()
+      void loading?.then((loaded) => loaded.destroy())
     },
   }
 }

@@ -37,7 +37,8 @@ const SPILL_ABOVE_BYTES = 64 * 1024
 const MANIFEST_POLL_MS = 1
 
 /**
- * The default of `millrace train`: the emulated cloud in this process, reached through the AWS SDK like the real one. Services
+ * The default of `millrace train`: the emulated cloud in this process. The learner uses its bucket and its queue without a socket in
+ * between, functions by requests as AWS would take them; with faults, both go through the AWS SDK as they do on AWS. Services
  * named by AWS_ENDPOINT_URL_S3, _SQS or _LAMBDA are used where they are instead, each on its own.
  *
  * @throws MillraceError E_USAGE when functions on another machine were to use a bucket or a queue of this one, or there were to be faults

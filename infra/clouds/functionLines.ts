@@ -22,7 +22,7 @@ interface Pending {
 }
 
 /**
- * Makes whole lines of the pieces that functions write, each with the shard that its function worked for. What was written before the
+ * Makes whole lines of the pieces that functions write, each with the shard that its function worked for, where that was one. What was written before the
  * first invocation is left out: the env's code is not there yet, and what speaks is what Millrace is made of (the AWS SDK warns of old
  * versions of Node.js). So is what the runtime and onnxruntime say.
  */
@@ -77,12 +77,13 @@ export class FunctionLines {
 
 type LeaseNames = Pick<FunctionOutput, 'run' | 'shard'>
 
-const Names = z.object({ run: z.string().optional(), shard: z.number() })
+const Names = z.object({ run: z.string().optional(), leases: z.array(z.object({ shard: z.number() })) })
 
-/** Of the lease that a function was given. */
+/** Of what a function was given. Which of several shards wrote a line cannot be known. */
 function leaseOf(payload: Buffer): LeaseNames {
   try {
-    return Names.parse(JSON.parse(payload.toString()))
+    const { run, leases } = Names.parse(JSON.parse(payload.toString()))
+    return { run, shard: leases.length === 1 ? leases[0]?.shard : undefined }
   } catch {
     return { shard: undefined } // an evaluation, or a payload that the function refuses
   }

@@ -6,5 +6,8 @@ export function after(clock: Clock, ms: number, action: () => void): () => void 
   void clock.sleep(ms, cancelled.signal).then(() => {
     if (!cancelled.signal.aborted) action()
   })
-  return () => cancelled.abort()
+  return () => cancelled.abort(CANCELLED)
 }
+
+/** Made once: without a reason of its own an abort makes an exception, with its stack, that nobody reads. */
+const CANCELLED = new Error('cancelled')

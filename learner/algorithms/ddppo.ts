@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { algorithm } from '../algorithm.ts'
+import { type PlanSetting, algorithm } from '../algorithm.ts'
 import { ppoLoss, standardized } from '../losses/index.ts'
 import { gae, sharedGradients } from '../operators/atSource.ts'
 import { countSamples } from '../operators/sampling.ts'
@@ -35,6 +35,14 @@ const DdppoConfig = z.strictObject({
   ...ENGINE_SETTINGS,
 })
 
+/** What a function does with the fragment that it keeps; a version stands for one minibatch of every function. */
+const epochsOf = (c: z.output<typeof DdppoConfig>, { shards }: PlanSetting) => ({
+  epochs: c.epochs,
+  rows: c.minibatchSteps,
+  rates: ratesOf(c),
+  stepsPerVersion: (shards * c.minibatchSteps) / c.epochs,
+})
+
 /**
  * DD-PPO (Wijmans et al. 2019, arXiv:1911.00357): every function keeps the fragment it made for several epochs of minibatches; of each it
  * gives the gradient, and goes on when the mean over all functions was applied. Departs: the mean is taken by the learner and not by all
@@ -50,19 +58,11 @@ export const ddppo = algorithm({
   config: DdppoConfig,
   rollouts: { envsPerShard: 8, fragmentLength: 128 },
 
-  plan: (plan, c, { shards }) =>
+  plan: (plan, c, setting) =>
     plan
       .source('rollouts', rolloutSource)
       .atSource(gae({ gamma: c.gamma, lambda: c.lambda, rewardScale: c.rewardScale }))
-      .atSource(
-        sharedGradients({
-          graph: 'surrogate',
-          epochs: c.epochs,
-          rows: c.minibatchSteps,
-          rates: ratesOf(c),
-          stepsPerVersion: (shards * c.minibatchSteps) / c.epochs,
-        }),
-      )
+      .atSource(sharedGradients({ graph: 'surrogate', ...epochsOf(c, setting) }))
       .batchAcrossShards()
       .via(countSamples())
       .via(trainOneStep({ rates: ratesOf(c), publishEvery: 1 }))

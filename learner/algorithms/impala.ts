@@ -13,7 +13,7 @@ import { ASYNCHRONOUS_SETTINGS, type AsynchronousPlan, asTheyCome, asynchronous,
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { NORMALIZATION_SETTINGS } from './normalization.ts'
 
-/** Defaults: RLlib's IMPALA (Adam, value 0.5, 2 requests in flight), but for batch, rate, entropy and clip: with its own, CartPole is not solved. */
+/** Defaults: RLlib's IMPALA (Adam, value 0.5, entropy 0.01, 2 requests in flight), but for batch, rate and clip: with its own, CartPole is not solved. */
 const ImpalaConfig = z
   .strictObject({
     ...LOSS_SETTINGS,
@@ -26,7 +26,7 @@ const ImpalaConfig = z
     pgRhoBar: z.number().positive().default(1),
     /** `none`: every importance weight is 1, as if the policy that acted were the one that learns. */
     correction: z.enum(['vtrace', 'none']).default('vtrace'),
-    entropyCoef: rate.default(0.003),
+    entropyCoef: rate.default(0.01),
     /** Limits scaled rewards to ± this. */
     rewardClip: z.number().positive().optional(),
     /** The paper sums its losses over time and batch; a mean keeps the learning rate when the batch changes. */

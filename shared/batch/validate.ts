@@ -12,7 +12,7 @@ const ROUNDING = 1e-6
 /**
  * Checks a decoded fragment against what its lease promised, so that nothing is trained on that would poison a policy:
  * every column there, of its dtype, shape and limits (actions that exist, log-probabilities of discrete actions at most 0), nothing NaN or
- * infinite anywhere, flags never both 1, final observations for exactly the truncated steps, and provenance that agrees with the data.
+ * infinite anywhere, no action taken that was masked, flags never both 1, final observations for exactly the truncated steps, and provenance that agrees with the data.
  *
  * @throws MillraceError E_BATCH_SHAPE, or E_BATCH_VALUE naming the column and the first index (row-major) that is wrong
  */
@@ -30,6 +30,7 @@ export function validateFragment(batch: SampleBatch, form: FragmentForm): void {
     if (has('final_index')) checkFinals(batch)
     if (has('episode_lengths')) checkEpisodes(batch)
   }
+  if (has('action_mask', 'actions')) checkMask(batch, form)
   checkVersions(batch, form)
 }
 
@@ -77,6 +78,20 @@ function checkPlaces(
     const most = max[i % max.length]!
     if (data[i]! >= min && data[i]! <= most) continue
     throw wrong(batch, name, { index: i, what: `is ${data[i]}, expected ${min} to ${most}` })
+  }
+}
+
+/** Of several choices the flags of one lie after those of another; the largest action of each says how many it has. */
+function checkMask(batch: SampleBatch, { columns }: FragmentForm): void {
+  const { max } = columns.find(({ name }) => name === 'actions') ?? {}
+  const choices = typeof max === 'object' ? max : max === undefined ? [] : [max]
+  const { data: actions } = columnNamed(batch, 'actions')
+  const { data: mask } = columnNamed(batch, 'action_mask')
+  let from = 0
+  for (let i = 0; i < actions.length; i++) {
+    if (mask[from + actions[i]!] === 0)
+      throw wrong(batch, 'actions', { index: i, what: `is ${actions[i]}, which action_mask rules out` })
+    from += choices[i % choices.length]! + 1
   }
 }
 

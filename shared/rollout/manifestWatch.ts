@@ -13,6 +13,9 @@ const MAX_POLL_MS = 2_000
  */
 const WAIT_POLL_MS = { least: 1, first: 20, growth: 1.1, last: 250 }
 
+/** Why a wait for an answer ends, made once: without it every abort makes an exception with its stack. */
+const ANSWERED = new Error('answered')
+
 /** Before the first manifest is there. */
 const FIRST_POLL_MS = 5
 
@@ -133,7 +136,7 @@ export class ManifestWatch {
   /** Polls, but waits for the answer no longer than `untilMs` (monotonic): a store that hangs must not hold a lease past its end. */
   private async pollUntil(untilMs: number): Promise<void> {
     const answered = new AbortController()
-    const poll = this.poll().finally(() => answered.abort())
+    const poll = this.poll().finally(() => answered.abort(ANSWERED))
     await Promise.race([poll, this.clock.sleep(Math.max(0, untilMs - this.clock.monotonic()), answered.signal)])
   }
 

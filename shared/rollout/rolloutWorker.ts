@@ -24,6 +24,12 @@ export interface Collected {
   readonly release: () => void
 }
 
+/** What several streams of a process open once. */
+export interface OpenModels {
+  readonly policies: Policies
+  readonly graphs: Graphs
+}
+
 /** Envs and policy of one execution environment. It outlives a lease: a warm function finds both as it left them. */
 export class RolloutWorker {
   private env: { readonly key: string; readonly vector: VectorEnv } | undefined
@@ -31,7 +37,7 @@ export class RolloutWorker {
   private readonly policies: Policies
   private collector: Collector | undefined
   private readonly staged = new StagedFragments()
-  private readonly graphs = new Graphs()
+  private readonly graphs: Graphs
   private bound = false
   private lease: Lease | undefined
   private store: ObjectStore | undefined
@@ -44,9 +50,10 @@ export class RolloutWorker {
   /** Objects read from and written to the bucket, for the bill. */
   readonly requests = { s3Get: 0, s3Put: 0 }
 
-  /** @param policies that are open in this process */
-  constructor(policies = new Policies()) {
+  /** @param open what is open in this process: policies, and graphs of stages */
+  constructor({ policies = new Policies(), graphs = new Graphs() }: Partial<OpenModels> = {}) {
     this.policies = policies
+    this.graphs = graphs
   }
 
   /**

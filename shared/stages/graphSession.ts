@@ -35,13 +35,13 @@ export class GraphSession {
   readonly graph: SourceGraph
   private readonly runtime: { readonly Tensor: TensorConstructor }
   private readonly session: InferenceSession
-  private readonly weights: Float32Array
+  /** Of the policy that was asked for last. */
+  private last: { readonly model: Uint8Array; readonly weights: Float32Array } | undefined
 
   private constructor(graph: SourceGraph, runtime: { readonly Tensor: TensorConstructor }, session: InferenceSession) {
     this.graph = graph
     this.runtime = runtime
     this.session = session
-    this.weights = new Float32Array(graph.weights?.size ?? 0)
   }
 
   /** @throws MillraceError E_GRAPH when it is not in the bucket, was altered, or cannot be opened; E_STORE */
@@ -98,17 +98,20 @@ export class GraphSession {
       if (dtype !== 'F64') return new Tensor(TYPES[dtype] as 'float32', data as Float32Array, shape)
     }
     if (kind === 'set' && of === this.graph.weights?.set)
-      return new Tensor('float32', this.weightsOf(model), [this.weights.length])
+      return new Tensor('float32', this.weightsOf(model), [this.graph.weights.size])
     const rate = kind === 'rate' ? rates[of] : undefined
     if (rate !== undefined) return new Tensor('float32', Float32Array.of(rate), [])
     throw new MillraceError('E_GRAPH', `a graph at the source wants '${name}', which there is not`, { input: name })
   }
 
-  /** The flat vector [P] out of a policy's model. */
+  /** The flat vector [P] out of a policy's model. It is written once: several streams may run the graph at a time. */
   private weightsOf(model: Uint8Array): Float32Array {
-    const bytes = new Uint8Array(this.weights.buffer)
+    if (this.last?.model === model) return this.last.weights
+    const weights = new Float32Array(this.graph.weights?.size ?? 0)
+    const bytes = new Uint8Array(weights.buffer)
     for (const [from, to, length] of this.graph.weights?.places ?? [])
       bytes.set(model.subarray(from, from + length), to)
-    return this.weights
+    this.last = { model, weights }
+    return weights
   }
 }

@@ -124,6 +124,7 @@ describe('bucket', () => {
       ['batches/', 'Enabled', 1],
       ['states/', 'Enabled', 1],
       ['code/', 'Enabled', 365],
+      ['graphs/', 'Enabled', 30],
       ['checkpoints/', 'Enabled', 14],
       ['runs/', 'Enabled', 365],
       ['stage/runs/', 'Enabled', 365],

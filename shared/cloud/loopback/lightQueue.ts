@@ -6,10 +6,12 @@ import type { Wire } from './wire.ts'
 
 const HEADERS = 'content-type: application/x-amz-json-1.0\r\nx-amz-target: AmazonSQS.SendMessage\r\n'
 
-/** A queue to which messages are sent over `wire`. Everything else is the given queue's. */
-export function lightQueue(wire: Wire, queueUrl: string, queue: BatchQueue): BatchQueue {
+/** A queue to which messages are sent over `wire`. Everything else is the other queue's. */
+export function lightQueue(wire: Wire, queueUrl: string, other: () => Promise<BatchQueue>): BatchQueue {
   return {
-    ...queue,
+    receive: async (options) => await (await other()).receive(options),
+    delete: async (messages) => await (await other()).delete(messages),
+    reject: async (message, reason) => await (await other()).reject(message, reason),
     async send(body) {
       const json = Buffer.from(JSON.stringify({ QueueUrl: queueUrl, MessageBody: body }))
       let answer: Answer

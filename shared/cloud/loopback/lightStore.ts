@@ -3,11 +3,12 @@ import type { ObjectStore } from '../ports.ts'
 import { type Answer, headerOf } from './connection.ts'
 import type { Wire } from './wire.ts'
 
-/** A bucket whose reads and plain writes go over `wire`: the SDK takes half a millisecond of CPU for each. Everything else is the given store's. */
-export function lightStore(wire: Wire, bucket: string, store: ObjectStore): ObjectStore {
+/** A bucket whose reads and plain writes go over `wire`: the SDK takes half a millisecond of CPU for each. Everything else is the other store's. */
+export function lightStore(wire: Wire, bucket: string, other: () => Promise<ObjectStore>): ObjectStore {
   const pathOf = (key: string): string => `/${bucket}/${key.split('/').map(encodeURIComponent).join('/')}`
   return {
-    ...store,
+    list: async (prefix) => await (await other()).list(prefix),
+    delete: async (keys) => await (await other()).delete(keys),
     async get(key, { ifNoneMatch, signal } = {}) {
       const headers = ifNoneMatch === undefined ? '' : `if-none-match: ${ifNoneMatch}\r\n`
       const path = pathOf(key)
@@ -19,7 +20,8 @@ export function lightStore(wire: Wire, bucket: string, store: ObjectStore): Obje
       throw asMillraceError('E_STORE', `cannot read ${key}`, failure)
     },
     async put(key, body, condition) {
-      if (condition?.ifAbsent || condition?.ifMatch !== undefined) return await store.put(key, body, condition)
+      if (condition?.ifAbsent || condition?.ifMatch !== undefined)
+        return await (await other()).put(key, body, condition)
       const answer = await asking(`cannot write ${key}`, wire.ask({ method: 'PUT', path: pathOf(key), body }))
       if (answer.status === 200) return headerOf(answer, 'etag') ?? ''
       throw asMillraceError('E_STORE', `cannot write ${key}`, failureOf(answer))

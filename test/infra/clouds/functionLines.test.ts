@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { FunctionLines } from '../../../infra/clouds/functionLines.ts'
 import type { FunctionOutput } from '../../../learner/run/cloud.ts'
 
-const payload = (shard: number) => Buffer.from(JSON.stringify({ shard }))
+const payload = (...shards: number[]) => Buffer.from(JSON.stringify({ leases: shards.map((shard) => ({ shard })) }))
 const at = '2026-11-30T16:56:53.123Z\t6b1e-4a\t'
 
 function heard() {
@@ -47,6 +47,12 @@ test('environments, streams and leases do not mix; a last line without an end is
     { shard: 1, stream: 'stdout', text: 'left' },
     { shard: 0, stream: 'stdout', text: 'next' },
   ])
+})
+
+test('a function that works for several shards tells the run, and no shard', () => {
+  const { got, write } = heard()
+  write('one\n', { payload: Buffer.from(JSON.stringify({ run: 'r', leases: [{ shard: 3 }, { shard: 4 }] })) })
+  expect(got).toEqual([{ run: 'r', shard: undefined, stream: 'stdout', text: 'one' }])
 })
 
 test('what the runtime puts before a line of console goes; warnings and errors count as stderr', () => {

@@ -26,7 +26,7 @@ test('its graph is the paper’s figure', () => {
       n5["enqueue"]
       n6["dequeue"]
       n7["countSamples"]
-      n8["trainOneStep<br/>rates (learning_rate 0.002, entropy_coef 0.003), publishEvery 1"]
+      n8["trainOneStep<br/>rates (learning_rate 0.002, entropy_coef 0.01), publishEvery 1"]
       n9["publishPolicy"]
       n10["concurrently<br/>mode async, output [1]"]
       n1 --> n2

@@ -388,7 +388,7 @@ describe('the file', () => {
     const first = await attempt(endless, { updates: 1 })
     const saved = decodeCheckpoint(first.checkpoints.at(-1)!.bytes)
     const policy = { ...saved.program.sets['policy']!, weights: new Float32Array(3) }
-    const small = encodeCheckpoint({ ...saved, program: { ...saved.program, sets: { policy } } })
+    const small = encodeCheckpoint({ ...saved, program: { ...saved.program, sets: { ...saved.program.sets, policy } } })
     await expect(attempt(endless, { resume: small })).rejects.toMatchObject({
       code: 'E_CHECKPOINT',
       message: expect.stringMatching(

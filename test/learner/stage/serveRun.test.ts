@@ -100,10 +100,10 @@ describe('a run is refused with one sentence, once, and the next one is taken', 
       /asked for by Millrace 0\.0\.9 and this learner is 0\.1\.0/,
     ],
     [
-      'with more shards than the stage has functions',
-      (w) => w.ask('bad', {}, { rollouts: { shards: 11 } }),
+      'with more functions than the stage may run',
+      (w) => w.ask('bad', {}, { rollouts: { shards: 11, functions: 11 } }),
       'E_EXPERIMENT',
-      /rollouts\.shards is 11, but stage demo runs at most 10 functions at once/,
+      /wants 11 functions \(rollouts\.functions\), but stage demo runs at most 10 at once/,
     ],
     [
       'whose module was altered',

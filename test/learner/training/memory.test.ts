@@ -21,7 +21,7 @@ test('what cannot fit is refused before anything is made, with what it takes, wh
     expect(check).toThrow(expect.objectContaining({ code: 'E_EXPERIMENT', message: expect.stringMatching(message) }))
   refuses(
     checks({ hidden: [1e9] }),
-    /^a network with hidden \[1000000000\] has 8,000,000,003 weights, 29\.8 GiB: a policy has less than 2 GiB; make hidden smaller$/,
+    /^a network with hidden \[1000000000\] has 8,000,000,006 weights, 29\.8 GiB: a policy has less than 2 GiB; make hidden smaller$/,
   )
   refuses(
     checks({ hidden: [20_000, 20_000] }),

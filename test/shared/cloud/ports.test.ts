@@ -54,7 +54,7 @@ describe.each<[string, () => ObjectStore]>([
     () => {
       const bucket = `bucket-${randomUUID()}`
       cloud.s3.createBucket(bucket)
-      return lightStore(wire, bucket, s3ObjectStore(clients.s3, bucket))
+      return lightStore(wire, bucket, async () => s3ObjectStore(clients.s3, bucket))
     },
   ],
 ])('%s', (_name, make) => {
@@ -166,7 +166,7 @@ describe.each<[string, () => { queue: BatchQueue; visible: () => number; deadLet
       const url = (name: string) => `${cloud.endpoint}/000000000000/${name}`
       const urls = { queueUrl: url(main), deadLetterQueueUrl: url(dead) }
       return {
-        queue: lightQueue(wire, urls.queueUrl, sqsQueue(clients.sqs, urls)),
+        queue: lightQueue(wire, urls.queueUrl, async () => sqsQueue(clients.sqs, urls)),
         visible: () => Number(mainQueue.describe()['ApproximateNumberOfMessages']),
         deadLetters: () => deadQueue.receiveNow({ max: 10 }).map(({ body }) => body),
       }

@@ -47,6 +47,13 @@ describe.each([Once, SayBoth, Spot])('%o', (source) => {
       const batch = fragment.toBatch({ run: 'r', shard: 0, lease: 'l', sequence: i })
       validateFragment(batch, { T, B, columns })
       const copied = structuredClone(batch)
+      for (const damage of damages(spec)) {
+        const damaged = structuredClone(batch)
+        const message = damage(damaged.columns)
+        expect(() => validateFragment(damaged, { T, B, columns })).toThrow(
+          expect.objectContaining({ code: 'E_BATCH_VALUE', message: expect.stringMatching(message) }),
+        )
+      }
       fragments.push(copied)
       fragment.release()
       checkMasks(copied.columns, spec)
@@ -70,8 +77,27 @@ describe.each([Once, SayBoth, Spot])('%o', (source) => {
   })
 })
 
+type Columns = Parameters<typeof validateFragment>[0]['columns']
+
+/** Ways in which a fragment can be wrong, each of which says what is complained of. */
+function damages({ action, masked }: PolicySpec): readonly ((columns: Columns) => RegExp)[] {
+  const actions = (columns: Columns) => columns['actions']?.data ?? new Uint8Array(0)
+  const tooLarge = (columns: Columns) => {
+    const [at, value] = action.kind === 'multiDiscrete' ? [2, 3] : [2, 6]
+    actions(columns)[at] = value
+    return /actions\[2\] is \d, expected 0 to/
+  }
+  const ruledOut = (columns: Columns) => {
+    const width = action.kind === 'multiDiscrete' ? 3 : 0
+    columns['action_mask']?.data.fill(0, 0, 7)
+    columns['action_mask']?.data.fill(1, 0, width)
+    return /actions\[[01]\] is \d, which action_mask rules out/
+  }
+  return masked ? [tooLarge, ruledOut] : [tooLarge]
+}
+
 /** Every action that was taken was allowed, and the masks rule something out. */
-function checkMasks(columns: Parameters<typeof validateFragment>[0]['columns'], { action, masked }: PolicySpec): void {
+function checkMasks(columns: Columns, { action, masked }: PolicySpec): void {
   if (!masked || action.kind === 'box') return
   const nvec = action.kind === 'discrete' ? [action.n] : action.nvec
   const [mask, actions] = [columns['action_mask']?.data ?? [], columns['actions']?.data ?? []]
@@ -85,12 +111,6 @@ function checkMasks(columns: Parameters<typeof validateFragment>[0]['columns'], 
     }
   }
 }
-
-test('an action of several choices beyond its own choice is refused on arrival, though another choice has as many', () => {
-  const columns = rolloutColumnSpecs(specOf(SayBoth))
-  const actions = columns.find(({ name }) => name === 'actions')
-  expect(actions).toMatchObject({ dtypes: ['U8', 'I32'], dims: ['T', 'B', 2], max: [2, 3] })
-})
 
 test('a policy for masked actions does not act without a mask', async () => {
   const spec = specOf(Once)

@@ -39,7 +39,7 @@ test('a stage that gives several messages of a fragment has to be the last, and 
 
 test('a graph that functions cannot run is refused before anything starts', () => {
   const sizes = { policy: discrete(2, [4]), T: 8, B: 4 }
-  const ppo = programOf(ALGORITHMS.ppo({ minibatchSteps: 32 }), sizes)
+  const ppo = programOf(ALGORITHMS.ppo({ minibatchSteps: 32, normalizeValues: false }), sizes)
   expect(() => graphAtSource(ppo, 'advantage')).toThrow("a stage runs 'advantage', which is no graph of it")
   expect(() => graphAtSource(ppo, 'surrogate')).toThrow(/runs at the source, which has no '(slot|step)/)
   expect(() => graphAtSource(ppo, 'advantages')).toThrow(

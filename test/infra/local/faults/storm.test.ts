@@ -150,7 +150,17 @@ const attemptOf = (lease: string) => ({
   requestId: 'q',
   invocationType: 'Event' as const,
   attempt: 0,
-  payload: Buffer.from(JSON.stringify({ format: 1, run: 'r', shard: 0, lease, deadline: 1 })),
+  payload: Buffer.from(
+    JSON.stringify({
+      format: 2,
+      run: 'r',
+      deadline: 1,
+      leases: [
+        { shard: 0, lease },
+        { shard: 1, lease: 'x' },
+      ],
+    }),
+  ),
 })
 
 test.each([

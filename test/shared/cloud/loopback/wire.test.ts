@@ -68,7 +68,7 @@ test('a connection that breaks fails the request with an error that may pass; so
     serverThat((socket) => socket.destroy()),
     serverThat((socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx', () => socket.destroy())),
   ])
-  const sdk = s3ObjectStore(s3Client({ endpoint: 'http://127.0.0.1:1', region: 'us-east-1' }), 'bucket')
+  const sdk = async () => s3ObjectStore(s3Client({ endpoint: 'http://127.0.0.1:1', region: 'us-east-1' }), 'bucket')
   for (const wire of [before, within])
     await expect(lightStore(wire, 'bucket', sdk).get('key')).rejects.toMatchObject({
       code: 'E_STORE',
@@ -108,9 +108,9 @@ test('what the cloud refuses is told by its name, and may pass where the SDK say
     () => wire.destroy(),
     () => cloud.close(),
   )
-  const store = lightStore(wire, 'bucket', s3ObjectStore(s3Client(accessTo(cloud)), 'bucket'))
+  const store = lightStore(wire, 'bucket', async () => s3ObjectStore(s3Client(accessTo(cloud)), 'bucket'))
   const queueUrl = `${cloud.endpoint}/000000000000/queue`
-  const queue = lightQueue(wire, queueUrl, sqsQueue(sqsClient(accessTo(cloud)), { queueUrl }))
+  const queue = lightQueue(wire, queueUrl, async () => sqsQueue(sqsClient(accessTo(cloud)), { queueUrl }))
   const calls = [() => store.get('key'), () => store.put('key', new Uint8Array(3)), () => queue.send('x')]
   for (const [status, code, mayPass] of [
     [503, 'SlowDown', true],
@@ -128,10 +128,10 @@ test('what the cloud refuses is told by its name, and may pass where the SDK say
   }
   faults = () => ({ drop: 'after' })
   for (const call of calls) await expect(call()).rejects.toMatchObject({ where: { mayPass: true } })
-  const stranger = lightStore(new Wire(cloud.endpoint, 'Bearer wrong'), 'bucket', store)
+  const stranger = lightStore(new Wire(cloud.endpoint, 'Bearer wrong'), 'bucket', async () => store)
   faults = undefined
   await expect(stranger.get('key')).rejects.toMatchObject({ code: 'E_STORE', where: { status: 403 } })
-  await expect(lightStore(wire, 'no-bucket', store).get('key')).rejects.toThrow(/NoSuchBucket/)
+  await expect(lightStore(wire, 'no-bucket', async () => store).get('key')).rejects.toThrow(/NoSuchBucket/)
 })
 
 test('only an emulated cloud on this machine is asked without the SDK', () => {
