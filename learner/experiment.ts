@@ -65,8 +65,8 @@ const ExperimentSchema = z.strictObject({
 
 /** What a user writes. */
 export type ExperimentInput = z.input<typeof ExperimentSchema>
-/** An experiment with every default filled in. */
-export type Experiment = z.output<typeof ExperimentSchema>
+/** An experiment with every default filled in. An interface has a name: a declaration of a user's file says that, and not what zod makes of it. */
+export interface Experiment extends z.output<typeof ExperimentSchema> {}
 
 /**
  * Checks an experiment and fills in its defaults. The default export of an experiment file.
