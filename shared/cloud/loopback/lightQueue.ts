@@ -33,6 +33,12 @@ function failureOf({ status, body }: Answer): AwsFailure {
   } catch {
     // then the status is all that there is
   }
-  const name = String(said.__type ?? 'UnknownError').replace(/^.*#/, '')
-  return { name, message: String(said.message ?? `HTTP ${status}`), status, attempts: 1, cause: undefined }
+  const { __type: type, message } = said
+  return {
+    name: typeof type === 'string' ? type.replace(/^.*#/, '') : 'UnknownError',
+    message: typeof message === 'string' ? message : `HTTP ${status}`,
+    status,
+    attempts: 1,
+    cause: undefined,
+  }
 }
