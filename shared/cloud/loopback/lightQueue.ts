@@ -27,12 +27,19 @@ export function lightQueue(wire: Wire, queueUrl: string, other: () => Promise<Ba
 
 /** SQS says no in JSON. */
 function failureOf({ status, body }: Answer): AwsFailure {
-  let said: { readonly __type?: unknown; readonly message?: unknown } = {}
+  let said: Readonly<Record<string, unknown>> = {}
   try {
     said = Object(parseJsonBytes(body)) as typeof said
   } catch {
     // then the status is all that there is
   }
-  const name = String(said.__type ?? 'UnknownError').replace(/^.*#/, '')
-  return { name, message: String(said.message ?? `HTTP ${status}`), status, attempts: 1, cause: undefined }
+  const { __type: type, message } = said
+  const name = typeof type === 'string' ? type.replace(/^.*#/, '') : 'UnknownError'
+  return {
+    name,
+    message: typeof message === 'string' ? message : `HTTP ${status}`,
+    status,
+    attempts: 1,
+    cause: undefined,
+  }
 }
