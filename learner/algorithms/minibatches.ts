@@ -17,7 +17,7 @@ export function checkMinibatches(algorithm: string, minibatchSteps: number, step
 
 /** The same as an algorithm's `check`, for minibatches of the batch of an update. */
 export const dividing =
-  <C>(name: string, { fragmentsPerUpdate }: { fragmentsPerUpdate(c: C, setting: PlanSetting): number }) =>
+  <C>(name: string, { fragmentsPerUpdate }: { readonly fragmentsPerUpdate: (c: C, setting: PlanSetting) => number }) =>
   (c: C & Cut, setting: PlanSetting): void => {
     const steps = fragmentsPerUpdate(c, setting) * setting.fragmentSteps
     checkMinibatches(name, c.minibatchSteps ?? steps, steps)

@@ -76,8 +76,7 @@ test('a setting that is misspelt is refused, also where the author forgot to say
 })
 
 test("what an author's own code throws is told with the place in their file; what Millrace says of it keeps its code", () => {
-  const throwing = (thrown: () => never) => () =>
-    made(thrown as never).algorithm.plan(undefined as never, undefined as never)
+  const throwing = (thrown: () => never) => () => made(thrown).algorithm.plan(undefined as never, undefined as never)
   const slip = throwing(() => {
     throw new TypeError('x is undefined')
   })

@@ -30,5 +30,5 @@ test('a run says so before anything of it starts', async () => {
 test('what a space is listed with is what its algorithms say', () => {
   for (const kind of ACTION_KINDS)
     for (const [name, make] of Object.entries(ALGORITHMS))
-      expect(algorithmsFor({ kind } as never).includes(name)).toBe(make().actions.includes(kind))
+      expect(algorithmsFor({ kind }).includes(name)).toBe(make().actions.includes(kind))
 })

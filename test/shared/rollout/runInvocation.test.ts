@@ -85,7 +85,7 @@ test('a stream whose env fails ends alone: the others make what they would have 
       return super.step(...args)
     }
   }
-  const { reports, bodies } = await sent([0, 1, 2], { source: SecondFails as typeof CartPole })
+  const { reports, bodies } = await sent([0, 1, 2], { source: SecondFails })
   expect(reports.map(({ end }) => end)).toEqual(['fragments', 'error', 'fragments'])
   expect(reports[1]?.error).toMatchObject({ code: 'E_ENV_STEP', where: { shard: 1 } })
   expect([bodies.get(0)?.length, bodies.get(2)?.length]).toEqual([3, 3])
