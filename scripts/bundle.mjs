@@ -39,7 +39,6 @@ const library = {
 // Self-contained files, each loaded by a process or thread of its own. A cold start reads them: every byte counts.
 const small = { minifyWhitespace: true, outdir: 'dist', outExtension: { '.js': '.mjs' } }
 const artefacts = {
-  'functions/rollout': 'functions/rollout.ts',
   'functions/evaluate': 'functions/evaluate.ts',
   'learner/train-worker': 'learner/training/trainWorker.ts',
   'infra/local/bootstrap': 'infra/local/bootstrap.ts',
@@ -50,7 +49,11 @@ const bench = process.argv.includes('--bench') ? { main: 'bench/main.ts' } : {}
 
 const present = (entries) => Object.fromEntries(Object.entries(entries).filter(([, file]) => existsSync(file)))
 
-const [entries] = await Promise.all([
+// It loads the AWS SDK only where it uses it: a file of its own, of which only what is used is kept.
+const rollout = { 'functions/rollout': 'functions/rollout.ts' }
+const rolloutChunks = 'functions/chunks'
+
+const [entries, ofRollout] = await Promise.all([
   build({
     ...common, // with its whitespace: these files are read where an error is printed, and a package is small enough
     metafile: true,
@@ -59,6 +62,14 @@ const [entries] = await Promise.all([
     splitting: true,
     chunkNames: 'chunks/[name]-[hash]',
   }),
+  build({
+    ...common,
+    ...small,
+    metafile: true,
+    entryPoints: present(rollout),
+    splitting: true,
+    chunkNames: `${rolloutChunks}/[name]-[hash]`,
+  }),
   build({ ...common, entryPoints: bench, outdir: '.millrace/bench', splitting: true, outExtension: { '.js': '.mjs' } }),
   ...Object.entries(present(artefacts)).map(([name, file]) =>
     build({ ...common, ...small, entryPoints: { [name]: file } }),
@@ -66,9 +77,13 @@ const [entries] = await Promise.all([
 ])
 
 // A chunk is named by its content: what an earlier build left would be packed with the package for ever.
-const chunks = 'dist/chunks'
-const current = new Set(Object.keys(entries.metafile.outputs).map((file) => basename(file)))
-for (const name of readdirSync(chunks)) if (!current.has(name)) rmSync(join(chunks, name), { recursive: true })
+for (const [folder, { metafile }] of [
+  ['dist/chunks', entries],
+  [join('dist', rolloutChunks), ofRollout],
+]) {
+  const current = new Set(Object.keys(metafile.outputs).map((file) => basename(file)))
+  for (const name of readdirSync(folder)) if (!current.has(name)) rmSync(join(folder, name), { recursive: true })
+}
 
 // Types come next, from tsc, which would leave those of files that are no more.
 if (process.argv.includes('--types')) rmSync('dist/types', { recursive: true, force: true })

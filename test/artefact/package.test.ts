@@ -164,7 +164,7 @@ test('an import of what is not there gets one sentence: the nearest name, the fi
     ],
     [
       `import { Plan, algorithm } from 'millrace/flow'\nexport default algorithm(Plan)`,
-      `1:16: 'millrace/flow' exports no 'algorithm'; it has `,
+      `1:16: 'millrace/flow' exports no 'algorithm'; it is in 'millrace/algorithm'`,
     ],
     [
       `import x from 'millrace/polcy'\nexport default x`,

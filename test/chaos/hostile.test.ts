@@ -7,6 +7,7 @@ import { emulatedRunCloud } from '../../infra/clouds/emulated.ts'
 import { names } from '../../infra/clouds/names.ts'
 import { provisionedCloud } from '../../infra/clouds/provision.ts'
 import { lambdaClient } from '../../shared/cloud/index.ts'
+import { invocationOf } from '../../shared/protocol/invocation.ts'
 import { accessTo } from '../fakes/cloudAccess.ts'
 import { PAGE_REQUESTS, fromPage } from '../infra/local/hostilePage.ts'
 import { handlerFile, invoke } from '../infra/local/lambda/support.ts'
@@ -52,7 +53,7 @@ test('a lease that names its own S3, where an env of its own lies, is refused be
     const at = `http://127.0.0.1:${(hostile.address() as AddressInfo).port}`
     const code = { key: 'env.mjs', sha256: '0'.repeat(64) }
     const lease = leaseOf({ endpoints: { s3: at, sqs: at }, env: { id: 'Mine-v0', config: {}, code } })
-    const { functionError, answer } = await invoke(client, names.rolloutFunction, lease)
+    const { functionError, answer } = await invoke(client, names.rolloutFunction, invocationOf([lease]))
     expect(functionError).toBe('Unhandled')
     expect(answer.errorMessage).toContain(`the lease says that S3 is at ${at}`)
     expect(asked).toEqual([])
