@@ -205,7 +205,7 @@ test('npm run pack in a fresh clone builds, and gives the whole package', () => 
     // A chunk is named by its content, which names the place of linked packages.
     const list = (file: string) =>
       runIn('tar', ['-tzf', file], clone)
-        .replaceAll(/-[A-Z0-9]{8}\.js/g, '.js')
+        .replaceAll(/-[A-Z0-9]{8}\.(m?js)/g, '.$1')
         .trim()
         .split('\n')
         .toSorted()
