@@ -6,9 +6,7 @@ import type { Algorithm, PlanSetting } from './algorithm.ts'
 import { MAX_LEASES } from '../shared/protocol/invocation.ts'
 import { isPrototypeKey, JsonObject } from '../shared/protocol/json.ts'
 import { isTooMuchJson, parseJson, whyNoJson } from '../shared/protocol/parseJson.ts'
-import { parseSettings } from './settings.ts'
-
-const count = z.number().int().min(1)
+import { count, parseSettings } from './settings.ts'
 
 /** How rollouts are made. A shard is a stream of experience, with envs and random numbers of its own; it steps `envsPerShard` envs together. */
 export const RolloutSettings = z.strictObject({

@@ -18,6 +18,8 @@ export {
 // Its settings. `z` is the zod that they are checked with.
 export { z } from 'zod'
 export { count as countSetting, rate as rateSetting } from '../learner/settings.ts'
+export { A2C_SETTINGS } from '../learner/algorithms/a2c.ts'
+export { SURROGATE_SETTINGS } from '../learner/algorithms/ppo.ts'
 export { LOSS_SETTINGS, ratesOf } from '../learner/algorithms/actorCritic.ts'
 export { NETWORK_SETTINGS, type NetworkSettings, headOf, policyOf } from '../learner/algorithms/networkSettings.ts'
 export { NORMALIZATION_SETTINGS, type Normalization } from '../learner/algorithms/normalization.ts'
@@ -74,6 +76,7 @@ export {
   discounting,
   estimated,
 } from '../learner/algorithms/actorCritic.ts'
+export { type SourceLoss, appliedGradients } from '../learner/algorithms/appliedGradients.ts'
 export * from '../learner/heads/index.ts'
 export * from '../learner/losses/index.ts'
 export * from '../learner/networks/index.ts'

@@ -3,7 +3,7 @@ import { algorithm } from '../algorithm.ts'
 import { actorCriticLoss, explainedVariance } from '../losses/index.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
 import { rate as fed, rolloutColumns } from '../program/index.ts'
-import { rate } from '../settings.ts'
+import { count, rate } from '../settings.ts'
 import { reduceMean } from '../tensor/index.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
@@ -12,16 +12,20 @@ import { NORMALIZATION_SETTINGS } from './normalization.ts'
 import { rounds, synchronous } from './synchronous.ts'
 
 /** Defaults: those of Stable-Baselines3 (RMSprop as in the paper's code, 7e-4, decay 0.99, epsilon 1e-5, clip 0.5, value 0.5). */
-const A2cConfig = z.strictObject({
+export const A2C_SETTINGS = {
   ...LOSS_SETTINGS,
   learningRate: rate.default(7e-4),
   optimizer: z.enum(['rmsprop', 'adam']).default('rmsprop'),
   /** Of generalised advantage estimation; 1 is the n-step return of the paper. */
   lambda: z.number().min(0).max(1).default(1),
   ...NETWORK_SETTINGS,
+}
+
+const A2cConfig = z.strictObject({
+  ...A2C_SETTINGS,
   ...NORMALIZATION_SETTINGS,
   /** Env steps of an update, rounded up to whole rounds of all shards. */
-  trainBatchSteps: z.number().int().min(1).default(320),
+  trainBatchSteps: count.default(320),
   ...ENGINE_SETTINGS,
 })
 

@@ -4,21 +4,17 @@ import { actorCriticLoss, explainedVariance } from '../losses/index.ts'
 import { gradients } from '../operators/atSource.ts'
 import { concatBatches, countSamples, inOrder } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
-import { rate as fed, givenGradient, rolloutColumns } from '../program/index.ts'
+import { rate as fed, rolloutColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
-import { rate } from '../settings.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
-import { LOSS_SETTINGS, actorCritic, estimated, ratesOf } from './actorCritic.ts'
-import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
+import { A2C_SETTINGS } from './a2c.ts'
+import { actorCritic, estimated, ratesOf } from './actorCritic.ts'
+import { appliedGradients } from './appliedGradients.ts'
+import { policyOf } from './networkSettings.ts'
 
 /** Defaults: those of our A2C. The paper's: RMSprop whose statistics all threads share, as here. */
 const A3cConfig = z.strictObject({
-  ...LOSS_SETTINGS,
-  learningRate: rate.default(7e-4),
-  optimizer: z.enum(['rmsprop', 'adam']).default('rmsprop'),
-  /** Of generalised advantage estimation; 1 is the n-step return of the paper. */
-  lambda: z.number().min(0).max(1).default(1),
-  ...NETWORK_SETTINGS,
+  ...A2C_SETTINGS,
   /** The gradient is taken at its source, by the weights of the policy there: all of them have to be in it. */
   publishValue: z.literal(true).default(true),
   /** Gradients in the order (sequence, shard), each of the weights at the beginning of its round: a run repeats bit for bit. */
@@ -72,21 +68,8 @@ export const a3c = algorithm({
       { valueCoef: c.valueCoef, entropyCoef: fed('entropy_coef'), reduction: 'mean' },
     )
     const metrics = { ...loss.metrics, explainedVariance: explainedVariance(returns, values) }
-    const given = givenGradient(network.parameters, metrics)
     const optimizer = { kind: c.optimizer, epsilon: c.epsilon }
-    return {
-      sets: { policy: network.parameters },
-      graphs: {
-        gradients: { gradients: { gradient: { of: 'policy', loss: loss.total } }, metrics },
-        apply: {
-          minimise: { policy: { gradient: given.gradient, optimizer, maxGradNorm: c.maxGradNorm } },
-          metrics: given.metrics,
-        },
-      },
-      calls: { update: [{ run: 'apply' }] },
-      policies: { default: { sets: ['policy'], ...network.published } },
-      rewardScale: c.rewardScale,
-    }
+    return appliedGradients(network, { graph: 'gradients', loss: loss.total, metrics, optimizer }, c)
   },
 
   fragmentsPerUpdate: () => 1,

@@ -4,28 +4,21 @@ import { ppoLoss, standardized } from '../losses/index.ts'
 import { gae, sharedGradients } from '../operators/atSource.ts'
 import { countSamples } from '../operators/sampling.ts'
 import { publishPolicy, trainOneStep } from '../operators/training.ts'
-import { column, rate as fed, givenGradient, stepColumns } from '../program/index.ts'
+import { column, rate as fed, stepColumns } from '../program/index.ts'
 import { rolloutSource } from '../resources.ts'
-import { rate } from '../settings.ts'
+import { count, rate } from '../settings.ts'
 import { ENGINE_SETTINGS } from '../training/engine.ts'
 import { LOSS_SETTINGS, actorCritic, ratesOf } from './actorCritic.ts'
+import { appliedGradients } from './appliedGradients.ts'
 import { checkMinibatches } from './minibatches.ts'
 import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
-
-const count = z.number().int().min(1)
+import { SURROGATE_SETTINGS } from './ppo.ts'
 
 /** Defaults: the paper's clip, gamma and lambda; four epochs of four minibatches, as CleanRL's PPO has them. */
 const DdppoConfig = z.strictObject({
   ...LOSS_SETTINGS,
   learningRate: rate.default(1e-3),
-  /** Of generalised advantage estimation. */
-  lambda: z.number().min(0).max(1).default(0.95),
-  /** The ratio of new to old probability counts within 1 ± this. */
-  clip: z.number().positive().default(0.2),
-  /** A value may move so far from the old one before its error stops to count; `null`: as far as it likes. */
-  valueClip: z.number().positive().nullable().default(null),
-  /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
-  standardizeAdvantages: z.boolean().default(true),
+  ...SURROGATE_SETTINGS,
   ...NETWORK_SETTINGS,
   /** Advantages and gradients are computed where the steps are, by the policy there: all weights have to be in it. */
   publishValue: z.literal(true).default(true),
@@ -92,21 +85,8 @@ export const ddppo = algorithm({
       },
       { ...c, entropyCoef: fed('entropy_coef') },
     )
-    const given = givenGradient(network.parameters, loss.metrics)
     const optimizer = { kind: 'adam', epsilon: c.epsilon } as const
-    return {
-      sets: { policy: network.parameters },
-      graphs: {
-        surrogate: { gradients: { gradient: { of: 'policy', loss: loss.total } }, metrics: loss.metrics },
-        apply: {
-          minimise: { policy: { gradient: given.gradient, optimizer, maxGradNorm: c.maxGradNorm } },
-          metrics: given.metrics,
-        },
-      },
-      calls: { update: [{ run: 'apply' }] },
-      policies: { default: { sets: ['policy'], ...network.published } },
-      rewardScale: c.rewardScale,
-    }
+    return appliedGradients(network, { graph: 'surrogate', loss: loss.total, metrics: loss.metrics, optimizer }, c)
   },
 
   check: (c, { fragmentSteps }) => checkMinibatches('ddppo', c.minibatchSteps, fragmentSteps),

@@ -4,8 +4,7 @@ import { MillraceError } from '../../shared/errors.ts'
 import { LARGEST_FLOAT32, type PolicySpec } from '../../shared/policy/spec.ts'
 import { type Head, makeHead } from '../heads/index.ts'
 import type { NetworkMaker } from '../networks/index.ts'
-
-const count = z.number().int().min(1)
+import { count } from '../settings.ts'
 
 const Convolution = z.strictObject({
   filters: count,

@@ -11,18 +11,23 @@ import { NETWORK_SETTINGS, policyOf } from './networkSettings.ts'
 import { NORMALIZATION_SETTINGS } from './normalization.ts'
 import { rounds, synchronous } from './synchronous.ts'
 
+/** Of the clipped surrogate objective and of the advantages in it. */
+export const SURROGATE_SETTINGS = {
+  /** Of generalised advantage estimation. */
+  lambda: z.number().min(0).max(1).default(0.95),
+  /** The ratio of new to old probability counts within 1 ± this. */
+  clip: z.number().positive().default(0.2),
+  /** A value may move so far from the old one before its error stops to count; `null`: as far as it likes. */
+  valueClip: z.number().positive().nullable().default(null),
+  /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
+  standardizeAdvantages: z.boolean().default(true),
+}
+
 /** Defaults: those of the paper for MuJoCo (table 3), as Stable-Baselines3 has them. */
 const PpoConfig = z
   .strictObject({
     ...LOSS_SETTINGS,
-    /** Of generalised advantage estimation. */
-    lambda: z.number().min(0).max(1).default(0.95),
-    /** The ratio of new to old probability counts within 1 ± this. */
-    clip: z.number().positive().default(0.2),
-    /** A value may move so far from the old one before its error stops to count; `null`: as far as it likes. */
-    valueClip: z.number().positive().nullable().default(null),
-    /** Subtract the mean of a minibatch's advantages and divide by their deviation. */
-    standardizeAdvantages: z.boolean().default(true),
+    ...SURROGATE_SETTINGS,
     ...NETWORK_SETTINGS,
     ...NORMALIZATION_SETTINGS,
     /** Env steps of an update, rounded up to whole rounds of all shards. */
